@@ -1,0 +1,62 @@
+// Grants, their credentials, receipts.
+
+import { z } from 'zod';
+import { principalRef } from './people.ts';
+import { durationText, idText, nameText, pageQuery, reasonText, timestamp } from './text.ts';
+
+/** What people see; derived from `wanted` and `observed` by one table (lifecycle.md). */
+export const grantState = z.enum(['planned', 'granting', 'active', 'revoking', 'cleanup-pending', 'revoked']);
+export type GrantState = z.infer<typeof grantState>;
+
+export const grant = z.object({
+  id: idText,
+  requestId: idText,
+  state: grantState,
+  principal: principalRef,
+  target: nameText,
+  task: nameText,
+  segment: z.string(),
+  /** The login on the target and at the gateway. */
+  login: z.string(),
+  durationSeconds: z.number().int(),
+  createdAt: timestamp,
+  activatedAt: timestamp.nullable(),
+  expiresAt: timestamp.nullable(),
+  endedAt: timestamp.nullable(),
+  endReason: z.string().nullable(),
+  /** When the target itself said that it is over. */
+  absentAt: timestamp.nullable(),
+  overdue: z.boolean(),
+  lastError: z.string().nullable(),
+  blockers: z.array(z.string()),
+  liveSessions: z.number().int(),
+  mayEnd: z.boolean(),
+});
+export type Grant = z.infer<typeof grant>;
+
+export const grantQuery = pageQuery.extend({
+  state: z.union([grantState, z.literal('live'), z.literal('overdue')]).optional(),
+  view: z.enum(['mine', 'all']).default('all'),
+});
+
+export const issuedCredential = z.object({ dsn: z.string(), expiresAt: timestamp });
+export type IssuedCredential = z.infer<typeof issuedCredential>;
+
+export const extendBody = z.object({ duration: durationText, reason: reasonText });
+export const revokeBody = z.object({ reason: reasonText });
+
+/** After a grant: what was asked, what was used, what it leaves, and what would have been enough. */
+export const receipt = z.object({
+  grantId: idText,
+  asked: z.object({ task: nameText, durationSeconds: z.number().int(), reason: z.string() }),
+  heldSeconds: z.number().nullable(),
+  usedSeconds: z.number(),
+  sessions: z.number().int(),
+  statements: z.number().int(),
+  used: z.array(z.object({ right: z.string(), statements: z.number().int(), rows: z.number() })),
+  unused: z.array(z.string()),
+  leftBehind: z.array(z.string()),
+  /** The narrower request for next time, in words; null when this one fitted. */
+  narrower: z.string().nullable(),
+});
+export type Receipt = z.infer<typeof receipt>;

@@ -1,0 +1,33 @@
+// Principals as others see them, and who is signed in.
+
+import { z } from 'zod';
+import { idText, nameText, timestamp } from './text.ts';
+
+export const principalKind = z.enum(['person', 'service', 'agent']);
+
+export const principalRef = z.object({
+  id: idText,
+  name: nameText,
+  displayName: z.string(),
+  kind: principalKind,
+});
+export type PrincipalRef = z.infer<typeof principalRef>;
+
+export const me = principalRef.extend({
+  groups: z.array(z.string()),
+  /** What the signed-in principal may do with Sallyport itself. */
+  rights: z.array(z.enum(['administer', 'audit'])),
+  demo: z.boolean(),
+  version: z.string(),
+});
+export type Me = z.infer<typeof me>;
+
+export const signInBody = z.object({ token: z.string().min(1).max(200) });
+export const demoSignInBody = z.object({ person: nameText });
+export const demoPeople = z.object({
+  people: z.array(z.object({ name: nameText, displayName: z.string(), does: z.string() })),
+});
+export type DemoPeople = z.infer<typeof demoPeople>;
+
+/** A token is shown once, here, and kept as a hash only. */
+export const issuedToken = z.object({ id: idText, token: z.string(), expiresAt: timestamp });

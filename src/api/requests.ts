@@ -1,0 +1,135 @@
+// Requests, decisions, approvals.
+
+import { z } from 'zod';
+import { grant } from './grants.ts';
+import { principalRef } from './people.ts';
+import { durationText, idText, nameText, pageQuery, reasonText, ticketText, timestamp } from './text.ts';
+
+export const outcome = z.enum(['allow', 'needs-approval', 'deny']);
+export type Outcome = z.infer<typeof outcome>;
+
+/** One sentence of the explanation, and the policy that it comes from. */
+export const reason = z.object({
+  policy: z.string(),
+  effect: z.enum(['permit', 'forbid', 'none']),
+  text: z.string(),
+});
+export type Reason = z.infer<typeof reason>;
+
+/** `2 of Group::"dba"` or `1 of manager`. Stages are all needed; their order is shown, not enforced yet. */
+export const approvalStage = z.object({ count: z.number().int(), from: z.string() });
+export type ApprovalStage = z.infer<typeof approvalStage>;
+
+export const obligations = z.object({
+  maxDurationSeconds: z.number().int().nullable(),
+  approvals: z.array(approvalStage),
+  record: z.enum(['on', 'required']),
+  stepUp: z.enum(['none', 'passkey']),
+  mask: z.array(z.string()),
+});
+export type Obligations = z.infer<typeof obligations>;
+
+export const decision = z.object({ outcome, reasons: z.array(reason), obligations });
+export type Decision = z.infer<typeof decision>;
+
+export const requestState = z.enum(['pending', 'approved', 'denied', 'cancelled', 'expired']);
+export type RequestState = z.infer<typeof requestState>;
+
+export const approval = z.object({
+  by: principalRef,
+  verdict: z.enum(['approve', 'deny']),
+  durationSeconds: z.number().int().nullable(),
+  reason: z.string().nullable(),
+  at: timestamp,
+});
+export type Approval = z.infer<typeof approval>;
+
+export const stageProgress = approvalStage.extend({
+  given: z.number().int(),
+  /** Who could still give it; at most twenty names. */
+  candidates: z.array(principalRef),
+});
+
+export const request = z.object({
+  id: idText,
+  state: requestState,
+  decision,
+  requester: principalRef,
+  target: z.object({ name: nameText, segment: z.string(), environment: z.string(), sensitivity: z.string() }),
+  task: z.object({ name: nameText, description: z.string(), rights: z.array(z.string()) }),
+  durationSeconds: z.number().int(),
+  approvedDurationSeconds: z.number().int().nullable(),
+  reason: z.string(),
+  ticket: z.string().nullable(),
+  sourceAddress: z.string(),
+  /** Binds an approval to exactly this; send it back with the approval. */
+  digest: z.string(),
+  approvals: z.array(approval),
+  stages: z.array(stageProgress),
+  /** Who has opened the card. */
+  seenBy: z.array(z.object({ by: principalRef, at: timestamp })),
+  /** What differs from what this person usually asks for, in words. */
+  unusual: z.array(z.string()),
+  lastUsedAt: timestamp.nullable(),
+  createdAt: timestamp,
+  decidedAt: timestamp.nullable(),
+  expiresAt: timestamp,
+  /** True when the reader may approve or deny now; `mayNot` says why not otherwise. */
+  mayApprove: z.boolean(),
+  mayNot: z.string().nullable(),
+});
+export type Request = z.infer<typeof request>;
+
+export const submitBody = z.object({
+  target: nameText,
+  task: nameText,
+  duration: durationText,
+  reason: reasonText,
+  ticket: ticketText.optional(),
+});
+export type SubmitBody = z.infer<typeof submitBody>;
+
+export const previewBody = submitBody
+  .omit({ reason: true })
+  .extend({ reason: z.string().max(2000).optional() });
+export type PreviewBody = z.infer<typeof previewBody>;
+
+/** The decision as it would be now, and what would be enough where it is not yes. */
+export const preview = z.object({
+  decision,
+  longestSeconds: z.number().int().nullable(),
+  enough: z.array(z.string()),
+});
+export type Preview = z.infer<typeof preview>;
+
+export const submitted = z.object({ request, grant: grant.nullable() });
+export type Submitted = z.infer<typeof submitted>;
+
+export const approveBody = z.object({
+  /** Shorter than asked, never longer. */
+  duration: durationText.optional(),
+  /** The digest of the request that was looked at; without it, the one in force is taken. */
+  digest: z.string().max(64).optional(),
+});
+export const denyBody = z.object({ reason: reasonText });
+
+export const requestQuery = pageQuery.extend({
+  state: requestState.optional(),
+  /** `mine`: that I made; `approvals`: that I could decide; `all`: that I may see. */
+  view: z.enum(['mine', 'approvals', 'all']).default('all'),
+});
+
+export const waitQuery = z.object({
+  /** Seconds to wait at most for the request to be decided and its grant to be active or over. */
+  wait: z.coerce.number().int().min(0).max(60).default(0),
+});
+
+export const explainBody = z.object({
+  principal: nameText.optional(),
+  target: nameText,
+  task: nameText,
+  duration: durationText.default('1h'),
+  sourceAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
+  at: timestamp.optional(),
+});
+export type ExplainBody = z.infer<typeof explainBody>;

@@ -1,0 +1,82 @@
+// Targets, tasks, what a check found, and standing access.
+
+import { z } from 'zod';
+import { nameText, segmentPath, timestamp } from './text.ts';
+
+export const capabilities = z.object({
+  endsSessions: z.boolean(),
+  nativeExpiry: z.boolean(),
+  revocableCredential: z.boolean(),
+  smallestDurationSeconds: z.number(),
+  promise: z.string(),
+});
+
+export const task = z.object({
+  name: nameText,
+  kind: z.string(),
+  description: z.string(),
+  segment: segmentPath.nullable(),
+  /** What it may do, in words, one right a line. */
+  rights: z.array(z.string()),
+});
+export type Task = z.infer<typeof task>;
+
+export const checkItem = z.object({
+  name: z.string(),
+  status: z.enum(['ok', 'warn', 'fail']),
+  detail: z.string(),
+  fix: z.string().optional(),
+});
+export type CheckItem = z.infer<typeof checkItem>;
+
+export const checkReport = z.object({ ok: z.boolean(), items: z.array(checkItem), checkedAt: timestamp });
+export type CheckReport = z.infer<typeof checkReport>;
+
+export const target = z.object({
+  name: nameText,
+  kind: z.string(),
+  segment: segmentPath,
+  environment: z.string(),
+  sensitivity: z.enum(['low', 'normal', 'high']),
+  owner: z.string().nullable(),
+  /** `host:port/database`; never a credential. */
+  address: z.string(),
+  capabilities,
+  tasks: z.array(z.string()),
+  activeGrants: z.number().int(),
+  check: checkReport.nullable(),
+});
+export type Target = z.infer<typeof target>;
+
+export const addTargetBody = z.object({
+  name: nameText.regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'Lower-case letters, digits and - only, at most 63.'),
+  kind: z.string().max(40),
+  segment: segmentPath,
+  environment: nameText,
+  sensitivity: z.enum(['low', 'normal', 'high']).default('normal'),
+  owner: nameText.optional(),
+  /** Checked by the connector's own schema; for postgres: host, port, database, tls. */
+  settings: z.record(z.string(), z.unknown()),
+  admin: z.object({ user: z.string().min(1).max(63), password: z.string().max(1000) }),
+});
+export type AddTargetBody = z.infer<typeof addTargetBody>;
+
+export const addTaskBody = z.object({
+  name: nameText.regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
+  kind: z.string().max(40),
+  description: z.string().min(1).max(500),
+  segment: segmentPath.optional(),
+  /** Checked by the connector's own schema. */
+  entitlement: z.record(z.string(), z.unknown()),
+});
+export type AddTaskBody = z.infer<typeof addTaskBody>;
+
+export const standingAccess = z.object({
+  principal: z.string(),
+  canLogin: z.boolean(),
+  superuser: z.boolean(),
+  rights: z.array(z.string()),
+  through: z.array(z.string()),
+  lastUsedAt: z.string().nullable(),
+});
+export type StandingAccess = z.infer<typeof standingAccess>;
