@@ -1,0 +1,152 @@
+// The only reader of process.env: raw values in, one validated Config out. An error names the variable or key,
+// the value's fault and what would be accepted.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import { z } from 'zod';
+import { Failure } from './base/errors.ts';
+
+export interface Config {
+  /** `demo` when neither a configuration file nor an own database says that this is somebody's installation. */
+  mode: 'demo' | 'own';
+  /** Where the configuration came from; null in the demo and when only the environment speaks. */
+  file: string | null;
+  dataFolder: string;
+  http: { host: string; port: number };
+  postgresGateway: { host: string; port: number };
+  /** null: the embedded PostgreSQL under `dataFolder`. */
+  databaseUrl: string | null;
+  installationName: string;
+  firstAdministrator: { name: string; displayName: string; tokenHash: string } | null;
+  logLevel: string;
+}
+
+const DEFAULT_HTTP_PORT = 7070;
+const DEFAULT_PG_PORT = 7071;
+const LOOPBACK = '127.0.0.1';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();
+
+const fileSchema = z
+  .object({
+    installation: z
+      .object({ name: z.string().min(1).max(100) })
+      .strict()
+      .optional(),
+    http: listener.optional(),
+    postgresGateway: listener.optional(),
+    data: z.string().min(1).optional(),
+    database: z
+      .string()
+      .regex(
+        /^(embedded|env:[A-Z_][A-Z0-9_]*)$/,
+        'Write "embedded", or "env:NAME" for a variable that holds the URL.',
+      )
+      .optional(),
+    firstAdministrator: z
+      .object({
+        name: z.string().regex(/^[a-z0-9][a-z0-9._@-]{0,99}$/),
+        displayName: z.string().min(1).max(100),
+        tokenHash: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/, 'The SHA-256 of the token, in hex; `sally init` writes it.'),
+      })
+      .strict()
+      .optional(),
+  })
+  .strict();
+
+const environmentSchema = z.object({
+  SALLY_HTTP_PORT: port.optional(),
+  SALLY_PG_PORT: port.optional(),
+  SALLY_DATA: z.string().min(1).optional(),
+  SALLY_CONFIG: z.string().min(1).optional(),
+  SALLY_LOG: z.enum(['silent', 'error', 'warn', 'info', 'debug']).optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, 'It must start with postgres://')
+    .optional(),
+});
+
+/** `folder` is where relative paths start (the working directory). Errors: Failure `config-invalid`. */
+export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string = process.cwd()): Config {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const variables = check(environmentSchema, given, 'The environment variable');
+  const file = configFile(variables.SALLY_CONFIG, folder);
+  const own = file === null ? {} : readConfigFile(file);
+  const databaseUrl = databaseUrlOf(own.database, given, variables.DATABASE_URL);
+  return {
+    mode: file === null && databaseUrl === null ? 'demo' : 'own',
+    file,
+    dataFolder: resolve(folder, variables.SALLY_DATA ?? own.data ?? '.sallyport'),
+    http: {
+      host: own.http?.host ?? LOOPBACK,
+      port: variables.SALLY_HTTP_PORT ?? own.http?.port ?? DEFAULT_HTTP_PORT,
+    },
+    postgresGateway: {
+      host: own.postgresGateway?.host ?? LOOPBACK,
+      port: variables.SALLY_PG_PORT ?? own.postgresGateway?.port ?? DEFAULT_PG_PORT,
+    },
+    databaseUrl,
+    installationName: own.installation?.name ?? 'sallyport',
+    firstAdministrator: own.firstAdministrator ?? null,
+    logLevel: variables.SALLY_LOG ?? 'warn',
+  };
+}
+
+function configFile(named: string | undefined, folder: string): string | null {
+  if (named !== undefined) {
+    const path = resolve(folder, named);
+    if (!existsSync(path)) throw configError('SALLY_CONFIG', `names ${path}, which does not exist.`);
+    return path;
+  }
+  const usual = resolve(folder, 'sallyport.yaml');
+  return existsSync(usual) ? usual : null;
+}
+
+function readConfigFile(path: string): z.infer<typeof fileSchema> {
+  let raw: unknown;
+  try {
+    raw = parseYaml(readFileSync(path, 'utf8')) ?? {};
+  } catch (cause) {
+    throw configError(
+      path,
+      `cannot be read as YAML: ${cause instanceof Error ? cause.message : String(cause)}`,
+    );
+  }
+  return check(fileSchema, raw, `In ${path}, the key`);
+}
+
+function databaseUrlOf(
+  named: string | undefined,
+  env: Record<string, string | undefined>,
+  standard: string | undefined,
+): string | null {
+  if (named === undefined) return standard ?? null;
+  if (named === 'embedded') return null;
+  const variable = named.slice('env:'.length);
+  const url = env[variable];
+  if (url === undefined) throw configError('database', `reads the variable ${variable}, which is not set.`);
+  return url;
+}
+
+function check<S extends z.ZodType>(schema: S, raw: unknown, where: string): z.infer<S> {
+  const result = schema.safeParse(raw);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const key = issue?.path.join('.') ?? '';
+  throw new Failure(
+    'invalid',
+    'config-invalid',
+    `${where} ${key === '' ? '(top level)' : key}: ${issue?.message}`,
+    {
+      field: key,
+    },
+  );
+}
+
+function configError(field: string, what: string): Failure {
+  return new Failure('invalid', 'config-invalid', `${field} ${what}`, { field });
+}

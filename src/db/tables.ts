@@ -1,0 +1,211 @@
+// The store's tables as kysely sees them, one interface a table, in the order of migrations/.
+// `Generated` columns may be left out of an insert; timestamps are Dates read from the store's own clock.
+
+import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+
+type Now = Generated<Date>;
+type Json<T extends object> = JSONColumnType<T>;
+type Fixed<T> = ColumnType<T, T, never>;
+
+export interface Tables {
+  installation: {
+    only_row: Generated<boolean>;
+    id: string;
+    epoch: Generated<number>;
+    master_key_check: string;
+    created_at: Now;
+  };
+  principals: {
+    id: Fixed<string>;
+    kind: 'person' | 'service' | 'agent';
+    name: string;
+    display_name: string;
+    email: string | null;
+    account_type: Generated<string>;
+    title: string | null;
+    manager_id: string | null;
+    sponsor_id: string | null;
+    same_person_as: string | null;
+    on_call: Generated<boolean>;
+    disabled_at: Date | null;
+    created_at: Now;
+  };
+  groups: { id: Fixed<string>; name: string; created_at: Now };
+  memberships: { group_id: string; principal_id: string };
+  tokens: {
+    id: Fixed<string>;
+    principal_id: string;
+    kind: 'api' | 'browser';
+    name: string;
+    hash: Buffer;
+    expires_at: Date;
+    revoked_at: Date | null;
+    last_used_at: Date | null;
+    created_at: Now;
+  };
+  segments: {
+    path: Fixed<string>;
+    parent: string | null;
+    time_zone: Generated<string>;
+    description: Generated<string>;
+  };
+  targets: {
+    id: Fixed<string>;
+    name: string;
+    kind: string;
+    segment: string;
+    environment: string;
+    sensitivity: Generated<'low' | 'normal' | 'high'>;
+    owner: string | null;
+    settings: Json<Record<string, unknown>>;
+    credential: Buffer;
+    version: Generated<number>;
+    check_report: Json<Record<string, unknown>> | null;
+    checked_at: Date | null;
+    created_at: Now;
+  };
+  tasks: {
+    id: Fixed<string>;
+    name: string;
+    kind: string;
+    segment: string | null;
+    parent: string | null;
+    description: string;
+    entitlement: Json<Record<string, unknown>>;
+    version: Generated<number>;
+    created_at: Now;
+  };
+  policy_sets: {
+    id: Fixed<string>;
+    digest: string;
+    files: Json<Record<string, string>>;
+    published_by: string | null;
+    published_at: Now;
+    in_force: Generated<boolean>;
+  };
+  requests: {
+    id: Fixed<string>;
+    requester_id: Fixed<string>;
+    target_id: Fixed<string>;
+    task_id: Fixed<string>;
+    duration_s: Fixed<number>;
+    reason: Fixed<string>;
+    ticket: Fixed<string | null>;
+    source_address: Fixed<string>;
+    digest: Fixed<string>;
+    state: RequestState;
+    outcome: Outcome;
+    reasons: Json<object[]>;
+    obligations: Json<object>;
+    approved_duration_s: number | null;
+    expires_at: Date;
+    decided_at: Date | null;
+    created_at: Now;
+    version: Generated<number>;
+  };
+  decisions: {
+    id: Fixed<string>;
+    request_id: string | null;
+    grant_id: string | null;
+    action: string;
+    outcome: string;
+    policy_digest: string;
+    facts: Json<object>;
+    reasons: Json<object[]>;
+    obligations: Json<object>;
+    decided_at: Now;
+  };
+  approvals: {
+    id: Fixed<string>;
+    request_id: string;
+    principal_id: string;
+    verdict: 'approve' | 'deny';
+    digest: string;
+    duration_s: number | null;
+    reason: string | null;
+    given_at: Now;
+  };
+  request_views: { request_id: string; principal_id: string; seen_at: Now };
+  grants: {
+    id: Fixed<string>;
+    request_id: Fixed<string>;
+    principal_id: Fixed<string>;
+    target_id: Fixed<string>;
+    task_id: Fixed<string>;
+    login: Fixed<string>;
+    handle: Json<Record<string, unknown>>;
+    duration_s: number;
+    wanted: Generated<'present' | 'absent'>;
+    observed: Generated<'unknown' | 'present' | 'inert' | 'absent'>;
+    activated_at: Date | null;
+    expires_at: Date | null;
+    native_expires_at: Date | null;
+    ended_at: Date | null;
+    end_reason: string | null;
+    ended_by: string | null;
+    inert_at: Date | null;
+    absent_at: Date | null;
+    report: Json<Record<string, unknown>> | null;
+    attempts: Generated<number>;
+    next_attempt_at: Generated<Date>;
+    last_error: string | null;
+    lease_until: Date | null;
+    created_at: Now;
+    version: Generated<number>;
+  };
+  credentials: {
+    id: Fixed<string>;
+    grant_id: string;
+    stored_key: Buffer;
+    server_key: Buffer;
+    issued_to: string;
+    issued_at: Now;
+  };
+  sessions: {
+    id: Fixed<string>;
+    grant_id: Fixed<string>;
+    principal_id: Fixed<string>;
+    target_id: Fixed<string>;
+    task_id: Fixed<string>;
+    gateway: string;
+    client_address: string;
+    application: string | null;
+    started_at: Now;
+    seen_at: Now;
+    ended_at: Date | null;
+    end_reason: string | null;
+    statements: Generated<number>;
+    refused: Generated<number>;
+    errors: Generated<number>;
+    rows_read: Generated<number>;
+    bytes_read: Generated<number>;
+    bytes_written: Generated<number>;
+    recording: string | null;
+    recording_hash: string | null;
+  };
+  session_use: { session_id: string; verb: string; object: string; statements: number; rows: number };
+  audit_entries: {
+    seq: Generated<number>;
+    index: number | null;
+    leaf: string;
+    leaf_hash: Buffer | null;
+    chain: Buffer | null;
+    kind: string;
+    actor_id: string | null;
+    request_id: string | null;
+    grant_id: string | null;
+    session_id: string | null;
+    target_id: string | null;
+    at: Now;
+  };
+  audit_tree: {
+    only_row: Generated<boolean>;
+    size: Generated<number>;
+    frontier: Generated<Buffer[]>;
+    chain: Generated<Buffer>;
+  };
+  audit_checkpoints: { size: number; root: Buffer; note: string; at: Now };
+}
+
+export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'expired';
+export type Outcome = 'allow' | 'needs-approval' | 'deny';
