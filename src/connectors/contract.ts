@@ -1,0 +1,156 @@
+// What a connector is: the verbs that every kind of target answers, in one shape. It imports nothing of ours but
+// base, and a connector imports nothing but this: so a new kind is one file. All verbs are idempotent, because
+// reconcile calls them again after every crash; deleting what is absent succeeds.
+
+import type { Socket } from 'node:net';
+import type { z } from 'zod';
+import type { JsonValue } from '../base/canonical-json.ts';
+import type { Secret } from '../base/secret.ts';
+
+/** The only way to open a socket to a target (operate.md, "Reach"). `timeoutMs` bounds the connect. */
+export type Dial = (endpoint: { host: string; port: number; timeoutMs: number }) => Promise<Socket>;
+
+/** Where sessions of a target go. */
+export interface Endpoint {
+  host: string;
+  port: number;
+  database: string;
+  tls: 'off' | 'prefer' | 'require';
+  /** PEM; with it and `require` the server's certificate and name are verified. */
+  ca?: string;
+}
+
+/** Our mark on a target: whose grant an identity is. Only what carries our id and an epoch we know is touched. */
+export interface Mark {
+  installation: string;
+  epoch: number;
+}
+
+/** What a connector needs to reach one target. `settings` has passed the connector's `target` schema. */
+export interface TargetAccess<Settings> {
+  id: string;
+  name: string;
+  settings: Settings;
+  /** The administrator's login there. */
+  admin: { user: string; password: Secret };
+  mark: Mark;
+  dial: Dial;
+}
+
+/**
+ * What revocation needs to find the grant again; stored before the target is touched. JSON, no secrets. It begins as
+ * `{ login, grantId }`; what a verb gives back replaces it.
+ */
+export type Handle = { [key: string]: JsonValue };
+
+/** One identity to create. `login` is derived from the grant's id and is `^[a-z0-9_]{1,63}$`. */
+export interface GrantPlan<Entitlement> {
+  grantId: string;
+  login: string;
+  handle: Handle;
+  /** Its password on the target: derived, never stored. */
+  password: Secret;
+  taskId: string;
+  entitlement: Entitlement;
+  /** The target's own expiry is set to its own now() plus this (duration + 5 min of slack). */
+  nativeExpirySeconds: number;
+  /** For the target's own administrators to read; already free of control characters, ≤ 200 characters. */
+  label: string;
+}
+
+export type Observed = 'present' | 'inert' | 'absent';
+
+/** What the target itself says of a grant. `inert`: no login, no session, no membership; the identity remains. */
+export interface Observation {
+  observed: Observed;
+  /** The handle, completed with what only the target knows (an OID). Store it. */
+  handle: Handle;
+}
+
+export interface RevokeReport extends Observation {
+  /** Sessions that were ended by this call. */
+  sessionsEnded: number;
+  /** Why the identity is not gone yet, in words, with the blocking session or the SQL that would free it. */
+  blockers: string[];
+  /** What the grant leaves behind on purpose (objects that it created and that still exist). */
+  leftBehind: string[];
+}
+
+export interface CheckItem {
+  name: string;
+  /** `warn`: works, but something in the promise is weaker; `fail`: grants cannot be made or ended. */
+  status: 'ok' | 'warn' | 'fail';
+  detail: string;
+  /** What to run on the target to mend it, ready to paste. */
+  fix?: string;
+}
+
+/** One right that exists on the target outside any grant. */
+export interface StandingAccess {
+  principal: string;
+  canLogin: boolean;
+  superuser: boolean;
+  /** What it may do, in words, one item a right: `SELECT on public.orders`. */
+  rights: string[];
+  /** How it is reached: the chain of roles, ending at the one that holds the right. Empty when held directly. */
+  through: string[];
+  lastUsedAt: string | null;
+}
+
+/** A right of a task: `select` on `public.orders`, in words "read public.orders". Verbs are lower-case SQL or protocol words. */
+export interface Right {
+  verb: string;
+  object: string;
+  words: string;
+}
+
+export interface Capabilities {
+  /** Revocation ends sessions that are open. */
+  endsSessions: boolean;
+  /** The target refuses new logins by itself after the expiry. */
+  nativeExpiry: boolean;
+  /** The credential works nowhere once revoked. */
+  revocableCredential: boolean;
+  smallestDurationSeconds: number;
+  /** Said to people, in one sentence. */
+  promise: string;
+}
+
+/**
+ * A kind of target. `Client` is an open administrative connection (or pool) that `connect` makes and the registry
+ * keeps, one for a target and version. Every verb takes a signal and gives up when it aborts; every error that it
+ * throws is free of secrets.
+ */
+export interface Connector<Settings = unknown, Entitlement = unknown, Client = unknown> {
+  kind: string;
+  target: z.ZodType<Settings>;
+  entitlement: z.ZodType<Entitlement>;
+  capabilities: Capabilities;
+  /** Where sessions go: what the gateway dials for this target. */
+  endpoint(settings: Settings): Endpoint;
+  /** What a task may do, one right an item: insight compares them with what sessions used. */
+  rights(entitlement: Entitlement): Right[];
+  /** What sessions of a task get from the gateway. */
+  session(entitlement: Entitlement): { database: string | null; guardAllow: string[] };
+  connect(access: TargetAccess<Settings>): Client;
+  disconnect(client: Client): Promise<void>;
+  grant(client: Client, plan: GrantPlan<Entitlement>, signal: AbortSignal): Promise<Observation>;
+  revoke(client: Client, handle: Handle, signal: AbortSignal): Promise<RevokeReport>;
+  inspect(client: Client, handle: Handle, signal: AbortSignal): Promise<Observation>;
+  /** Moves the target's own expiry to its now() plus `nativeExpirySeconds`. */
+  renew(client: Client, handle: Handle, nativeExpirySeconds: number, signal: AbortSignal): Promise<void>;
+  /** Ends whatever still runs under identities that were verified absent (late starters); how many were ended. */
+  sweep(client: Client, handles: Handle[], signal: AbortSignal): Promise<{ handle: Handle; ended: number }[]>;
+  /** Handles of everything on the target that carries our mark (id and epoch). */
+  marked(client: Client, signal: AbortSignal): Promise<Handle[]>;
+  inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
+  /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
+  check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;
+}
+
+/** Names the type parameters once, so that a kind's file reads as one literal. */
+export function defineConnector<Settings, Entitlement, Client>(
+  connector: Connector<Settings, Entitlement, Client>,
+): Connector<Settings, Entitlement, Client> {
+  return connector;
+}

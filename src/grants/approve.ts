@@ -1,0 +1,274 @@
+// Deciding on a request: under a lock on its row, so that fifty approvals at once are one decision. Policy decides
+// again with the requester's stored address and the time now; what differs from the card is a conflict, not a yes.
+
+import { type Selectable, sql } from 'kysely';
+import type { Obligations } from '../api/requests.ts';
+import { append } from '../audit/append.ts';
+import { digestOf } from '../base/canonical-json.ts';
+import { formatDuration, parseDuration } from '../base/duration.ts';
+import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { Trx } from '../db/client.ts';
+import type { Tables } from '../db/tables.ts';
+import { publish } from '../events/events.ts';
+import { actorOf, type Principal, principalById } from '../identity/principals.ts';
+import { decide } from '../policy/engine/decide.ts';
+import type { DecisionFacts } from '../policy/engine/facts.ts';
+import { storeDecision } from '../policy/publish.ts';
+import type { GrantsContext } from './context.ts';
+import { type Asked, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { intendGrant } from './intend.ts';
+import { quorumOf, wouldCount } from './quorum.ts';
+import type { Caller } from './submit.ts';
+import { nextRequestState } from './transitions.ts';
+import { seesEverything, whyNotApprove } from './visibility.ts';
+
+export type RequestRow = Selectable<Tables['requests']>;
+
+interface Open {
+  row: RequestRow;
+  requester: Principal;
+  asked: Asked;
+  facts: DecisionFacts;
+}
+
+/** The grant's id when this approval completed the quorum, otherwise null. */
+export async function approve(
+  ctx: GrantsContext,
+  caller: Caller,
+  requestId: string,
+  body: { duration?: string | undefined; digest?: string | undefined },
+): Promise<{ grantId: string | null }> {
+  const shorter = body.duration === undefined ? null : parseDuration(body.duration);
+  const outcome = await ctx.db.transaction().execute(async (trx) => {
+    const open = await lockRequest(ctx, trx, caller, requestId, 'approve');
+    if (shorter !== null && shorter > open.row.duration_s) {
+      throw invalid(
+        'duration',
+        `An approval may only shorten: ${formatDuration(open.row.duration_s)} was asked for.`,
+      );
+    }
+    if (body.digest !== undefined && body.digest !== open.row.digest) throw requestChanged();
+    refuseWhoWouldNotCount(open, caller.principal);
+    const changed = await decideAgain(ctx, trx, open);
+    if (changed) return { changed: true, grantId: null };
+    await recordVerdict(trx, open, caller, { verdict: 'approve', durationSeconds: shorter, reason: null });
+    return { changed: false, grantId: await completeIfMet(ctx, trx, open) };
+  });
+  if (outcome.changed) {
+    throw conflict(
+      'decision-changed',
+      'Policy decides differently now than when you looked. Look at the card again.',
+      {
+        hint: 'The card shows the new decision; approve again if it is still right.',
+      },
+    );
+  }
+  return { grantId: outcome.grantId };
+}
+
+/** One person who may approve is enough to say no. */
+export async function deny(
+  ctx: GrantsContext,
+  caller: Caller,
+  requestId: string,
+  reason: string,
+): Promise<void> {
+  await ctx.db.transaction().execute(async (trx) => {
+    const open = await lockRequest(ctx, trx, caller, requestId, 'deny');
+    await recordVerdict(trx, open, caller, { verdict: 'deny', durationSeconds: null, reason });
+    await closeRequest(trx, open, 'deny');
+  });
+}
+
+/** By the requester, while it is pending. */
+export async function cancel(ctx: GrantsContext, caller: Caller, requestId: string): Promise<void> {
+  await ctx.db.transaction().execute(async (trx) => {
+    const row = await trx
+      .selectFrom('requests')
+      .selectAll()
+      .where('id', '=', requestId)
+      .forUpdate()
+      .executeTakeFirst();
+    if (row === undefined || row.requester_id !== caller.principal.id) throw notFound('request', requestId);
+    nextRequestState(row.state, 'cancel');
+    await trx
+      .updateTable('requests')
+      .set({ state: 'cancelled', decided_at: sql`now()` })
+      .where('id', '=', requestId)
+      .execute();
+    await append(trx, {
+      kind: 'request.cancelled',
+      actor: actorOf(caller.principal),
+      requestId,
+      targetId: row.target_id,
+      sourceAddress: caller.sourceAddress,
+      detail: {},
+    });
+    await publish(trx, { topic: 'requests', id: requestId });
+  });
+}
+
+async function lockRequest(
+  ctx: GrantsContext,
+  trx: Trx,
+  caller: Caller,
+  requestId: string,
+  event: 'approve' | 'deny',
+): Promise<Open> {
+  const row = await trx
+    .selectFrom('requests')
+    .selectAll()
+    .where('id', '=', requestId)
+    .forUpdate()
+    .executeTakeFirst();
+  if (row === undefined) throw notFound('request', requestId);
+  const [requester, asked] = [
+    await principalById(trx, row.requester_id),
+    await loadAsked(trx, { targetId: row.target_id, taskId: row.task_id }),
+  ];
+  const facts = factsOf(row, requester, asked);
+  const why = whyNotApprove(ctx, caller.principal, requester, facts, caller.sourceAddress);
+  if (why !== null) {
+    const visible = row.requester_id === caller.principal.id || seesEverything(caller.principal);
+    if (!visible && caller.principal.samePersonAs !== row.requester_id) throw notFound('request', requestId);
+    throw new Failure('denied', 'may-not-approve', why);
+  }
+  nextRequestState(row.state, event);
+  if (row.expires_at.getTime() <= asked.now.getTime()) {
+    throw conflict('request-expired', 'This request has expired; it has to be made again.', {
+      facts: { state: 'expired' },
+    });
+  }
+  return { row, requester, asked, facts };
+}
+
+function refuseWhoWouldNotCount(open: Open, approver: Principal): void {
+  const { approvals: stages } = open.row.obligations as Obligations;
+  if (open.row.outcome !== 'needs-approval' || wouldCount(stages, open.requester, approver)) return;
+  const wanted = stages.map((stage) => `${stage.count} of ${stage.from}`).join('; ');
+  throw new Failure('denied', 'may-not-approve', `Your approval would not count: policy asks for ${wanted}.`);
+}
+
+export function factsOf(row: RequestRow, requester: Principal, asked: Asked): DecisionFacts {
+  return decisionFacts(requester, asked, circumstancesOf(row));
+}
+
+function circumstancesOf(row: RequestRow) {
+  return {
+    sourceAddress: row.source_address,
+    durationSeconds: row.duration_s,
+    reason: row.reason,
+    ticket: row.ticket,
+  };
+}
+
+// True when what was asked, or what policy says of it, is no longer what the card showed; the row then holds the new.
+async function decideAgain(ctx: GrantsContext, trx: Trx, open: Open): Promise<boolean> {
+  const { row, asked, requester, facts } = open;
+  const policies = ctx.policies.current();
+  const decided = decide(policies, facts);
+  const digest = requestDigest({ requesterId: requester.id, asked, circumstances: circumstancesOf(row) });
+  if (digest !== row.digest) throw requestChanged();
+  await storeDecision(trx, {
+    requestId: row.id,
+    action: 'approve',
+    policyDigest: policies.digest,
+    facts,
+    decided,
+  });
+  const same = decided.outcome === row.outcome && digestOf(decided.obligations) === digestOf(row.obligations);
+  if (same && decided.outcome === 'deny') {
+    throw conflict('policy-denies', 'Policy refuses this request now; nobody can approve it.', {
+      hint: decided.enough[0] ?? 'Ask for something else, or change the policy.',
+    });
+  }
+  if (same) return false;
+  await trx
+    .updateTable('requests')
+    .set({
+      outcome: decided.outcome,
+      reasons: JSON.stringify(decided.reasons),
+      obligations: JSON.stringify(decided.obligations),
+      version: sql`version + 1`,
+    })
+    .where('id', '=', row.id)
+    .execute();
+  await publish(trx, { topic: 'requests', id: row.id });
+  return true;
+}
+
+async function recordVerdict(
+  trx: Trx,
+  open: Open,
+  caller: Caller,
+  given: { verdict: 'approve' | 'deny'; durationSeconds: number | null; reason: string | null },
+): Promise<void> {
+  const inserted = await trx
+    .insertInto('approvals')
+    .values({
+      id: newId('approval'),
+      request_id: open.row.id,
+      principal_id: caller.principal.id,
+      verdict: given.verdict,
+      digest: open.row.digest,
+      duration_s: given.durationSeconds,
+      reason: given.reason,
+    })
+    .onConflict((oc) => oc.columns(['request_id', 'principal_id']).doNothing())
+    .executeTakeFirst();
+  if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) {
+    throw conflict('already-decided', 'You have approved this request already; it waits for others.');
+  }
+  await append(trx, {
+    kind: given.verdict === 'approve' ? 'request.approved' : 'request.denied',
+    actor: actorOf(caller.principal),
+    requestId: open.row.id,
+    targetId: open.row.target_id,
+    sourceAddress: caller.sourceAddress,
+    detail: { digest: open.row.digest, durationSeconds: given.durationSeconds, reason: given.reason },
+  });
+  await publish(trx, { topic: 'requests', id: open.row.id });
+}
+
+async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<string | null> {
+  const quorum = await quorumOf(trx, open.row, open.requester);
+  if (!quorum.met) return null;
+  await closeRequest(trx, open, 'approve');
+  const durationSeconds = Math.min(open.row.duration_s, ...quorum.durations);
+  await trx
+    .updateTable('requests')
+    .set({ approved_duration_s: durationSeconds })
+    .where('id', '=', open.row.id)
+    .execute();
+  return intendGrant(trx, {
+    requestId: open.row.id,
+    principalId: open.requester.id,
+    asked: open.asked,
+    durationSeconds,
+    actor: actorOf(open.requester),
+    policyDigest: ctx.policies.current().digest,
+  });
+}
+
+async function closeRequest(trx: Trx, open: Open, event: 'approve' | 'deny'): Promise<void> {
+  await trx
+    .updateTable('requests')
+    .set({
+      state: nextRequestState(open.row.state, event),
+      decided_at: sql`now()`,
+      version: sql`version + 1`,
+    })
+    .where('id', '=', open.row.id)
+    .execute();
+}
+
+function requestChanged(): Failure {
+  return conflict(
+    'request-changed',
+    'What was asked for, or what the task means, has changed since you looked.',
+    {
+      hint: 'It has to be requested again.',
+    },
+  );
+}

@@ -1,0 +1,26 @@
+// What the use-cases of grants work with. Everything that a test may want to replace enters here.
+
+import type { Logger } from '../base/log.ts';
+import type { MasterKey } from '../base/master-key.ts';
+import type { Db } from '../db/client.ts';
+import type { Events } from '../events/events.ts';
+import type { Policies } from '../policy/publish.ts';
+import type { Targets } from '../targets/targets.ts';
+import type { Tasks } from '../targets/tasks.ts';
+
+export interface GrantsContext {
+  db: Db;
+  log: Logger;
+  masterKey: MasterKey;
+  policies: Policies;
+  targets: Targets;
+  tasks: Tasks;
+  events: Events;
+  /** Where clients find the gateway, for connection strings. */
+  gatewayAddress: { host: string; port: number };
+  /** A request that nobody decides is over after this. */
+  pendingLifetimeSeconds: number;
+}
+
+/** A day: long enough for another time zone's approver, short enough that nobody approves what is forgotten. */
+export const PENDING_LIFETIME_SECONDS = 86_400;

@@ -1,0 +1,32 @@
+// "What would policy say?", for anybody, at any time, from anywhere; nothing is written. Others than oneself only for
+// who may administer or audit, since the answer tells what they could reach.
+
+import type { ExplainBody, Preview } from '../api/requests.ts';
+import { parseDuration } from '../base/duration.ts';
+import { Failure } from '../base/errors.ts';
+import { principalByName } from '../identity/principals.ts';
+import { decide } from '../policy/engine/decide.ts';
+import type { GrantsContext } from './context.ts';
+import { decisionFacts, loadAsked } from './facts.ts';
+import { type Caller, previewOf } from './submit.ts';
+import { seesEverything } from './visibility.ts';
+
+export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainBody): Promise<Preview> {
+  const own = body.principal === undefined || body.principal === caller.principal.name;
+  if (!own && !seesEverything(caller.principal)) {
+    throw new Failure('denied', 'may-not', 'You may ask for yourself only.', {
+      field: 'principal',
+      hint: 'Leave the principal out, or ask somebody who may audit.',
+    });
+  }
+  const principal = own ? caller.principal : await principalByName(ctx.db, body.principal ?? '');
+  const asked = await loadAsked(ctx.db, body);
+  const moment = body.at === undefined ? asked : { ...asked, now: new Date(body.at) };
+  const facts = decisionFacts(principal, moment, {
+    sourceAddress: body.sourceAddress ?? caller.sourceAddress,
+    durationSeconds: parseDuration(body.duration),
+    reason: '',
+    ticket: null,
+  });
+  return previewOf(decide(ctx.policies.current(), facts));
+}

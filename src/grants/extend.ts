@@ -1,0 +1,109 @@
+// More time in place: policy decides again on the whole length, the target's own expiry is moved first, then ours,
+// and open sessions go on. A crash in between leaves only a later native expiry, which lets nobody stay longer.
+
+import { sql } from 'kysely';
+import { append } from '../audit/append.ts';
+import { formatDuration, parseDuration } from '../base/duration.ts';
+import { conflict, Failure, notFound } from '../base/errors.ts';
+import type { Handle } from '../connectors/contract.ts';
+import { publish } from '../events/events.ts';
+import { actorOf } from '../identity/principals.ts';
+import { decide } from '../policy/engine/decide.ts';
+import { storeDecision } from '../policy/publish.ts';
+import type { GrantsContext } from './context.ts';
+import { decisionFacts, loadAsked } from './facts.ts';
+import { NATIVE_SLACK_SECONDS } from './plan.ts';
+import type { Caller } from './submit.ts';
+import { nextGrantTruth } from './transitions.ts';
+
+const STEP_TIMEOUT_MS = 10_000;
+
+/** Adds `duration` to the grant's end. Errors: `unknown-grant`, `grant-<state>`, `extension-denied`, `extension-needs-approval`. */
+export async function extendGrant(
+  ctx: GrantsContext,
+  caller: Caller,
+  grantId: string,
+  body: { duration: string; reason: string },
+): Promise<void> {
+  const addSeconds = parseDuration(body.duration);
+  const row = await ctx.db
+    .selectFrom('grants')
+    .selectAll()
+    .select(sql<number>`extract(epoch from expires_at - now())::float8`.as('left_s'))
+    .where('id', '=', grantId)
+    .where('principal_id', '=', caller.principal.id)
+    .executeTakeFirst();
+  if (row === undefined) throw notFound('grant', grantId);
+  nextGrantTruth(row, 'extend');
+  if (row.left_s <= 0) throw conflict('grant-revoking', 'This grant has expired; ask for a new one.');
+  const wholeSeconds = row.duration_s + addSeconds;
+
+  const asked = await loadAsked(ctx.db, { targetId: row.target_id, taskId: row.task_id });
+  const policies = ctx.policies.current();
+  const facts = decisionFacts(caller.principal, asked, {
+    sourceAddress: caller.sourceAddress,
+    durationSeconds: wholeSeconds,
+    reason: body.reason,
+    ticket: null,
+  });
+  const decided = decide(policies, facts);
+  if (decided.outcome === 'deny') {
+    throw new Failure('denied', 'extension-denied', decided.reasons.map((item) => item.text).join(' '), {
+      field: 'duration',
+      ...(decided.longestSeconds === null
+        ? {}
+        : {
+            hint: `The longest in all is ${formatDuration(decided.longestSeconds)}; this grant has had ${formatDuration(row.duration_s)}.`,
+          }),
+    });
+  }
+  if (decided.outcome === 'needs-approval') {
+    throw new Failure('denied', 'extension-needs-approval', 'Policy wants approval for that long.', {
+      hint: 'Make a new request; this grant goes on until its end meanwhile.',
+    });
+  }
+
+  const client = await ctx.targets.open(row.target_id);
+  await client.renew(
+    row.handle as Handle,
+    Math.ceil(row.left_s) + addSeconds + NATIVE_SLACK_SECONDS,
+    AbortSignal.timeout(STEP_TIMEOUT_MS),
+  );
+  await ctx.db.transaction().execute(async (trx) => {
+    const updated = await trx
+      .updateTable('grants')
+      .set({
+        expires_at: sql<Date>`expires_at + make_interval(secs => ${addSeconds})`,
+        native_expires_at: sql<Date>`expires_at + make_interval(secs => ${addSeconds + NATIVE_SLACK_SECONDS})`,
+        duration_s: wholeSeconds,
+        version: sql`version + 1`,
+      })
+      .where('id', '=', grantId)
+      .where('version', '=', row.version)
+      .where('wanted', '=', 'present')
+      .where('expires_at', '>', sql<Date>`now()`)
+      .returning('expires_at')
+      .executeTakeFirst();
+    if (updated === undefined)
+      throw conflict('grant-changed', 'This grant has changed meanwhile; look at it again.');
+    await storeDecision(trx, {
+      requestId: row.request_id,
+      grantId,
+      action: 'extend',
+      policyDigest: policies.digest,
+      facts,
+      decided,
+    });
+    await append(trx, {
+      kind: 'grant.extended',
+      actor: actorOf(caller.principal),
+      requestId: row.request_id,
+      grantId,
+      targetId: row.target_id,
+      sourceAddress: caller.sourceAddress,
+      policyDigest: policies.digest,
+      detail: { addedSeconds: addSeconds, wholeSeconds, expiresAt: updated.expires_at, reason: body.reason },
+    });
+    await publish(trx, { topic: 'grants', id: grantId });
+  });
+}

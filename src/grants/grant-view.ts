@@ -1,0 +1,121 @@
+// Grants as the API shows them: one query for a page, the state derived, never stored.
+
+import { sql } from 'kysely';
+import type { z } from 'zod';
+import type { Grant, grantQuery } from '../api/grants.ts';
+import { notFound } from '../base/errors.ts';
+import { mayAdminister } from '../identity/rights.ts';
+import type { GrantsContext } from './context.ts';
+import type { Caller } from './submit.ts';
+import { grantState } from './transitions.ts';
+import { mayReadGrant, seesEverything } from './visibility.ts';
+import { OVERDUE_SECONDS } from './worker.ts';
+
+function selectGrants(ctx: Pick<GrantsContext, 'db'>) {
+  return ctx.db
+    .selectFrom('grants as g')
+    .innerJoin('principals as p', 'p.id', 'g.principal_id')
+    .innerJoin('targets as t', 't.id', 'g.target_id')
+    .innerJoin('tasks as k', 'k.id', 'g.task_id')
+    .selectAll('g')
+    .select([
+      'p.name as principal_name',
+      'p.display_name',
+      'p.kind as principal_kind',
+      't.name as target',
+      't.segment',
+      'k.name as task',
+    ])
+    .select([
+      sql<number>`(select count(*) from sessions s where s.grant_id = g.id and s.ended_at is null)`.as(
+        'live_sessions',
+      ),
+      sql<boolean>`g.wanted = 'absent' and g.observed in ('unknown', 'present')
+        and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS})`.as('overdue'),
+    ]);
+}
+
+type Row = Awaited<ReturnType<ReturnType<typeof selectGrants>['executeTakeFirstOrThrow']>>;
+
+function grantFrom(row: Row, caller: Caller): Grant {
+  const report = row.report as { blockers?: string[] } | null;
+  const state = grantState(row);
+  return {
+    id: row.id,
+    requestId: row.request_id,
+    state,
+    principal: {
+      id: row.principal_id,
+      name: row.principal_name,
+      displayName: row.display_name,
+      kind: row.principal_kind,
+    },
+    target: row.target,
+    task: row.task,
+    segment: row.segment,
+    login: row.login,
+    durationSeconds: row.duration_s,
+    createdAt: row.created_at.toISOString(),
+    activatedAt: row.activated_at?.toISOString() ?? null,
+    expiresAt: row.expires_at?.toISOString() ?? null,
+    endedAt: row.ended_at?.toISOString() ?? null,
+    endReason: row.end_reason,
+    absentAt: row.absent_at?.toISOString() ?? null,
+    overdue: row.overdue,
+    lastError: row.last_error,
+    blockers: report?.blockers ?? [],
+    liveSessions: row.live_sessions,
+    mayEnd:
+      row.wanted === 'present' &&
+      (row.principal_id === caller.principal.id || mayAdminister(caller.principal)),
+  };
+}
+
+/** Errors: `unknown-grant`, also for one that the caller may not see. */
+export async function viewGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<Grant> {
+  const row = await selectGrants(ctx).where('g.id', '=', grantId).executeTakeFirst();
+  if (row === undefined) throw notFound('grant', grantId);
+  const own = row.principal_id === caller.principal.id || seesEverything(caller.principal);
+  if (!own && !(await mayReadGrant(ctx, caller, grantId))) throw notFound('grant', grantId);
+  return grantFrom(row, caller);
+}
+
+/** The grant of a request, as the request's own reader sees it. */
+export async function viewGrantOfRequest(
+  ctx: GrantsContext,
+  caller: Caller,
+  requestId: string,
+): Promise<Grant | null> {
+  const row = await selectGrants(ctx).where('g.request_id', '=', requestId).executeTakeFirst();
+  return row === undefined ? null : grantFrom(row, caller);
+}
+
+/** Newest first. Those who administer or audit see all; everyone else sees their own. */
+export async function listGrants(
+  ctx: GrantsContext,
+  caller: Caller,
+  query: z.infer<typeof grantQuery>,
+): Promise<{ items: Grant[]; nextCursor: string | null }> {
+  const mine = query.view === 'mine' || !seesEverything(caller.principal);
+  const rows = await selectGrants(ctx)
+    .$if(mine, (q) => q.where('g.principal_id', '=', caller.principal.id))
+    .$if(query.cursor !== undefined, (q) => q.where('g.id', '<', query.cursor ?? ''))
+    .$if(query.state !== undefined, (q) => q.where(STATE_CONDITIONS[query.state ?? 'live']))
+    .orderBy('g.id', 'desc')
+    .limit(query.limit + 1)
+    .execute();
+  const items = rows.slice(0, query.limit).map((row) => grantFrom(row, caller));
+  return { items, nextCursor: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
+}
+
+const STATE_CONDITIONS = {
+  planned: sql<boolean>`false`,
+  granting: sql<boolean>`g.wanted = 'present' and g.observed = 'unknown'`,
+  active: sql<boolean>`g.wanted = 'present' and g.observed = 'present'`,
+  revoking: sql<boolean>`g.wanted = 'absent' and g.observed in ('unknown', 'present')`,
+  'cleanup-pending': sql<boolean>`g.wanted = 'absent' and g.observed = 'inert'`,
+  revoked: sql<boolean>`g.wanted = 'absent' and g.observed = 'absent'`,
+  live: sql<boolean>`g.wanted = 'present' or g.observed <> 'absent'`,
+  overdue: sql<boolean>`g.wanted = 'absent' and g.observed in ('unknown', 'present')
+    and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS})`,
+};

@@ -1,0 +1,235 @@
+// Letting a session in: the login's verifiers first (an unknown login looks like a known one), and after the proof
+// one transaction that looks at the grant under a lock, decides `connect` with the socket's address, and writes the
+// session and its entry. What it gives the gateway is all that the gateway ever learns of a grant.
+
+import type { Socket } from 'node:net';
+import { sql } from 'kysely';
+import { append } from '../audit/append.ts';
+import { Failure } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import { SCRAM_ITERATIONS } from '../base/scram.ts';
+import type { Secret } from '../base/secret.ts';
+import { publish } from '../events/events.ts';
+import { actorOf, principalById } from '../identity/principals.ts';
+import { mayConnect } from '../policy/engine/decide.ts';
+import { storeDecision } from '../policy/publish.ts';
+import type { GrantsContext } from './context.ts';
+import { decisionFacts, loadAsked } from './facts.ts';
+import { gatewaySalt, targetPassword } from './plan.ts';
+import { nextGrantTruth } from './transitions.ts';
+
+/** Sessions that one grant may have open at a time. */
+export const MOST_SESSIONS_PER_GRANT = 100;
+
+export interface LoginChallenge {
+  salt: Buffer;
+  iterations: number;
+  candidates: { credentialId: string; storedKey: Buffer; serverKey: Buffer }[];
+}
+
+export interface OpenSessionInput {
+  login: string;
+  credentialId: string;
+  database: string;
+  clientAddress: string;
+  application: string | null;
+  gateway: string;
+}
+
+export interface SessionTicket {
+  sessionId: string;
+  grantId: string;
+  principal: { id: string; name: string };
+  target: string;
+  targetId: string;
+  task: string;
+  database: string;
+  remainingMs: number;
+  guardAllow: string[];
+  label: string;
+  upstream: {
+    user: string;
+    password: Secret;
+    database: string;
+    tls: 'off' | 'prefer' | 'require';
+    dial(): Promise<Socket>;
+  };
+}
+
+const DIAL_TIMEOUT_MS = 5_000;
+
+/** The SCRAM parameters of a login. For an unknown one they are stable too, and no proof ever fits. */
+export async function challengeFor(ctx: GrantsContext, login: string): Promise<LoginChallenge> {
+  const rows = await ctx.db
+    .selectFrom('credentials as c')
+    .innerJoin('grants as g', 'g.id', 'c.grant_id')
+    .select(['c.id', 'c.stored_key', 'c.server_key'])
+    .where('g.login', '=', login)
+    .where('g.wanted', '=', 'present')
+    .execute();
+  return {
+    salt: gatewaySalt(ctx.masterKey, login),
+    iterations: SCRAM_ITERATIONS,
+    candidates: rows.map((row) => ({
+      credentialId: row.id,
+      storedKey: row.stored_key,
+      serverKey: row.server_key,
+    })),
+  };
+}
+
+/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `too-many-sessions`; each is in the log too. */
+export async function openSession(ctx: GrantsContext, input: OpenSessionInput): Promise<SessionTicket> {
+  const found = await ctx.db
+    .selectFrom('credentials as c')
+    .innerJoin('grants as g', 'g.id', 'c.grant_id')
+    .select(['g.id', 'g.principal_id', 'g.target_id', 'g.task_id', 'g.request_id', 'g.login', 'g.duration_s'])
+    .where('c.id', '=', input.credentialId)
+    .where('g.login', '=', input.login)
+    .executeTakeFirst();
+  if (found === undefined)
+    throw new Failure('denied', 'unknown-credential', 'This credential belongs to no grant.');
+  const [principal, asked, endpoint, request] = await Promise.all([
+    principalById(ctx.db, found.principal_id),
+    loadAsked(ctx.db, { targetId: found.target_id, taskId: found.task_id }),
+    ctx.targets.endpoint(found.target_id),
+    ctx.db
+      .selectFrom('requests')
+      .select(['reason', 'ticket'])
+      .where('id', '=', found.request_id)
+      .executeTakeFirstOrThrow(),
+  ]);
+  const rules = ctx.tasks.session(asked.task);
+  const database = rules.database ?? endpoint.database;
+  const refuse = async (code: string, message: string): Promise<never> => {
+    await ctx.db.transaction().execute((trx) =>
+      append(trx, {
+        kind: 'session.refused',
+        actor: actorOf(principal),
+        requestId: found.request_id,
+        grantId: found.id,
+        targetId: found.target_id,
+        sourceAddress: input.clientAddress,
+        detail: { code, database: input.database, application: input.application },
+      }),
+    );
+    throw new Failure('denied', code, message);
+  };
+  if (input.database !== database) {
+    return refuse('wrong-database', `This grant is for the database "${database}" only.`);
+  }
+  if (principal.disabled) return refuse('principal-disabled', 'This account is disabled.');
+  const policies = ctx.policies.current();
+  const facts = decisionFacts(principal, asked, {
+    sourceAddress: input.clientAddress,
+    durationSeconds: found.duration_s,
+    reason: request.reason,
+    ticket: request.ticket,
+  });
+  const verdict = mayConnect(policies, facts);
+  if (!verdict.allowed) {
+    const why = verdict.reasons.map((item) => item.text).join(' ');
+    return refuse('connect-denied', `Policy does not let this session in: ${why}`);
+  }
+
+  const sessionId = newId('session');
+  const remainingMs = await ctx.db.transaction().execute(async (trx) => {
+    const grant = await trx
+      .selectFrom('grants')
+      .select([
+        'wanted',
+        'observed',
+        sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms'),
+      ])
+      .where('id', '=', found.id)
+      .forShare()
+      .executeTakeFirstOrThrow();
+    nextGrantTruth(grant, 'open-session');
+    if (grant.ms <= 0) throw new Failure('denied', 'expired', 'This grant has expired.');
+    const { count } = await trx
+      .selectFrom('sessions')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('grant_id', '=', found.id)
+      .where('ended_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    if (count >= MOST_SESSIONS_PER_GRANT) {
+      throw new Failure(
+        'limit',
+        'too-many-sessions',
+        `This grant has ${MOST_SESSIONS_PER_GRANT} sessions open already.`,
+      );
+    }
+    await trx
+      .insertInto('sessions')
+      .values({
+        id: sessionId,
+        grant_id: found.id,
+        principal_id: principal.id,
+        target_id: found.target_id,
+        task_id: found.task_id,
+        gateway: input.gateway,
+        client_address: input.clientAddress,
+        application: input.application,
+      })
+      .execute();
+    await storeDecision(trx, {
+      requestId: found.request_id,
+      grantId: found.id,
+      action: 'connect',
+      policyDigest: policies.digest,
+      facts,
+      decided: verdict,
+    });
+    await append(trx, {
+      kind: 'session.opened',
+      actor: actorOf(principal),
+      requestId: found.request_id,
+      grantId: found.id,
+      sessionId,
+      targetId: found.target_id,
+      sourceAddress: input.clientAddress,
+      policyDigest: policies.digest,
+      detail: { target: asked.target.name, task: asked.task.name, database, application: input.application },
+    });
+    await publish(trx, { topic: 'sessions', id: sessionId });
+    return grant.ms;
+  });
+
+  return {
+    sessionId,
+    grantId: found.id,
+    principal: { id: principal.id, name: principal.name },
+    target: asked.target.name,
+    targetId: found.target_id,
+    task: asked.task.name,
+    database,
+    remainingMs,
+    guardAllow: rules.guardAllow,
+    label: `${principal.name} ${found.id}`,
+    upstream: {
+      user: found.login,
+      password: targetPassword(ctx.masterKey, found.id),
+      database,
+      tls: endpoint.tls,
+      dial: () => ctx.targets.dial({ host: endpoint.host, port: endpoint.port, timeoutMs: DIAL_TIMEOUT_MS }),
+    },
+  };
+}
+
+/** How long each of these grants still lives by the store's clock, for sessions that are open; one query. */
+export async function liveVerdicts(
+  ctx: GrantsContext,
+  grantIds: string[],
+): Promise<Map<string, { remainingMs: number } | 'over'>> {
+  const verdicts = new Map<string, { remainingMs: number } | 'over'>(grantIds.map((id) => [id, 'over']));
+  if (grantIds.length === 0) return verdicts;
+  const rows = await ctx.db
+    .selectFrom('grants')
+    .select(['id', sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms')])
+    .where('id', 'in', grantIds)
+    .where('wanted', '=', 'present')
+    .where('observed', '=', 'present')
+    .execute();
+  for (const row of rows) if (row.ms > 0) verdicts.set(row.id, { remainingMs: row.ms });
+  return verdicts;
+}

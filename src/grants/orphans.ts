@@ -1,0 +1,181 @@
+// What only the target knows: identities that carry our mark and have no live grant (removed, and told), active
+// grants whose identity somebody removed by hand (a finding; never made again), and sessions that started late
+// under an identity that is already gone (ended, and told).
+
+import { sql } from 'kysely';
+import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Handle } from '../connectors/contract.ts';
+import { type Repeating, repeat } from '../jobs/repeat.ts';
+import type { GrantsContext } from './context.ts';
+import { endGrant } from './end.ts';
+
+const PATROL_EVERY_MS = 30_000;
+const SWEEP_EVERY_MS = 10_000;
+const STEP_TIMEOUT_MS = 20_000;
+/** A login may wait `post_auth_delay` seconds (at most 2,147) between authentication and its first statement. */
+const LATE_STARTER_SECONDS = 2_400;
+const MOST_SWEPT = 5_000;
+
+/** Every target, again and again; the first patrol comes with the start, so that a crash is mended at once. */
+export function createPatrol(ctx: GrantsContext): {
+  start(): void;
+  stop(): Promise<void>;
+  patrolNow(): Promise<void>;
+} {
+  const everyTarget = async (
+    signal: AbortSignal,
+    act: (targetId: string, signal: AbortSignal) => Promise<void>,
+  ) => {
+    const targets = await ctx.db.selectFrom('targets').select('id').execute();
+    await Promise.allSettled(
+      targets.map(async ({ id }) => {
+        try {
+          await act(id, AbortSignal.any([signal, AbortSignal.timeout(STEP_TIMEOUT_MS)]));
+        } catch (error) {
+          ctx.log.warn(
+            { target: id, reason: messageOf(error) },
+            'a patrol could not look at a target; it will look again',
+          );
+        }
+      }),
+    );
+  };
+  const patrol = (signal: AbortSignal) => everyTarget(signal, (id, s) => patrolTarget(ctx, id, s));
+  const loops: Repeating[] = [
+    repeat(ctx, 'patrol', PATROL_EVERY_MS, (signal) => patrol(signal).then(() => undefined)),
+    repeat(ctx, 'late starters', SWEEP_EVERY_MS, (signal) =>
+      everyTarget(signal, (id, s) => sweepTarget(ctx, id, s)).then(() => undefined),
+    ),
+  ];
+  return {
+    start() {
+      for (const loop of loops) loop.start();
+    },
+    stop: () => Promise.all(loops.map((loop) => loop.stop())).then(() => undefined),
+    patrolNow: () => patrol(new AbortController().signal),
+  };
+}
+
+async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
+  const client = await ctx.targets.open(targetId);
+  const expected = await ctx.db
+    .selectFrom('grants')
+    .select(['id', 'login', 'wanted', 'observed', 'activated_at'])
+    .where('target_id', '=', targetId)
+    .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
+    .execute();
+  // Asked after the store: every identity has its intent row first, so what is neither expected nor live is an orphan.
+  const marked = await client.marked(signal);
+  const known = new Set(expected.map((row) => row.login));
+  for (const handle of marked) {
+    const login = String(handle['login']);
+    if (!known.has(login) && !(await isLive(ctx, login))) await removeOrphan(ctx, targetId, handle, signal);
+  }
+  const there = new Set(marked.map((handle) => String(handle['login'])));
+  for (const row of expected) {
+    const active = row.wanted === 'present' && row.observed === 'present';
+    if (active && !there.has(row.login)) await tellVanished(ctx, targetId, row.id, row.login);
+  }
+}
+
+async function isLive(ctx: GrantsContext, login: string): Promise<boolean> {
+  const row = await ctx.db
+    .selectFrom('grants')
+    .select('id')
+    .where('login', '=', login)
+    .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
+    .executeTakeFirst();
+  return row !== undefined;
+}
+
+async function removeOrphan(
+  ctx: GrantsContext,
+  targetId: string,
+  handle: Handle,
+  signal: AbortSignal,
+): Promise<void> {
+  const client = await ctx.targets.open(targetId);
+  // A revocation may have removed it since it was listed.
+  if ((await client.inspect(handle, signal)).observed === 'absent') return;
+  const report = await client.revoke(handle, signal);
+  ctx.log.error(
+    { target: targetId, handle, observed: report.observed },
+    'an orphan was found on a target and revoked',
+  );
+  await ctx.db.transaction().execute((trx) =>
+    append(trx, {
+      kind: 'grant.orphan-removed',
+      actor: SYSTEM_ACTOR,
+      targetId,
+      detail: {
+        handle,
+        observed: report.observed,
+        sessionsEnded: report.sessionsEnded,
+        blockers: report.blockers,
+      },
+    }),
+  );
+}
+
+async function tellVanished(
+  ctx: GrantsContext,
+  targetId: string,
+  grantId: string,
+  login: string,
+): Promise<void> {
+  ctx.log.error(
+    { target: targetId, grant: grantId },
+    'the identity of an active grant vanished from its target',
+  );
+  await ctx.db.transaction().execute(async (trx) => {
+    const ended = await endGrant(trx, {
+      grantId,
+      reason: 'account-vanished',
+      note: 'Its identity was removed from the target by somebody else. It is not made again.',
+      actor: SYSTEM_ACTOR,
+      byId: null,
+    });
+    if (!ended) return;
+    await append(trx, {
+      kind: 'grant.account-vanished',
+      actor: SYSTEM_ACTOR,
+      grantId,
+      targetId,
+      detail: { login },
+    });
+  });
+}
+
+async function sweepTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
+  const rows = await ctx.db
+    .selectFrom('grants')
+    .select(['id', 'handle'])
+    .where('target_id', '=', targetId)
+    .where('observed', '=', 'absent')
+    .where('absent_at', '>', sql<Date>`now() - make_interval(secs => ${LATE_STARTER_SECONDS})`)
+    .orderBy('absent_at', 'desc')
+    .limit(MOST_SWEPT)
+    .execute();
+  if (rows.length === 0) return;
+  const client = await ctx.targets.open(targetId);
+  const found = await client.sweep(
+    rows.map((row) => row.handle as Handle),
+    signal,
+  );
+  for (const { handle, ended } of found.filter((item) => item.ended > 0)) {
+    ctx.log.error(
+      { target: targetId, handle, ended },
+      'a session started after its grant was over; it was ended',
+    );
+    await ctx.db.transaction().execute((trx) =>
+      append(trx, {
+        kind: 'grant.late-session-ended',
+        actor: SYSTEM_ACTOR,
+        grantId: String(handle['grantId'] ?? ''),
+        targetId,
+        detail: { handle, ended },
+      }),
+    );
+  }
+}

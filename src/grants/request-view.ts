@@ -1,0 +1,234 @@
+// Requests as the API shows them: everything that an approver needs on one card. A page of requests is built from a
+// fixed number of queries; only what differs from usual is asked for one request at a time.
+
+import type { z } from 'zod';
+import type { Approval, Request, requestQuery } from '../api/requests.ts';
+import { notFound } from '../base/errors.ts';
+import {
+  activePeople,
+  type Principal,
+  principalFrom,
+  refOf,
+  selectPrincipals,
+} from '../identity/principals.ts';
+import { factsOf, type RequestRow } from './approve.ts';
+import type { GrantsContext } from './context.ts';
+import { type Asked, loadAsked } from './facts.ts';
+import { stageProgress } from './quorum.ts';
+import type { Caller } from './submit.ts';
+import { lastUsedAt, whatIsUnusual } from './unusual.ts';
+import { seesEverything, whyNotApprove } from './visibility.ts';
+
+/** People who are looked at as possible approvers; more wants the directory's own search. */
+const MOST_CANDIDATES = 500;
+const SCAN_BATCH = 100;
+const MOST_SCANS = 10;
+
+/** Errors: `unknown-request`, also for one that the caller may not see. `seen` notes that they looked. */
+export async function viewRequest(
+  ctx: GrantsContext,
+  caller: Caller,
+  id: string,
+  seen = false,
+): Promise<Request> {
+  const row = await ctx.db.selectFrom('requests').selectAll().where('id', '=', id).executeTakeFirst();
+  if (row === undefined) throw notFound('request', id);
+  const [card] = await buildCards(ctx, caller, [row]);
+  if (
+    card === undefined ||
+    !(card.mine || card.decidable || card.decided || seesEverything(caller.principal))
+  ) {
+    throw notFound('request', id);
+  }
+  if (seen && card.decidable && row.state === 'pending') await noteSeen(ctx, caller, id);
+  return card.request;
+}
+
+/** Newest first. What a caller sees: their own, those they may decide or did, all for those who administer or audit. */
+export async function listRequests(
+  ctx: GrantsContext,
+  caller: Caller,
+  query: z.infer<typeof requestQuery>,
+): Promise<{ items: Request[]; nextCursor: string | null }> {
+  const items: Request[] = [];
+  const all = seesEverything(caller.principal);
+  let cursor = query.cursor;
+  for (let scan = 0; scan < MOST_SCANS; scan++) {
+    const rows = await ctx.db
+      .selectFrom('requests')
+      .selectAll()
+      .$if(query.view === 'mine', (q) => q.where('requester_id', '=', caller.principal.id))
+      .$if(query.view === 'approvals', (q) =>
+        q.where('state', '=', 'pending').where('requester_id', '!=', caller.principal.id),
+      )
+      .$if(query.state !== undefined, (q) => q.where('state', '=', query.state ?? 'pending'))
+      .$if(cursor !== undefined, (q) => q.where('id', '<', cursor ?? ''))
+      .orderBy('id', 'desc')
+      .limit(SCAN_BATCH)
+      .execute();
+    for (const card of await buildCards(ctx, caller, rows)) {
+      const shown =
+        query.view === 'approvals' ? card.decidable : card.mine || card.decidable || card.decided || all;
+      cursor = card.request.id;
+      if (!shown) continue;
+      items.push(card.request);
+      if (items.length === query.limit) return { items, nextCursor: cursor };
+    }
+    if (rows.length < SCAN_BATCH) return { items, nextCursor: null };
+  }
+  return { items, nextCursor: cursor ?? null };
+}
+
+interface Card {
+  request: Request;
+  mine: boolean;
+  /** The reader may decide on such a request (whatever its state). */
+  decidable: boolean;
+  /** The reader did decide on it. */
+  decided: boolean;
+}
+
+async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]): Promise<Card[]> {
+  if (rows.length === 0) return [];
+  const ids = rows.map((row) => row.id);
+  const [approvals, views, people] = await Promise.all([
+    ctx.db.selectFrom('approvals').selectAll().where('request_id', 'in', ids).orderBy('given_at').execute(),
+    ctx.db
+      .selectFrom('request_views')
+      .selectAll()
+      .where('request_id', 'in', ids)
+      .orderBy('seen_at')
+      .execute(),
+    rows.some((row) => row.state === 'pending') ? activePeople(ctx.db, MOST_CANDIDATES) : [],
+  ]);
+  const needed = new Set([
+    ...rows.map((r) => r.requester_id),
+    ...approvals.map((a) => a.principal_id),
+    ...views.map((v) => v.principal_id),
+  ]);
+  const principals = await principalsById(ctx, [...needed]);
+  const askedOf = new Map<string, Promise<Asked>>();
+  const asked = (row: RequestRow) => {
+    const key = `${row.target_id} ${row.task_id}`;
+    const kept = askedOf.get(key) ?? loadAsked(ctx.db, { targetId: row.target_id, taskId: row.task_id });
+    askedOf.set(key, kept);
+    return kept;
+  };
+  const detailed = rows.length === 1 || rows.every((row) => row.state === 'pending');
+  return Promise.all(
+    rows.map(async (row) => {
+      const requester = known(principals, row.requester_id);
+      const given = approvals.filter((item) => item.request_id === row.id);
+      return buildCard(ctx, caller, {
+        row,
+        requester,
+        asked: await asked(row),
+        people,
+        detailed: detailed && row.state === 'pending',
+        approvals: given.map((item) => ({
+          by: refOf(known(principals, item.principal_id)),
+          verdict: item.verdict,
+          durationSeconds: item.duration_s,
+          reason: item.reason,
+          at: item.given_at.toISOString(),
+        })),
+        approvers: given
+          .filter((item) => item.verdict === 'approve')
+          .map((item) => known(principals, item.principal_id)),
+        seenBy: views
+          .filter((view) => view.request_id === row.id)
+          .map((view) => ({
+            by: refOf(known(principals, view.principal_id)),
+            at: view.seen_at.toISOString(),
+          })),
+      });
+    }),
+  );
+}
+
+interface Parts {
+  row: RequestRow;
+  requester: Principal;
+  asked: Asked;
+  people: Principal[];
+  detailed: boolean;
+  approvals: Approval[];
+  approvers: Principal[];
+  seenBy: Request['seenBy'];
+}
+
+async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Promise<Card> {
+  const { row, requester, asked } = parts;
+  const facts = factsOf(row, requester, asked);
+  const why = whyNotApprove(ctx, caller.principal, requester, facts);
+  const decided = parts.approvals.some((item) => item.by.id === caller.principal.id);
+  const mayNot =
+    row.state !== 'pending'
+      ? `This request is ${row.state}.`
+      : (why ?? (decided ? 'You have approved it already.' : null));
+  const [unusual, lastUsed] = parts.detailed
+    ? await Promise.all([whatIsUnusual(ctx.db, row), lastUsedAt(ctx.db, row)])
+    : [[], null];
+  const obligations = row.obligations as Request['decision']['obligations'];
+  const eligible =
+    row.state === 'pending'
+      ? parts.people.filter((person) => whyNotApprove(ctx, person, requester, facts) === null)
+      : [];
+  return {
+    mine: row.requester_id === caller.principal.id,
+    decidable: why === null,
+    decided,
+    request: {
+      id: row.id,
+      state: row.state,
+      decision: { outcome: row.outcome, reasons: row.reasons as Request['decision']['reasons'], obligations },
+      requester: refOf(requester),
+      target: {
+        name: asked.target.name,
+        segment: asked.target.segment,
+        environment: asked.target.environment,
+        sensitivity: asked.target.sensitivity,
+      },
+      task: {
+        name: asked.task.name,
+        description: asked.task.description,
+        rights: ctx.tasks.rights(asked.task).map((right) => right.words),
+      },
+      durationSeconds: row.duration_s,
+      approvedDurationSeconds: row.approved_duration_s,
+      reason: row.reason,
+      ticket: row.ticket,
+      sourceAddress: row.source_address,
+      digest: row.digest,
+      approvals: parts.approvals,
+      stages: stageProgress(obligations.approvals, requester, parts.approvers, eligible),
+      seenBy: parts.seenBy,
+      unusual,
+      lastUsedAt: lastUsed,
+      createdAt: row.created_at.toISOString(),
+      decidedAt: row.decided_at?.toISOString() ?? null,
+      expiresAt: row.expires_at.toISOString(),
+      mayApprove: mayNot === null,
+      mayNot,
+    },
+  };
+}
+
+async function principalsById(ctx: GrantsContext, ids: string[]): Promise<Map<string, Principal>> {
+  const rows = await selectPrincipals(ctx.db).where('p.id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, principalFrom(row)]));
+}
+
+function known(principals: Map<string, Principal>, id: string): Principal {
+  const principal = principals.get(id);
+  if (principal === undefined) throw notFound('principal', id);
+  return principal;
+}
+
+async function noteSeen(ctx: GrantsContext, caller: Caller, requestId: string): Promise<void> {
+  await ctx.db
+    .insertInto('request_views')
+    .values({ request_id: requestId, principal_id: caller.principal.id })
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+}

@@ -1,0 +1,82 @@
+// Who may see and do what with requests and grants. What one may not see does not exist (404); what one may see and
+// not do says why. Approvers are found by policy, so these rules follow it.
+
+import { type Principal, principalById } from '../identity/principals.ts';
+import { mayAdminister, mayAudit } from '../identity/rights.ts';
+import { mayApprove } from '../policy/engine/decide.ts';
+import type { DecisionFacts } from '../policy/engine/facts.ts';
+import { whyNeverCounts } from '../policy/engine/quorum.ts';
+import type { GrantsContext } from './context.ts';
+import { decisionFacts, loadAsked, principalFacts } from './facts.ts';
+import { quorumFacts } from './quorum.ts';
+import type { Caller } from './submit.ts';
+
+/** Whose requests and grants a principal sees: everybody's, or their own and those they may decide. */
+export function seesEverything(principal: Principal): boolean {
+  return mayAdminister(principal) || mayAudit(principal);
+}
+
+/** Why `approver` cannot approve what `requester` asked (from `approverAddress`, when they act now), or null. Policy first, then who is never counted. */
+export function whyNotApprove(
+  ctx: Pick<GrantsContext, 'policies'>,
+  approver: Principal,
+  requester: Principal,
+  facts: DecisionFacts,
+  approverAddress?: string,
+): string | null {
+  const never = whyNeverCounts(approver.id, quorumFacts(requester, [approver]));
+  if (never !== null) return never;
+  const verdict = mayApprove(ctx.policies.current(), principalFacts(approver), facts, approverAddress);
+  return verdict.allowed ? null : 'Policy does not name you as an approver for this target.';
+}
+
+interface GrantPeople {
+  principalId: string;
+  facts: DecisionFacts;
+  requester: Principal;
+}
+
+async function grantPeople(ctx: GrantsContext, grantId: string): Promise<GrantPeople | null> {
+  const row = await ctx.db
+    .selectFrom('grants as g')
+    .innerJoin('requests as r', 'r.id', 'g.request_id')
+    .select([
+      'g.principal_id',
+      'g.target_id',
+      'g.task_id',
+      'r.source_address',
+      'g.duration_s',
+      'r.reason',
+      'r.ticket',
+    ])
+    .where('g.id', '=', grantId)
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const [requester, asked] = await Promise.all([
+    principalById(ctx.db, row.principal_id),
+    loadAsked(ctx.db, { targetId: row.target_id, taskId: row.task_id }),
+  ]);
+  const facts = decisionFacts(requester, asked, {
+    sourceAddress: row.source_address,
+    durationSeconds: row.duration_s,
+    reason: row.reason,
+    ticket: row.ticket,
+  });
+  return { principalId: row.principal_id, facts, requester };
+}
+
+/** Its own principal, administrators, auditors, and whoever may approve for its target. */
+export async function mayReadGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<boolean> {
+  const people = await grantPeople(ctx, grantId);
+  if (people === null) return false;
+  if (people.principalId === caller.principal.id || seesEverything(caller.principal)) return true;
+  return whyNotApprove(ctx, caller.principal, people.requester, people.facts) === null;
+}
+
+/** Its own principal, administrators, and whoever may approve for its target; an auditor only looks. */
+export async function mayEndGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<boolean> {
+  const people = await grantPeople(ctx, grantId);
+  if (people === null) return false;
+  if (people.principalId === caller.principal.id || mayAdminister(caller.principal)) return true;
+  return whyNotApprove(ctx, caller.principal, people.requester, people.facts) === null;
+}

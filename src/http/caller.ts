@@ -1,0 +1,100 @@
+// Who is calling, and from where. A token in the header or the portal's cookie; with a cookie, an unsafe method must
+// come from the portal's own page. The address is the socket's: a header that names another one is not believed.
+
+import type { FastifyRequest } from 'fastify';
+import { Failure } from '../base/errors.ts';
+import type { Caller } from '../grants/submit.ts';
+import { mayAdminister, mayAudit } from '../identity/rights.ts';
+import type { Principals } from '../identity/sign-in.ts';
+import type { Access } from './guard.ts';
+
+export const COOKIE = 'sallyport';
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const LOOPBACK_HOSTS = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
+
+export interface SignedCaller extends Caller {
+  tokenId: string;
+}
+
+/** The caller, or null where the route lets anyone in. Errors: `unauthenticated`, `may-not`, `cross-site`. */
+export async function admit(
+  principals: Principals,
+  access: Access,
+  request: FastifyRequest,
+): Promise<SignedCaller | null> {
+  if (access === 'anyone') return null;
+  if (access === 'loopback') {
+    requireLoopback(request);
+    return null;
+  }
+  const bearer = bearerToken(request);
+  const cookie = request.cookies[COOKIE];
+  if (access === 'metrics' && bearer === undefined && isLoopback(addressOf(request))) return null;
+  const token = bearer ?? cookie;
+  if (token === undefined || token === '') {
+    throw new Failure('unauthenticated', 'unauthenticated', 'Nobody is signed in.', {
+      hint: 'Send `Authorization: Bearer <token>`, or sign in on the portal.',
+    });
+  }
+  const sourceAddress = addressOf(request);
+  const { principal, tokenId } = await principals.authenticate(token, sourceAddress);
+  if (bearer === undefined && !SAFE_METHODS.has(request.method)) requireSameOrigin(request);
+  const allowed = {
+    'signed-in': true,
+    person: principal.kind === 'person',
+    audit: mayAudit(principal),
+    metrics: mayAudit(principal),
+    administer: mayAdminister(principal),
+  }[access];
+  if (!allowed) throw new Failure('denied', 'may-not', MAY_NOT[access]);
+  return { principal, sourceAddress, tokenId };
+}
+
+const MAY_NOT = {
+  'signed-in': '',
+  person: 'Only people do this, not services or agents.',
+  audit: 'This needs the right to audit (group "auditors").',
+  metrics: 'This needs the right to audit (group "auditors").',
+  administer: 'This needs the right to administer (group "administrators").',
+};
+
+/** The socket's address; an IPv4 address in IPv6 form is written as IPv4. */
+export function addressOf(request: FastifyRequest): string {
+  const address = request.socket.remoteAddress ?? '';
+  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
+}
+
+function bearerToken(request: FastifyRequest): string | undefined {
+  const header = request.headers.authorization;
+  if (header === undefined) return undefined;
+  const match = /^Bearer ([^\s]{1,200})$/i.exec(header);
+  if (match === null)
+    throw new Failure('unauthenticated', 'unauthenticated', 'The Authorization header is malformed.');
+  return match[1];
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
+// A page of another site whose name was made to resolve to this machine sends its own name as Host and Origin.
+function requireLoopback(request: FastifyRequest): void {
+  const host = request.headers.host ?? '';
+  const origin = request.headers.origin;
+  const sameOrigin = origin === undefined ? SAFE_METHODS.has(request.method) : origin === `http://${host}`;
+  if (!isLoopback(addressOf(request)) || !LOOPBACK_HOSTS.test(host) || !sameOrigin) {
+    throw new Failure(
+      'denied',
+      'loopback-only',
+      'The demo signs people in only on this machine, from its own page.',
+    );
+  }
+}
+
+function requireSameOrigin(request: FastifyRequest): void {
+  const origin = request.headers.origin;
+  const host = request.headers.host ?? '';
+  if (origin !== `http://${host}` && origin !== `https://${host}`) {
+    throw new Failure('denied', 'cross-site', 'This came from another site; it was refused.');
+  }
+}

@@ -1,0 +1,26 @@
+// What routes work with: the use-cases' own contexts, never the store or a connector.
+
+import type { AuditLog } from '../audit/log.ts';
+import type { Logger } from '../base/log.ts';
+import type { Events } from '../events/events.ts';
+import type { GrantsContext } from '../grants/context.ts';
+import type { GrantWorker } from '../grants/worker.ts';
+import type { Principals } from '../identity/sign-in.ts';
+import type { Insight } from '../insight/insight.ts';
+import type { SessionReader } from '../sessions/session-view.ts';
+
+export interface HttpContext {
+  log: Logger;
+  version: string;
+  grants: GrantsContext;
+  worker: GrantWorker;
+  events: Events;
+  principals: Principals;
+  sessions: SessionReader;
+  audit: AuditLog;
+  insight: Insight;
+  /** The demo's people for one-click sign-in; null when this is somebody's installation. */
+  demo: { people: { name: string; displayName: string; does: string }[] } | null;
+  /** The folder with the built portal. */
+  portalFolder: string;
+}

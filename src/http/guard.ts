@@ -1,0 +1,58 @@
+// Who may call what: one row a route, on one screen. A route without a row cannot be registered, and a row without a
+// route fails the start, so this table is the truth. What a principal may see and do beyond this (its own grants,
+// requests that it may decide) the use-cases decide by policy.
+
+/** `loopback` is anyone on this machine, with a Host that names it; `metrics` is loopback, or the right to audit. */
+export type Access = 'anyone' | 'loopback' | 'signed-in' | 'person' | 'audit' | 'administer' | 'metrics';
+
+export const GUARD = {
+  'GET /healthz': 'anyone',
+  'GET /metrics': 'metrics',
+  'GET /api/openapi.json': 'anyone',
+
+  'POST /api/sign-in': 'anyone',
+  'POST /api/sign-out': 'signed-in',
+  'GET /api/me': 'signed-in',
+  'GET /api/demo/people': 'loopback',
+  'POST /api/demo/sign-in': 'loopback',
+
+  'GET /api/targets': 'signed-in',
+  'POST /api/targets': 'administer',
+  'POST /api/targets/:name/check': 'administer',
+  'GET /api/targets/:name/standing-access': 'audit',
+  'GET /api/tasks': 'signed-in',
+  'POST /api/tasks': 'administer',
+
+  'POST /api/requests': 'signed-in',
+  'POST /api/requests/preview': 'signed-in',
+  'GET /api/requests': 'signed-in',
+  'GET /api/requests/:id': 'signed-in',
+  'POST /api/requests/:id/approve': 'person',
+  'POST /api/requests/:id/deny': 'person',
+  'POST /api/requests/:id/cancel': 'signed-in',
+
+  'GET /api/grants': 'signed-in',
+  'GET /api/grants/:id': 'signed-in',
+  'POST /api/grants/:id/credentials': 'signed-in',
+  'POST /api/grants/:id/extend': 'signed-in',
+  'POST /api/grants/:id/done': 'signed-in',
+  'POST /api/grants/:id/revoke': 'signed-in',
+  'GET /api/grants/:id/receipt': 'signed-in',
+
+  'GET /api/sessions': 'signed-in',
+  'GET /api/sessions/:id': 'signed-in',
+  'POST /api/sessions/:id/end': 'signed-in',
+
+  'GET /api/audit/entries': 'audit',
+  'GET /api/audit/export': 'audit',
+  'GET /api/audit/checkpoint': 'audit',
+
+  'POST /api/policy/explain': 'signed-in',
+  'GET /api/policy': 'signed-in',
+  'POST /api/policy': 'administer',
+
+  'GET /api/insights': 'signed-in',
+  'GET /api/events': 'signed-in',
+} as const satisfies Record<string, Access>;
+
+export type RouteName = keyof typeof GUARD;

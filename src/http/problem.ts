@@ -1,0 +1,99 @@
+// The only place that knows status codes: domain failures to RFC 9457 problems, and everything unexpected to a 500
+// that tells the client nothing and the log everything.
+
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
+import type { Problem } from '../api/problem.ts';
+import { Failure, type FailureKind } from '../base/errors.ts';
+
+const STATUS: Record<FailureKind, number> = {
+  invalid: 422,
+  unauthenticated: 401,
+  denied: 403,
+  'not-found': 404,
+  conflict: 409,
+  'too-large': 413,
+  limit: 429,
+  unavailable: 503,
+  timeout: 504,
+};
+
+const TITLE: Record<number, string> = {
+  400: 'The request could not be read',
+  401: 'Sign in first',
+  403: 'Not allowed',
+  404: 'Not found',
+  405: 'Method not allowed',
+  409: 'Conflict with the present state',
+  413: 'Too large',
+  415: 'Unsupported media type',
+  422: 'Invalid input',
+  429: 'Too many',
+  500: 'Something went wrong here',
+  503: 'Not available now',
+  504: 'Took too long',
+};
+
+export function problemOf(
+  status: number,
+  code: string,
+  detail: string,
+  more: Partial<Problem> = {},
+): Problem {
+  return {
+    type: `https://sallyport.dev/problems/${code}`,
+    title: TITLE[status] ?? 'Error',
+    status,
+    code,
+    detail,
+    ...more,
+  };
+}
+
+/** Fastify's error handler. */
+export function sendProblem(error: FastifyError | Error, request: FastifyRequest, reply: FastifyReply): void {
+  const problem = problemFor(error);
+  if (problem.status >= 500) request.log.error({ err: error, cause: error.cause }, 'a request failed');
+  else if (error.cause !== undefined) request.log.info({ err: error.cause }, error.message);
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
+  // Set after the status, and serialised here, so that no response schema of the route drops its fields.
+  void reply
+    .code(problem.status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .serializer((payload: unknown) => JSON.stringify(payload))
+    .send(problem);
+}
+
+function problemFor(error: FastifyError | Error): Problem {
+  if (error instanceof Failure) {
+    return problemOf(STATUS[error.kind], error.code, error.message, {
+      ...(error.field === undefined ? {} : { field: error.field }),
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      ...(error.facts === undefined ? {} : { facts: error.facts }),
+    });
+  }
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const [first] = error.validation;
+    const field = first?.instancePath.replace(/^\//, '').replaceAll('/', '.') ?? '';
+    const where = field === '' ? 'The body' : field;
+    const what = first?.message?.includes('received undefined')
+      ? 'this is required.'
+      : (first?.message ?? 'not valid');
+    return problemOf(422, 'invalid-input', `${where}: ${what}`, { field });
+  }
+  const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
+  if (status === 413) return problemOf(413, 'body-too-large', 'The body is over the limit of 64 KiB.');
+  if (status === 415) return problemOf(415, 'unsupported-media-type', 'Send application/json.');
+  if (status >= 400 && status < 500) return problemOf(status, 'malformed-request', malformed(error));
+  return problemOf(
+    500,
+    'internal',
+    'Something went wrong on the server. Its log says what; nothing was half done.',
+  );
+}
+
+function malformed(error: Error): string {
+  return error instanceof SyntaxError || /JSON/.test(error.message)
+    ? 'The body is not valid JSON.'
+    : 'The request is malformed.';
+}

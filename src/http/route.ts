@@ -1,0 +1,133 @@
+// Registers one endpoint: its row of the guard, its schemas (validation, types, OpenAPI and what may leave, in one),
+// and exactly one use-case.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { problem } from '../api/problem.ts';
+import { admit, type SignedCaller } from './caller.ts';
+import type { HttpContext } from './context.ts';
+import { type Access, GUARD, type RouteName } from './guard.ts';
+
+type Open = 'anyone' | 'loopback' | 'metrics';
+/** Null only where the guard lets in who is not signed in. */
+type CallerOf<Name extends RouteName> = (typeof GUARD)[Name] extends Open
+  ? SignedCaller | null
+  : SignedCaller;
+
+export interface RouteSpec<
+  Body extends z.ZodType,
+  Query extends z.ZodType,
+  Params extends z.ZodType,
+  Answer extends z.ZodType,
+> {
+  /** One line for the OpenAPI document. */
+  summary: string;
+  body?: Body;
+  query?: Query;
+  params?: Params;
+  answer: Answer;
+  /** 200 unless given. */
+  status?: 200 | 201 | 204;
+  /** Anything but JSON is sent by the handler itself. */
+  contentType?: string;
+}
+
+export interface RouteInput<Body, Query, Params, Caller> {
+  body: Body;
+  query: Query;
+  params: Params;
+  caller: Caller;
+  request: FastifyRequest;
+  reply: FastifyReply;
+  /** Aborts when the client goes away. */
+  gone: AbortSignal;
+}
+
+export function route<
+  Name extends RouteName,
+  Body extends z.ZodType = z.ZodUndefined,
+  Query extends z.ZodType = z.ZodUndefined,
+  Params extends z.ZodType = z.ZodUndefined,
+  Answer extends z.ZodType = z.ZodNull,
+>(
+  app: FastifyInstance,
+  ctx: HttpContext,
+  name: Name,
+  spec: RouteSpec<Body, Query, Params, Answer>,
+  handle: (
+    input: RouteInput<z.output<Body>, z.output<Query>, z.output<Params>, CallerOf<Name>>,
+  ) => Promise<z.input<Answer> | FastifyReply>,
+): void {
+  const [method, url] = name.split(' ') as ['GET' | 'POST', string];
+  const access: Access = GUARD[name];
+  const callers = new WeakMap<FastifyRequest, SignedCaller | null>();
+  app.route({
+    method,
+    url,
+    schema: {
+      summary: spec.summary,
+      operationId: operationId(method, url),
+      tags: [url.split('/')[2] ?? 'server'],
+      ...(access === 'anyone' || access === 'loopback' ? {} : { security: [{ bearer: [] }, { cookie: [] }] }),
+      ...(spec.body === undefined ? {} : { body: spec.body }),
+      ...(spec.query === undefined ? {} : { querystring: spec.query }),
+      ...(spec.params === undefined ? {} : { params: spec.params }),
+      response: responses(spec, access),
+    },
+    // Before the body is read: a stranger's ten megabytes are not even parsed.
+    onRequest: async (request) => {
+      callers.set(request, await admit(ctx.principals, access, request));
+    },
+    handler: async (request, reply) => {
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      if (spec.status !== undefined) reply.code(spec.status);
+      // The validator has parsed body, query and params with these very schemas.
+      return handle({
+        body: request.body as z.output<Body>,
+        query: request.query as z.output<Query>,
+        params: request.params as z.output<Params>,
+        caller: (callers.get(request) ?? null) as CallerOf<Name>,
+        request,
+        reply,
+        gone: gone.signal,
+      });
+    },
+  });
+}
+
+function responses(
+  spec: { answer: z.ZodType; status?: number; contentType?: string; body?: unknown },
+  access: Access,
+) {
+  const failures: Record<number, string> = {
+    400: 'The request could not be read',
+    404: 'Not found, or not yours to see',
+    409: 'Conflict with the present state',
+    422: 'Invalid input',
+    429: 'Too many',
+    500: 'Something went wrong on the server',
+    503: 'Something that this needs cannot be reached',
+    ...(access === 'anyone' ? {} : { 401: 'Nobody is signed in', 403: 'Not allowed' }),
+    ...(spec.body === undefined ? {} : { 413: 'The body is over 64 KiB', 415: 'Not JSON' }),
+  };
+  const problems = Object.fromEntries(
+    Object.entries(failures).map(([status, description]) => [
+      status,
+      { description, content: { 'application/problem+json': { schema: problem } } },
+    ]),
+  );
+  const status = spec.status ?? 200;
+  const answer =
+    spec.contentType === undefined
+      ? spec.answer.describe('The answer')
+      : { description: 'The answer', content: { [spec.contentType]: { schema: z.string() } } };
+  return { [status]: answer, ...problems };
+}
+
+function operationId(method: string, url: string): string {
+  const words = url.split('/').filter((part) => part !== '' && part !== 'api');
+  return [method.toLowerCase(), ...words.map((word) => word.replace(/^:/, 'by-'))]
+    .join('-')
+    .replaceAll('.', '-');
+}

@@ -1,0 +1,89 @@
+// Every endpoint, in the order of the guard's table.
+
+import type { FastifyInstance } from 'fastify';
+import type { HttpContext } from './context.ts';
+import { addTarget } from './routes/add-target.ts';
+import { addTask } from './routes/add-task.ts';
+import { approveRequest } from './routes/approve-request.ts';
+import { cancelRequest } from './routes/cancel-request.ts';
+import { checkTarget } from './routes/check-target.ts';
+import { denyRequest } from './routes/deny-request.ts';
+import { endSession } from './routes/end-session.ts';
+import { explainPolicy } from './routes/explain-policy.ts';
+import { exportAudit } from './routes/export-audit.ts';
+import { extendGrants } from './routes/extend-grant.ts';
+import { getCheckpoint } from './routes/get-checkpoint.ts';
+import { getGrant } from './routes/get-grant.ts';
+import { getHealth } from './routes/get-health.ts';
+import { getInsights } from './routes/get-insights.ts';
+import { getMe } from './routes/get-me.ts';
+import { getMetrics } from './routes/get-metrics.ts';
+import { getOpenapi } from './routes/get-openapi.ts';
+import { getPolicy } from './routes/get-policy.ts';
+import { getReceipt } from './routes/get-receipt.ts';
+import { getRequest } from './routes/get-request.ts';
+import { getSession } from './routes/get-session.ts';
+import { issueCredentials } from './routes/issue-credential.ts';
+import { listDemoPeople } from './routes/list-demo-people.ts';
+import { getGrants } from './routes/list-grants.ts';
+import { getRequests } from './routes/list-requests.ts';
+import { getSessions } from './routes/list-sessions.ts';
+import { listStandingAccess } from './routes/list-standing-access.ts';
+import { getTargets } from './routes/list-targets.ts';
+import { listTasks } from './routes/list-tasks.ts';
+import { previewRequests } from './routes/preview-request.ts';
+import { publishPolicy } from './routes/publish-policy.ts';
+import { returnGrants } from './routes/return-grant.ts';
+import { revokeGrants } from './routes/revoke-grant.ts';
+import { searchAudit } from './routes/search-audit.ts';
+import { signIn } from './routes/sign-in.ts';
+import { signInToDemo } from './routes/sign-in-to-demo.ts';
+import { signOut } from './routes/sign-out.ts';
+import { streamEvents } from './routes/stream-events.ts';
+import { submitRequest } from './routes/submit-request.ts';
+
+const ROUTES = [
+  addTarget,
+  addTask,
+  approveRequest,
+  cancelRequest,
+  checkTarget,
+  denyRequest,
+  endSession,
+  explainPolicy,
+  exportAudit,
+  extendGrants,
+  getCheckpoint,
+  getGrant,
+  getHealth,
+  getInsights,
+  getMe,
+  getMetrics,
+  getOpenapi,
+  getPolicy,
+  getReceipt,
+  getRequest,
+  getSession,
+  issueCredentials,
+  listDemoPeople,
+  getGrants,
+  getRequests,
+  getSessions,
+  listStandingAccess,
+  getTargets,
+  listTasks,
+  previewRequests,
+  publishPolicy,
+  returnGrants,
+  revokeGrants,
+  searchAudit,
+  signInToDemo,
+  signIn,
+  signOut,
+  streamEvents,
+  submitRequest,
+];
+
+export function registerRoutes(app: FastifyInstance, ctx: HttpContext): void {
+  for (const register of ROUTES) register(app, ctx);
+}

@@ -1,0 +1,44 @@
+// One request and its grant; with `wait`, answers when it is decided and the grant is active or over.
+
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { type Submitted, submitted, waitQuery } from '../../api/requests.ts';
+import { idText } from '../../api/text.ts';
+import { viewGrantOfRequest } from '../../grants/grant-view.ts';
+import { viewRequest } from '../../grants/request-view.ts';
+import type { Caller } from '../../grants/submit.ts';
+import { waitForAccess } from '../../grants/wait.ts';
+import type { HttpContext } from '../context.ts';
+import { route } from '../route.ts';
+
+const params = z.object({ id: idText });
+
+export function getRequest(app: FastifyInstance, ctx: HttpContext): void {
+  route(
+    app,
+    ctx,
+    'GET /api/requests/:id',
+    { summary: 'One request, and its grant', params, query: waitQuery, answer: submitted },
+    async ({ params: { id }, query, caller, gone }) => {
+      if (query.wait > 0) {
+        await viewRequest(ctx.grants, caller, id);
+        await waitForAccess(ctx.grants, id, query.wait, gone);
+      }
+      return submittedOf(ctx, caller, id, true);
+    },
+  );
+}
+
+/** `seen` notes that an approver has looked at the card. */
+export async function submittedOf(
+  ctx: HttpContext,
+  caller: Caller,
+  id: string,
+  seen = false,
+): Promise<Submitted> {
+  const [request, grant] = await Promise.all([
+    viewRequest(ctx.grants, caller, id, seen),
+    viewGrantOfRequest(ctx.grants, caller, id),
+  ]);
+  return { request, grant };
+}

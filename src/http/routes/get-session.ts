@@ -1,0 +1,20 @@
+// One session with a page of its statements, read from its recording.
+
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { sessionDetail } from '../../api/sessions.ts';
+import { idText, pageQuery } from '../../api/text.ts';
+import type { HttpContext } from '../context.ts';
+import { route } from '../route.ts';
+
+const params = z.object({ id: idText });
+
+export function getSession(app: FastifyInstance, ctx: HttpContext): void {
+  route(
+    app,
+    ctx,
+    'GET /api/sessions/:id',
+    { summary: 'One session with its statements', params, query: pageQuery, answer: sessionDetail },
+    async ({ params: { id }, query, caller }) => ctx.sessions.detail(caller.principal, id, query),
+  );
+}

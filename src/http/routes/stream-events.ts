@@ -1,0 +1,53 @@
+// Hints for live pages as server-sent events: only that something of a topic changed, so nothing leaks to who may not
+// see it; the page fetches again with its own rights.
+
+import { PassThrough } from 'node:stream';
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { Failure } from '../../base/errors.ts';
+import type { HttpContext } from '../context.ts';
+import { route } from '../route.ts';
+
+const MOST_STREAMS = 1_000;
+const HEARTBEAT_MS = 15_000;
+/** A page that does not read is cut off rather than remembered. */
+const MOST_BUFFERED_BYTES = 64 * 1024;
+
+export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
+  let open = 0;
+  route(
+    app,
+    ctx,
+    'GET /api/events',
+    { summary: 'Hints that something changed', answer: z.null(), contentType: 'text/event-stream' },
+    async ({ reply, gone }) => {
+      if (open >= MOST_STREAMS)
+        throw new Failure('limit', 'too-many-streams', 'Too many live pages are open.');
+      open += 1;
+      const stream = new PassThrough();
+      const send = (text: string) => {
+        if (stream.writableLength > MOST_BUFFERED_BYTES) stream.destroy();
+        else stream.write(text);
+      };
+      const off = ctx.events.subscribe((event) =>
+        send(`data: ${JSON.stringify({ topic: event.topic })}\n\n`),
+      );
+      const beat = setInterval(() => send(': still here\n\n'), HEARTBEAT_MS);
+      const close = () => {
+        off();
+        clearInterval(beat);
+        stream.destroy();
+      };
+      stream.once('close', () => {
+        open -= 1;
+      });
+      gone.addEventListener('abort', close, { once: true });
+      send(': welcome\n\n');
+      return reply
+        .type('text/event-stream')
+        .header('x-accel-buffering', 'no')
+        .serializer(String)
+        .send(stream);
+    },
+  );
+}

@@ -1,0 +1,165 @@
+// Who people, services and agents are, with the facts that policy asks of them. One query loads a principal whole.
+
+import { sql } from 'kysely';
+import type { PrincipalRef } from '../api/people.ts';
+import { append } from '../audit/append.ts';
+import type { Actor } from '../audit/verify/leaf.ts';
+import { conflict, notFound } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { Db, Trx } from '../db/client.ts';
+
+export interface Principal {
+  id: string;
+  kind: 'person' | 'service' | 'agent';
+  name: string;
+  displayName: string;
+  accountType: string;
+  title: string | null;
+  managerId: string | null;
+  sponsorId: string | null;
+  /** The person whose second account this is, or null. */
+  samePersonAs: string | null;
+  onCall: boolean;
+  disabled: boolean;
+  groups: string[];
+}
+
+/** Built-in groups that hold the rights over Sallyport itself. */
+export const ADMINISTRATORS = 'administrators';
+export const AUDITORS = 'auditors';
+
+/** The columns and the sub-select for groups; `from principals as p` must be in the query. */
+export function selectPrincipals(db: Db | Trx) {
+  return db
+    .selectFrom('principals as p')
+    .select([
+      'p.id',
+      'p.kind',
+      'p.name',
+      'p.display_name',
+      'p.account_type',
+      'p.title',
+      'p.manager_id',
+      'p.sponsor_id',
+      'p.same_person_as',
+      'p.on_call',
+      'p.disabled_at',
+    ])
+    .select(
+      sql<string[]>`array(select g.name from memberships m join groups g on g.id = m.group_id
+        where m.principal_id = p.id order by g.name)`.as('groups'),
+    );
+}
+
+type PrincipalRow = Awaited<ReturnType<ReturnType<typeof selectPrincipals>['executeTakeFirstOrThrow']>>;
+
+export function principalFrom(row: PrincipalRow): Principal {
+  return {
+    id: row.id,
+    kind: row.kind,
+    name: row.name,
+    displayName: row.display_name,
+    accountType: row.account_type,
+    title: row.title,
+    managerId: row.manager_id,
+    sponsorId: row.sponsor_id,
+    samePersonAs: row.same_person_as,
+    onCall: row.on_call,
+    disabled: row.disabled_at !== null,
+    groups: row.groups,
+  };
+}
+
+export async function principalById(db: Db | Trx, id: string): Promise<Principal> {
+  const row = await selectPrincipals(db).where('p.id', '=', id).executeTakeFirst();
+  if (row === undefined) throw notFound('principal', id);
+  return principalFrom(row);
+}
+
+export async function principalByName(db: Db | Trx, name: string): Promise<Principal> {
+  const row = await selectPrincipals(db).where('p.name', '=', name).executeTakeFirst();
+  if (row === undefined) throw notFound('principal', name);
+  return principalFrom(row);
+}
+
+/** Everyone who is not disabled, for finding who could approve. At most `limit`. */
+export async function activePeople(db: Db | Trx, limit: number): Promise<Principal[]> {
+  const rows = await selectPrincipals(db)
+    .where('p.kind', '=', 'person')
+    .where('p.disabled_at', 'is', null)
+    .orderBy('p.name')
+    .limit(limit)
+    .execute();
+  return rows.map(principalFrom);
+}
+
+export function refOf(principal: Pick<Principal, 'id' | 'name' | 'displayName' | 'kind'>): PrincipalRef {
+  return { id: principal.id, name: principal.name, displayName: principal.displayName, kind: principal.kind };
+}
+
+export function actorOf(principal: Pick<Principal, 'id' | 'name' | 'kind'>): Actor {
+  return { id: principal.id, name: principal.name, kind: principal.kind };
+}
+
+export interface NewPrincipal {
+  kind: Principal['kind'];
+  name: string;
+  displayName: string;
+  accountType?: string;
+  title?: string;
+  sponsorId?: string;
+  samePersonAs?: string;
+  managerId?: string;
+  onCall?: boolean;
+  groups: string[];
+}
+
+/** Creates a principal and the groups that it names. Errors: conflict `principal-exists`. */
+export async function createPrincipal(trx: Trx, input: NewPrincipal, by: Actor): Promise<Principal> {
+  const id = newId('principal');
+  const inserted = await trx
+    .insertInto('principals')
+    .values({
+      id,
+      kind: input.kind,
+      name: input.name,
+      display_name: input.displayName,
+      account_type: input.accountType ?? (input.kind === 'person' ? 'employee' : input.kind),
+      title: input.title ?? null,
+      sponsor_id: input.sponsorId ?? null,
+      same_person_as: input.samePersonAs ?? null,
+      manager_id: input.managerId ?? null,
+      on_call: input.onCall ?? false,
+    })
+    .onConflict((oc) => oc.column('name').doNothing())
+    .executeTakeFirst();
+  if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) {
+    throw conflict('principal-exists', `There is already a principal "${input.name}".`);
+  }
+  for (const group of input.groups) await addToGroup(trx, id, group);
+  await append(trx, {
+    kind: 'principal.added',
+    actor: by,
+    detail: { principal: { id, name: input.name, kind: input.kind }, groups: input.groups },
+  });
+  return principalById(trx, id);
+}
+
+async function addToGroup(trx: Trx, principalId: string, group: string): Promise<void> {
+  await trx
+    .insertInto('groups')
+    .values({ id: newId('group'), name: group })
+    .onConflict((oc) => oc.column('name').doNothing())
+    .execute();
+  await trx
+    .insertInto('memberships')
+    .columns(['group_id', 'principal_id'])
+    .expression((eb) =>
+      eb
+        .selectFrom('groups')
+        .where('name', '=', group)
+        .select(['id', sql.val(principalId).as('principal_id')]),
+    )
+    .onConflict((oc) => oc.doNothing())
+    .execute();
+}

@@ -1,0 +1,91 @@
+// Signing in to the portal: a token is exchanged for a browser's own, so that the one that was typed in can be
+// revoked apart. Failures are counted by address, because a token is the only thing between a stranger and the API.
+
+import { append } from '../audit/append.ts';
+import { Failure } from '../base/errors.ts';
+import type { Secret } from '../base/secret.ts';
+import { monotonicMs } from '../base/timer.ts';
+import type { Db } from '../db/client.ts';
+import { actorOf, type Principal, principalByName } from './principals.ts';
+import { type Authenticated, authenticate, issueToken, revokeToken } from './tokens.ts';
+
+export interface SignedIn {
+  principal: Principal;
+  token: Secret;
+  expiresAt: Date;
+}
+
+export interface Principals {
+  /** Errors: `unauthenticated`; `too-many-failures` for an address that failed too often. */
+  authenticate(token: string, address: string): Promise<Authenticated>;
+  /** A browser's token for who holds `token`. */
+  signIn(token: string, address: string): Promise<SignedIn>;
+  /** The demo's one click; the route lets only this machine in. Errors: `unknown-principal`. */
+  signInAs(name: string, address: string): Promise<SignedIn>;
+  signOut(tokenId: string, by: Principal): Promise<void>;
+}
+
+const MOST_FAILURES = 30;
+const FAILURE_WINDOW_MS = 60_000;
+const MOST_ADDRESSES = 10_000;
+
+export function createPrincipals(ctx: { db: Db }): Principals {
+  const failures = new Map<string, { count: number; since: number }>();
+
+  async function counted(token: string, address: string): Promise<Authenticated> {
+    const past = failures.get(address);
+    if (past !== undefined && monotonicMs() - past.since > FAILURE_WINDOW_MS) failures.delete(address);
+    else if (past !== undefined && past.count >= MOST_FAILURES) {
+      throw new Failure(
+        'limit',
+        'too-many-failures',
+        'Too many failed sign-ins from this address; wait a minute.',
+      );
+    }
+    try {
+      return await authenticate(ctx.db, token);
+    } catch (error) {
+      if (error instanceof Failure && error.kind === 'unauthenticated') noteFailure(address);
+      throw error;
+    }
+  }
+
+  function noteFailure(address: string): void {
+    const entry = failures.get(address) ?? { count: 0, since: monotonicMs() };
+    entry.count += 1;
+    if (failures.size >= MOST_ADDRESSES) failures.clear();
+    failures.set(address, entry);
+  }
+
+  async function browserToken(principal: Principal, address: string, how: string): Promise<SignedIn> {
+    return ctx.db.transaction().execute(async (trx) => {
+      const issued = await issueToken(trx, {
+        principalId: principal.id,
+        kind: 'browser',
+        name: how,
+        by: actorOf(principal),
+      });
+      await append(trx, {
+        kind: 'sign-in',
+        actor: actorOf(principal),
+        sourceAddress: address,
+        detail: { how },
+      });
+      return { principal, token: issued.token, expiresAt: issued.expiresAt };
+    });
+  }
+
+  return {
+    authenticate: counted,
+    async signIn(token, address) {
+      const { principal } = await counted(token, address);
+      return browserToken(principal, address, 'token');
+    },
+    async signInAs(name, address) {
+      return browserToken(await principalByName(ctx.db, name), address, 'demo');
+    },
+    async signOut(tokenId, by) {
+      await ctx.db.transaction().execute((trx) => revokeToken(trx, tokenId, actorOf(by)));
+    },
+  };
+}

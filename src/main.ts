@@ -1,0 +1,160 @@
+// The process: configuration, the lock on the data folder, embedded servers, signals, and what it says to the person
+// who started it. What it starts is wired in program.ts.
+
+import { mkdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Failure, messageOf } from './base/errors.ts';
+import { createLog, type Logger } from './base/log.ts';
+import { type Config, loadConfig } from './config.ts';
+import { lockData } from './db/embedded/data-lock.ts';
+import { type Embedded, startEmbedded } from './db/embedded/embedded.ts';
+import { type DemoTarget, removeDemoFile, seedDemo, startDemoTarget, writeDemoFile } from './demo/demo.ts';
+import { DEMO_PRINCIPALS } from './demo/people.ts';
+import { watchParent } from './parent-watch.ts';
+import { type Program, startProgram } from './program.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+/** The whole stop, embedded servers included; after that the process ends whatever hangs. */
+const STOP_LIMIT_MS = 4_800;
+const STORE_DATABASE = 'postgres';
+
+interface Running {
+  program: Program;
+  servers: Embedded[];
+}
+
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+async function main(): Promise<void> {
+  const config = loadConfig();
+  const log = createLog(config.logLevel);
+  mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
+  const unlock = lockData(config.dataFolder);
+  removeDemoFile(config.dataFolder);
+  const stopping = new AbortController();
+  const servers: Embedded[] = [];
+  let running: Running | null = null;
+
+  const stop = async (reason: string) => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    await shutDown(config, running, servers, reason, log);
+    unlock();
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
+  watchParent(() => void stop('the process that started this one is gone'));
+
+  try {
+    running = await start(config, log, servers, stopping.signal);
+    if (!stopping.signal.aborted) welcome(config, running.program);
+  } catch (error) {
+    if (stopping.signal.aborted) return;
+    await Promise.allSettled(servers.map((server) => server.stop()));
+    unlock();
+    throw error;
+  }
+}
+
+async function start(
+  config: Config,
+  log: Logger,
+  servers: Embedded[],
+  signal: AbortSignal,
+): Promise<Running> {
+  let storeUrl = config.databaseUrl;
+  if (storeUrl === null) {
+    say('Starting the embedded store (a real PostgreSQL 18; for trying out, not for production data) …');
+    const store = await startEmbedded({
+      folder: join(config.dataFolder, 'store'),
+      name: 'store',
+      log,
+      signal,
+    });
+    servers.push(store);
+    storeUrl = store.url(STORE_DATABASE);
+  }
+  const demo: DemoTarget | null =
+    config.mode === 'demo' ? await startDemoTarget(config.dataFolder, log, say, signal) : null;
+  if (demo !== null) servers.unshift(demo.server);
+  let tokens = new Map<string, string>();
+  const program = await startProgram({
+    config,
+    storeUrl,
+    log,
+    version: version(),
+    demo: demo === null ? null : { people: DEMO_PRINCIPALS.filter((one) => one.kind === 'person') },
+    portalFolder: join(ROOT, 'portal', 'dist'),
+    prepare: async (ctx) => {
+      if (demo !== null) tokens = await seedDemo(ctx, demo);
+    },
+  });
+  if (demo !== null && !signal.aborted)
+    writeDemoFile(config.dataFolder, program.httpUrl, tokens, demo.server);
+  return { program, servers };
+}
+
+async function shutDown(
+  config: Config,
+  running: Running | null,
+  servers: Embedded[],
+  reason: string,
+  log: Logger,
+): Promise<void> {
+  say(`\nStopping (${reason}) …`);
+  removeDemoFile(config.dataFolder);
+  const active = (await running?.program.activeGrants().catch(() => [])) ?? [];
+  await running?.program.stop(reason);
+  const results = await Promise.allSettled(servers.map((server) => server.stop()));
+  for (const result of results)
+    if (result.status === 'rejected')
+      log.error({ reason: messageOf(result.reason) }, 'a server did not stop');
+  if (active.length > 0) {
+    say(
+      'These grants live on; nobody can use them through the gateway while Sallyport is stopped, and each target',
+    );
+    say('refuses their logins by itself soon after the end. The next start revokes what is due:');
+    for (const grant of active)
+      say(`  ${grant.id} on ${grant.target}, until ${grant.expiresAt?.toISOString() ?? 'unknown'}`);
+  }
+  say('Stopped.');
+}
+
+function welcome(config: Config, program: Program): void {
+  say('');
+  say(`Sallyport ${version()} is ready.`);
+  say(`  Portal and API      ${program.httpUrl}`);
+  say(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
+  if (config.mode !== 'demo') {
+    say(`  Configuration       ${config.file ?? 'the environment'}`);
+    return;
+  }
+  say('');
+  say('This is the demo; it listens on this machine only. On the portal, sign in with one click as:');
+  for (const person of DEMO_PRINCIPALS) say(`  ${person.name.padEnd(16)} ${person.does}`);
+  const others = program.httpUrl === 'http://127.0.0.1:7070' ? '' : `SALLY_SERVER=${program.httpUrl} `;
+  say('');
+  say('Try, in another terminal, in this order:');
+  say(
+    `  ${others}./sally --as engineer connect orders-db --task read-orders --reason "look at late orders" -- psql -c "select status, count(*) from orders group by 1"`,
+  );
+  say(
+    `  ${others}./sally --as engineer request orders-db --task fix-orders --for 30m --reason "order 1042 was paid twice"`,
+  );
+  say(`  ${others}./sally --as auditor audit verify`);
+}
+
+function version(): string {
+  const { version: text } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+    version: string;
+  };
+  return text;
+}
+
+main().catch((error: unknown) => {
+  process.stderr.write(`Sallyport did not start: ${messageOf(error)}\n`);
+  if (error instanceof Failure && error.hint !== undefined) process.stderr.write(`  ${error.hint}\n`);
+  else if (!(error instanceof Failure) && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exit(1);
+});

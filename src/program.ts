@@ -1,0 +1,253 @@
+// Everything between the configuration and the listening ports, wired once. main.ts runs it as a process; tests run
+// it in theirs.
+
+import { join } from 'node:path';
+import { append, SYSTEM_ACTOR } from './audit/append.ts';
+import { openLogKey } from './audit/keys.ts';
+import { createAuditLog } from './audit/log.ts';
+import { createSequencer } from './audit/sequence.ts';
+import { messageOf } from './base/errors.ts';
+import type { Logger } from './base/log.ts';
+import { loadMasterKey } from './base/master-key.ts';
+import type { Config } from './config.ts';
+import { createRegistry } from './connectors/registry.ts';
+import { type Db, openStore } from './db/client.ts';
+import { openInstallation } from './db/installation.ts';
+import { migrate } from './db/migrate.ts';
+import { createEvents } from './events/events.ts';
+import { createGateway } from './gateway/gateway.ts';
+import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
+import { createRequestExpiry } from './grants/expire-requests.ts';
+import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
+import { createPatrol } from './grants/orphans.ts';
+import { createGrantWorker } from './grants/worker.ts';
+import type { HttpContext } from './http/context.ts';
+import { createServer } from './http/server.ts';
+import { createFirstAdministrator } from './identity/first-administrator.ts';
+import { createPrincipals } from './identity/sign-in.ts';
+import { createInsight } from './insight/insight.ts';
+import { type Repeating, repeat } from './jobs/repeat.ts';
+import { createPolicies, publishStarter } from './policy/publish.ts';
+import type { SessionAdmission } from './sessions/admission.ts';
+import { createSessionReader } from './sessions/session-view.ts';
+import { createSessions } from './sessions/sessions.ts';
+import { dialDirect } from './targets/dial.ts';
+import { createTargets } from './targets/targets.ts';
+import { createTasks } from './targets/tasks.ts';
+
+const STORE_CONNECTIONS = 16;
+const POLICY_LOOK_MS = 5_000;
+const STOP_STEP_MS = 1_500;
+
+export interface ProgramInput {
+  config: Config;
+  /** Of the store; already running. */
+  storeUrl: string;
+  log: Logger;
+  version: string;
+  demo: HttpContext['demo'];
+  portalFolder: string;
+  /** Runs when the store is ready and before anything listens: the demo's own set-up. */
+  prepare?: (ctx: GrantsContext) => Promise<void>;
+  /** Only tests give another. */
+  pendingLifetimeSeconds?: number;
+}
+
+export interface Program {
+  ctx: GrantsContext;
+  db: Db;
+  /** Where the portal and API really listen (the port may have been 0). */
+  httpUrl: string;
+  gatewayPort: number;
+  /** Grants that are still active: they end on their targets by the targets' own expiry while this is stopped. */
+  activeGrants(): Promise<{ id: string; target: string; expiresAt: Date | null }[]>;
+  stop(reason: string): Promise<void>;
+}
+
+/** Errors: everything that keeps the program from being whole; nothing listens then and nothing is left open. */
+export async function startProgram(input: ProgramInput): Promise<Program> {
+  const stops: [name: string, stop: () => Promise<unknown>][] = [];
+  try {
+    return await wire(input, stops);
+  } catch (error) {
+    await stopAll(stops, input.log);
+    throw error;
+  }
+}
+
+async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>][]): Promise<Program> {
+  const { config, log } = input;
+  const db = openStore({
+    connectionString: input.storeUrl,
+    poolSize: STORE_CONNECTIONS,
+    onError: (error) =>
+      log.warn({ reason: error.message }, 'a connection to the store broke; it is replaced'),
+  });
+  stops.push(['store', () => db.destroy()]);
+  await migrate(db);
+  const masterKey = loadMasterKey(join(config.dataFolder, 'keys', 'master.key'));
+  const installation = await openInstallation(db, masterKey.check);
+
+  const signer = await openLogKey(config.dataFolder, installation.id);
+  const sequencer = createSequencer({
+    db,
+    log,
+    dataFolder: config.dataFolder,
+    signer,
+    installationId: installation.id,
+  });
+  sequencer.start();
+  stops.push(['audit', () => sequencer.stop()]);
+  await db
+    .transaction()
+    .execute((trx) =>
+      append(trx, { kind: 'system.started', actor: SYSTEM_ACTOR, detail: { version: input.version } }),
+    );
+  stops.push(['audit entry', () => noteStop(db)]);
+
+  const events = createEvents({ connectionString: input.storeUrl, log });
+  await events.start();
+  stops.push(['events', () => events.stop()]);
+
+  const registry = createRegistry();
+  const mark = { installation: installation.id, epoch: installation.epoch };
+  const tasks = createTasks({ db, registry });
+  const targets = createTargets({ db, masterKey, registry, mark, dial: dialDirect, tasks });
+  stops.push(['targets', () => targets.close()]);
+  const policies = createPolicies({ db, log });
+  await publishStarter({ db });
+  await policies.refresh();
+  const ctx: GrantsContext = {
+    db,
+    log,
+    masterKey,
+    policies,
+    targets,
+    tasks,
+    events,
+    gatewayAddress: { host: config.postgresGateway.host, port: config.postgresGateway.port },
+    pendingLifetimeSeconds: input.pendingLifetimeSeconds ?? PENDING_LIFETIME_SECONDS,
+  };
+  if (config.firstAdministrator !== null) await createFirstAdministrator(db, config.firstAdministrator);
+  await input.prepare?.(ctx);
+
+  const admission: SessionAdmission = {
+    challenge: (login) => challengeFor(ctx, login),
+    open: (open) => openSession(ctx, open),
+    liveVerdicts: (grantIds) => liveVerdicts(ctx, grantIds),
+  };
+  const sessions = createSessions({
+    db,
+    log,
+    dataFolder: config.dataFolder,
+    gatewayName: GATEWAY_NAME,
+    admission,
+    events: endings(events),
+  });
+  await sessions.start();
+  stops.push(['sessions', () => sessions.stop()]);
+  const gateway = createGateway({
+    admission,
+    sessions,
+    log,
+    host: config.postgresGateway.host,
+    port: config.postgresGateway.port,
+    dataFolder: config.dataFolder,
+  });
+  await gateway.start();
+  ctx.gatewayAddress.port = gateway.port;
+  stops.push(['gateway', () => gateway.stop('Sallyport is stopping.')]);
+
+  const worker = createGrantWorker(ctx);
+  const patrol = createPatrol(ctx);
+  const background: Repeating[] = [
+    createRequestExpiry(ctx),
+    repeat({ log }, 'policies', POLICY_LOOK_MS, () => policies.refresh().then(() => undefined)),
+  ];
+  events.subscribe((event) => {
+    if (event.topic === 'policies') background[1]?.kick();
+    if (event.topic === 'grants') worker.kick();
+  });
+  for (const job of [worker, patrol, ...background]) {
+    job.start();
+    stops.push(['background work', () => job.stop()]);
+  }
+
+  const server = await createServer({
+    log,
+    version: input.version,
+    grants: ctx,
+    worker,
+    events,
+    principals: createPrincipals({ db }),
+    sessions: createSessionReader({ db, dataFolder: config.dataFolder }),
+    audit: createAuditLog({ db, sequencer, signer, dataFolder: config.dataFolder }),
+    insight: createInsight({ db, tasks }),
+    demo: input.demo,
+    portalFolder: input.portalFolder,
+  });
+  stops.push(['http', () => server.close()]);
+  const httpUrl = await server.listen({ host: config.http.host, port: config.http.port });
+
+  return {
+    ctx,
+    db,
+    httpUrl,
+    gatewayPort: gateway.port,
+    activeGrants: () => stillActive(db),
+    stop: (reason) => {
+      log.info({ reason }, 'stopping');
+      return stopAll(stops, log);
+    },
+  };
+}
+
+/** One process, one gateway; replicas will have names of their own. */
+const GATEWAY_NAME = 'gateway-1';
+
+function endings(events: ReturnType<typeof createEvents>) {
+  return {
+    onGrantEnding: (handler: (grantId: string, reason: string) => void) =>
+      events.subscribe((event) => {
+        if (event.topic === 'grants' && event.act === 'ending' && event.id !== undefined)
+          handler(event.id, event.reason ?? 'ended');
+      }),
+    onSessionEnd: (handler: (sessionId: string, reason: string) => void) =>
+      events.subscribe((event) => {
+        if (event.topic === 'sessions' && event.act === 'end' && event.id !== undefined)
+          handler(event.id, event.reason ?? 'ended');
+      }),
+  };
+}
+
+async function noteStop(db: Db): Promise<void> {
+  await db
+    .transaction()
+    .execute((trx) => append(trx, { kind: 'system.stopped', actor: SYSTEM_ACTOR, detail: {} }));
+}
+
+function stillActive(db: Db) {
+  return db
+    .selectFrom('grants as g')
+    .innerJoin('targets as t', 't.id', 'g.target_id')
+    .select(['g.id', 't.name as target', 'g.expires_at as expiresAt'])
+    .where('g.wanted', '=', 'present')
+    .where('g.observed', '=', 'present')
+    .orderBy('g.expires_at')
+    .limit(50)
+    .execute();
+}
+
+// In the opposite order of starting; a step that hangs is left behind, so that the whole stays within five seconds.
+async function stopAll(stops: [string, () => Promise<unknown>][], log: Logger): Promise<void> {
+  for (const [name, stop] of stops.splice(0).reverse()) {
+    const late = new Promise<'late'>((resolve) => setTimeout(resolve, STOP_STEP_MS, 'late').unref());
+    const outcome = await Promise.race([
+      stop().catch((error: unknown) =>
+        log.warn({ part: name, reason: messageOf(error) }, 'did not stop cleanly'),
+      ),
+      late,
+    ]);
+    if (outcome === 'late') log.warn({ part: name }, 'took too long to stop; left behind');
+  }
+}

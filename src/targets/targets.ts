@@ -1,0 +1,220 @@
+// Targets as the rest of the program sees them: found by name, added after their connector's schema has agreed,
+// their administrator's credential sealed, and one open connector client each, made anew when the target changes.
+
+import { type Selectable, sql } from 'kysely';
+import type { AddTargetBody, CheckReport } from '../api/targets.ts';
+import { append } from '../audit/append.ts';
+import type { Actor } from '../audit/verify/leaf.ts';
+import { conflict, Failure, notFound } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { MasterKey } from '../base/master-key.ts';
+import { Secret } from '../base/secret.ts';
+import type { Dial, Endpoint, Mark } from '../connectors/contract.ts';
+import type { BoundKind, OpenTarget, Registry } from '../connectors/registry.ts';
+import type { Db, Trx } from '../db/client.ts';
+import type { Tables } from '../db/tables.ts';
+import { publish } from '../events/events.ts';
+import { ensureSegment } from './segments.ts';
+import type { Tasks } from './tasks.ts';
+
+export type TargetRow = Selectable<Tables['targets']>;
+
+export interface TargetsContext {
+  db: Db;
+  masterKey: MasterKey;
+  registry: Registry;
+  mark: Mark;
+  dial: Dial;
+  tasks: Pick<Tasks, 'entitlementsFor'>;
+}
+
+export interface Targets {
+  byName(name: string): Promise<TargetRow>;
+  byId(id: string): Promise<TargetRow>;
+  list(): Promise<TargetRow[]>;
+  /** Errors: `target-exists`, `unknown-kind`, `invalid-input` naming the setting. Does not contact the target. */
+  add(body: AddTargetBody, by: Actor): Promise<TargetRow>;
+  /** Moves a target's address and credential (the demo's own target gets a new port). */
+  update(
+    id: string,
+    change: { settings: Record<string, unknown>; admin: { user: string; password: Secret } },
+  ): Promise<void>;
+  /** The administrative client of a target; kept, and made anew when its version changes. */
+  open(id: string): Promise<OpenTarget>;
+  /** Where its sessions go. */
+  endpoint(id: string): Promise<Endpoint>;
+  dial: Dial;
+  kindOf(row: Pick<TargetRow, 'kind'>): BoundKind;
+  /** Asks the target what works, keeps the report. `signal` bounds it. */
+  check(row: TargetRow, by: Actor, signal: AbortSignal): Promise<CheckReport>;
+  close(): Promise<void>;
+}
+
+/** A bound on the list; an installation with more wants pages, which come with the target map. */
+const MOST_TARGETS = 5_000;
+
+const sealContext = (id: string) => `target ${id}`;
+
+export function createTargets(ctx: TargetsContext): Targets {
+  const clients = new Map<string, { version: number; client: OpenTarget }>();
+
+  async function one(column: 'id' | 'name', value: string): Promise<TargetRow> {
+    const row = await ctx.db.selectFrom('targets').selectAll().where(column, '=', value).executeTakeFirst();
+    if (row === undefined) throw notFound('target', value);
+    return row;
+  }
+
+  function seal(id: string, admin: { user: string; password: Secret }): Buffer {
+    return ctx.masterKey.seal(
+      new Secret(JSON.stringify([admin.user, admin.password.reveal()])),
+      sealContext(id),
+    );
+  }
+
+  return {
+    byName: (name) => one('name', name),
+    byId: (id) => one('id', id),
+    list: () =>
+      ctx.db
+        .selectFrom('targets')
+        .selectAll()
+        .orderBy('segment')
+        .orderBy('name')
+        .limit(MOST_TARGETS)
+        .execute(),
+
+    async add(body, by) {
+      const kind = ctx.registry.kind(body.kind);
+      const settings = kind.parseSettings(body.settings);
+      const id = newId('target');
+      return ctx.db.transaction().execute(async (trx) => {
+        await ensureSegment(trx, body.segment);
+        const row = await insertTarget(trx, {
+          id,
+          name: body.name,
+          kind: body.kind,
+          segment: body.segment,
+          environment: body.environment,
+          sensitivity: body.sensitivity,
+          owner: body.owner ?? null,
+          settings: JSON.stringify(settings),
+          credential: seal(id, { user: body.admin.user, password: new Secret(body.admin.password) }),
+        });
+        await append(trx, {
+          kind: 'target.added',
+          actor: by,
+          targetId: id,
+          detail: {
+            target: body.name,
+            targetKind: body.kind,
+            segment: body.segment,
+            settings,
+            adminUser: body.admin.user,
+          },
+        });
+        await publish(trx, { topic: 'targets', id });
+        return row;
+      });
+    },
+
+    async update(id, change) {
+      await ctx.db
+        .updateTable('targets')
+        .set({
+          settings: JSON.stringify(change.settings),
+          credential: seal(id, change.admin),
+          version: sql`version + 1`,
+        })
+        .where('id', '=', id)
+        .execute();
+    },
+
+    async open(id) {
+      const row = await one('id', id);
+      const kept = clients.get(id);
+      if (kept !== undefined && kept.version === row.version) return kept.client;
+      const kind = ctx.registry.kind(row.kind);
+      const client = kind.open({
+        id,
+        name: row.name,
+        settings: row.settings,
+        admin: adminOf(ctx.masterKey.open(row.credential, sealContext(id))),
+        mark: ctx.mark,
+        dial: ctx.dial,
+      });
+      const meanwhile = clients.get(id);
+      if (meanwhile !== undefined && meanwhile.version >= row.version) {
+        void client.close();
+        return meanwhile.client;
+      }
+      clients.set(id, { version: row.version, client });
+      void kept?.client.close();
+      return client;
+    },
+
+    async endpoint(id) {
+      const row = await one('id', id);
+      return ctx.registry.kind(row.kind).endpoint(row.settings);
+    },
+
+    dial: ctx.dial,
+    kindOf: (row) => ctx.registry.kind(row.kind),
+
+    async check(row, by, signal) {
+      const client = await this.open(row.id);
+      const items = await client.check(signal, await ctx.tasks.entitlementsFor(row));
+      const report: CheckReport = {
+        ok: items.every((item) => item.status !== 'fail'),
+        items,
+        checkedAt: new Date().toISOString(),
+      };
+      await ctx.db.transaction().execute(async (trx) => {
+        await trx
+          .updateTable('targets')
+          .set({ check_report: JSON.stringify(report), checked_at: sql`now()` })
+          .where('id', '=', row.id)
+          .execute();
+        const failed = items
+          .filter((item) => item.status !== 'ok')
+          .map((item) => `${item.name}: ${item.status}`);
+        await append(trx, {
+          kind: 'target.checked',
+          actor: by,
+          targetId: row.id,
+          detail: { target: row.name, ok: report.ok, found: failed },
+        });
+        await publish(trx, { topic: 'targets', id: row.id });
+      });
+      return report;
+    },
+
+    async close() {
+      const open = [...clients.values()];
+      clients.clear();
+      await Promise.allSettled(open.map(({ client }) => client.close()));
+    },
+  };
+}
+
+async function insertTarget(
+  trx: Trx,
+  values: Parameters<ReturnType<typeof trx.insertInto<'targets'>>['values']>[0],
+): Promise<TargetRow> {
+  const row = await trx
+    .insertInto('targets')
+    .values(values)
+    .onConflict((oc) => oc.column('name').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (row === undefined)
+    throw conflict('target-exists', 'There is already a target of that name.', { field: 'name' });
+  return row;
+}
+
+function adminOf(sealed: Secret): { user: string; password: Secret } {
+  const value: unknown = JSON.parse(sealed.reveal());
+  if (Array.isArray(value) && typeof value[0] === 'string' && typeof value[1] === 'string') {
+    return { user: value[0], password: new Secret(value[1]) };
+  }
+  throw new Failure('unavailable', 'unsealing-failed', 'A sealed credential has an unknown form.');
+}
