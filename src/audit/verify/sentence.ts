@@ -1,0 +1,137 @@
+// One readable sentence for an entry, made from the leaf alone, so that portal, CLI and evidence say the same and
+// need nothing else. What a leaf does not hold is left out; a kind that is not listed gets a plain sentence.
+// Texts of people and targets stand in it: control characters are made visible, long ones are clipped.
+
+import { describeDuration } from '../../base/duration.ts';
+import type { Leaf } from './leaf.ts';
+
+const LONGEST_TEXT = 200;
+const LONGEST_SENTENCE = 1_000;
+
+type Say = (leaf: Leaf, who: string) => string;
+
+const SENTENCES: Readonly<Record<string, Say>> = {
+  'request.submitted': (leaf, who) =>
+    `${who} asked for ${taskOn(leaf)}${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}${answer(leaf)}.`,
+  'request.approved': (leaf, who) =>
+    `${who} approved the request${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}.`,
+  'request.denied': (leaf, who) => `${who} denied the request${quoted(leaf, ': ', 'reason')}.`,
+  'request.cancelled': (_, who) => `${who} cancelled the request.`,
+  'request.expired': () => 'The request expired before it was decided.',
+  'request.decided': (leaf) =>
+    `The request was decided${words(leaf, ': ', 'state')}${words(leaf, ', by policy: ', 'outcome')}.`,
+  'grant.intended': (leaf) =>
+    `A grant of ${taskOn(leaf)} was prepared${words(leaf, ' with the login ', 'login')}${spell(leaf, ', for ', 'durationSeconds')}.`,
+  'grant.active': (leaf) =>
+    `The grant${words(leaf, ' with the login ', 'login')} became active${spell(leaf, ' for ', 'durationSeconds')}.`,
+  'grant.extended': (leaf, who) =>
+    `${who} extended the grant${spell(leaf, ' by ', 'addedSeconds')}${words(leaf, ', until ', 'expiresAt')}${quoted(leaf, ': ', 'reason')}.`,
+  'grant.ending': (leaf, who) =>
+    leaf.actor.kind === 'system'
+      ? `The grant is being taken away${words(leaf, ': ', 'reason')}.`
+      : `${who} ended the grant${words(leaf, ' (', 'reason', ')')}${quoted(leaf, ': ', 'note')}.`,
+  'grant.inert': (leaf) =>
+    `The grant is over on the target${words(leaf, ': the login ', 'login', ' can do nothing any more')}${sessionsEnded(leaf)}; it is still to be removed.`,
+  'grant.revoked': (leaf) =>
+    `The target confirmed that the grant is gone${words(leaf, ': the login ', 'login', ' is absent')}${sessionsEnded(leaf)}.`,
+  'grant.overdue': (leaf) =>
+    `The revocation is overdue${words(leaf, ' for the login ', 'login')}${words(leaf, ' after ', 'attempts', ' attempts')}${quoted(leaf, ': ', 'lastError')}.`,
+  'grant.orphan-removed': () => 'An identity on the target that belonged to no grant was removed.',
+  'grant.account-vanished': (leaf) =>
+    `The login${words(leaf, ' ', 'login')} of an active grant was gone from the target: somebody else removed it.`,
+  'grant.late-session-ended': (leaf) =>
+    `A session that had outlived its grant was ended${words(leaf, ' (', 'ended', ')')}.`,
+  'credential.issued': (leaf, who) => `${who} took a credential${words(leaf, ', number ', 'number')}.`,
+  'session.opened': (leaf, who) =>
+    `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
+  'session.ended': (leaf, who) =>
+    `The session of ${who} ended${words(leaf, ': ', 'reason')}${words(leaf, ', after ', 'statements', ' statements')}.`,
+  'session.refused': (leaf, who) =>
+    `A session of ${who} was refused${words(leaf, ': ', 'code')}${words(leaf, ', database ', 'database')}${from(leaf)}.`,
+  'policy.published': (leaf, who) => `${who} put a policy in force${words(leaf, ': ', 'digest')}.`,
+  'target.added': (leaf, who) =>
+    `${who} added the target${words(leaf, ' ', 'target')}${words(leaf, ' in ', 'segment')}.`,
+  'target.checked': (leaf, who) =>
+    `${who} checked the target${words(leaf, ' ', 'target')}${leaf.detail.ok === false ? ': something is wrong' : ''}.`,
+  'task.added': (leaf, who) =>
+    `${who} added the task${words(leaf, ' ', 'task')}${words(leaf, ', version ', 'version')}.`,
+  'principal.added': (leaf, who) => `${who} added ${principalOf(leaf)}.`,
+  'principal.disabled': (leaf, who) => `${who} disabled ${principalOf(leaf)}.`,
+  'principal.enabled': (leaf, who) => `${who} enabled ${principalOf(leaf)}.`,
+  'token.issued': (leaf, who) =>
+    `${who} issued a token${words(leaf, ' of the kind ', 'tokenKind')}${words(leaf, ', valid until ', 'expiresAt')}.`,
+  'token.revoked': (_, who) => `${who} revoked a token.`,
+  'sign-in': (leaf, who) => `${who} signed in${from(leaf)}.`,
+  'sign-in.failed': (leaf, who) =>
+    `A sign-in${leaf.actor.kind === 'unknown' ? '' : ` as ${who}`} failed${words(leaf, ': ', 'code')}${from(leaf)}.`,
+  'system.started': (leaf) => `Sallyport${words(leaf, ' ', 'version')} started.`,
+  'system.stopped': (leaf) =>
+    `Sallyport stopped${words(leaf, ', with ', 'liveGrants', ' grants still alive on their targets')}.`,
+  'audit.exported': (leaf, who) => `${who} exported the audit log${words(leaf, ', ', 'size', ' entries')}.`,
+};
+
+/** The kinds that have a sentence of their own. */
+export const KNOWN_KINDS: readonly string[] = Object.keys(SENTENCES);
+
+/** One sentence, without control characters, at most 1,000 characters. Never throws. */
+export function sentence(leaf: Leaf): string {
+  const who = visible(leaf.actor.kind === 'system' ? 'Sallyport' : leaf.actor.name);
+  const say = Object.hasOwn(SENTENCES, leaf.kind) ? SENTENCES[leaf.kind] : undefined;
+  const text = say === undefined ? `${who}: ${visible(leaf.kind)}${on(leaf)}.` : say(leaf, who);
+  return text.length > LONGEST_SENTENCE ? `${text.slice(0, LONGEST_SENTENCE - 1)}…` : text;
+}
+
+function taskOn(leaf: Leaf): string {
+  return `${words(leaf, '', 'task') || 'a task'}${on(leaf)}`;
+}
+
+function on(leaf: Leaf): string {
+  return words(leaf, ' on ', 'target');
+}
+
+function from(leaf: Leaf): string {
+  return leaf.sourceAddress === undefined ? '' : ` from ${visible(leaf.sourceAddress)}`;
+}
+
+function principalOf(leaf: Leaf): string {
+  const { principal } = leaf.detail;
+  if (typeof principal === 'string') return visible(principal);
+  if (typeof principal !== 'object' || principal === null || !('name' in principal)) return 'a principal';
+  const kind = 'kind' in principal && typeof principal.kind === 'string' ? principal.kind : 'principal';
+  return `the ${visible(kind)} ${visible(String(principal.name))}`;
+}
+
+function answer(leaf: Leaf): string {
+  const { outcome } = leaf.detail;
+  if (outcome === 'allow') return '; policy allowed it';
+  if (outcome === 'deny') return '; policy denied it';
+  return outcome === 'needs-approval' ? '; it needs approval' : '';
+}
+
+function sessionsEnded(leaf: Leaf): string {
+  const { sessionsEnded: count } = leaf.detail;
+  return typeof count === 'number' && count > 0
+    ? `, ${count} ${count === 1 ? 'session was' : 'sessions were'} ended`
+    : '';
+}
+
+/** `before`, the field's value and `after`; nothing at all when the leaf has no such text or number. */
+function words(leaf: Leaf, before: string, field: string, after = ''): string {
+  const value = leaf.detail[field];
+  if (typeof value === 'number') return `${before}${value}${after}`;
+  return typeof value === 'string' && value !== '' ? `${before}${visible(value)}${after}` : '';
+}
+
+function quoted(leaf: Leaf, before: string, field: string): string {
+  return words(leaf, `${before}“`, field, '”');
+}
+
+function spell(leaf: Leaf, before: string, field: string): string {
+  const seconds = leaf.detail[field];
+  return typeof seconds === 'number' ? `${before}${describeDuration(seconds)}` : '';
+}
+
+function visible(text: string): string {
+  const clipped = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1)}…` : text;
+  return clipped.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\u{fffd}');
+}
