@@ -1,0 +1,156 @@
+// Obligations and notes that a policy carries as annotations. Cedar does not type them, so a misspelt one would be
+// silence where somebody wanted a control: everything here is checked at load, and what is unknown is an error.
+
+import { parseDuration } from '../../base/duration.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Action, ApprovalStage, Obligations } from './facts.ts';
+
+export interface Notes {
+  id: string | null;
+  description: string | null;
+  owner: string | null;
+  learnedFrom: string | null;
+  /** From this moment on the policy no longer counts. */
+  expiresAtMs: number | null;
+  obligations: Obligations;
+}
+
+const LONGEST_NOTE = 500;
+const MOST_STAGES = 5;
+const MOST_OF_A_STAGE = 10;
+const MOST_MASKS = 20;
+
+const NOTES = ['id', 'description', 'owner', 'expires', 'learnedFrom'];
+const LIMITS = ['maxDuration', 'approvals', 'record', 'mask', 'stepUp'];
+/** What an obligation can be bound to; on any other action nobody would carry it out. */
+const OBLIGING_ACTIONS: readonly Action[] = [
+  'request',
+  'autoApprove',
+  'connect',
+  'exec',
+  'extend',
+  'breakGlass',
+];
+const TIMED_ACTIONS: readonly Action[] = ['request', 'autoApprove', 'extend', 'breakGlass'];
+
+export function noObligations(): Obligations {
+  return { maxDurationSeconds: null, approvals: [], record: 'on', stepUp: 'none', mask: [] };
+}
+
+/** The notes, and every problem in words (empty when all is well). */
+export function readAnnotations(
+  annotations: Record<string, string | null>,
+  policy: { effect: 'permit' | 'forbid'; actions: readonly Action[] },
+): { notes: Notes; problems: string[] } {
+  const notes: Notes = {
+    id: null,
+    description: null,
+    owner: null,
+    learnedFrom: null,
+    expiresAtMs: null,
+    obligations: noObligations(),
+  };
+  const problems: string[] = [];
+  for (const [name, value] of Object.entries(annotations)) {
+    if (value === null || value.trim() === '') problems.push(`@${name} needs a value: @${name}("…").`);
+    else if (value.length > LONGEST_NOTE)
+      problems.push(`@${name} is longer than ${LONGEST_NOTE} characters.`);
+    else {
+      const problem = misplaced(name, policy) ?? take(notes, name, value);
+      if (problem !== null) problems.push(problem);
+    }
+  }
+  return { notes, problems };
+}
+
+function misplaced(name: string, policy: { effect: string; actions: readonly Action[] }): string | null {
+  if (NOTES.includes(name)) return null;
+  if (!LIMITS.includes(name)) {
+    return `@${name} is not an annotation that Sallyport knows. Known are: ${[...NOTES, ...LIMITS].map((n) => `@${n}`).join(', ')}.`;
+  }
+  if (policy.effect === 'forbid') return `@${name} is on a forbid, which can oblige nobody to anything.`;
+  const covers = (actions: readonly Action[]) => actions.some((action) => policy.actions.includes(action));
+  if (name === 'approvals' && !policy.actions.includes('request')) {
+    return '@approvals has an effect only on a permit for Action::"request".';
+  }
+  if (name === 'maxDuration' && !covers(TIMED_ACTIONS)) {
+    return `@maxDuration has an effect only on a permit for ${TIMED_ACTIONS.join(', ')}.`;
+  }
+  return covers(OBLIGING_ACTIONS)
+    ? null
+    : `@${name} has no effect on a permit for ${policy.actions.join(', ')}.`;
+}
+
+/** Null when it was taken. */
+function take(notes: Notes, name: string, value: string): string | null {
+  switch (name) {
+    case 'id':
+      notes.id = value;
+      return /^[a-z0-9][a-z0-9._-]{0,99}$/.test(value)
+        ? null
+        : '@id must be lower-case letters, digits and . _ - only, at most 100.';
+    case 'description':
+    case 'owner':
+    case 'learnedFrom':
+      notes[name] = value;
+      return null;
+    case 'expires':
+      return takeExpiry(notes, value);
+    case 'maxDuration':
+      try {
+        notes.obligations.maxDurationSeconds = parseDuration(value, '@maxDuration');
+        return null;
+      } catch (error) {
+        return `@maxDuration: ${messageOf(error)}`;
+      }
+    case 'approvals':
+      return takeApprovals(notes, value);
+    case 'record':
+      if (value !== 'required') return '@record must be "required".';
+      notes.obligations.record = value;
+      return null;
+    case 'stepUp':
+      if (value !== 'passkey') return '@stepUp must be "passkey".';
+      notes.obligations.stepUp = value;
+      return null;
+    default:
+      return takeMasks(notes, value);
+  }
+}
+
+function takeExpiry(notes: Notes, value: string): string | null {
+  const form = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?(Z|[+-]\d{2}:\d{2})$/;
+  const at = form.test(value) ? Date.parse(value) : Number.NaN;
+  if (Number.isNaN(at)) return '@expires must be a moment by RFC 3339, such as 2027-01-31T18:00:00Z.';
+  notes.expiresAtMs = at;
+  return null;
+}
+
+function takeApprovals(notes: Notes, value: string): string | null {
+  const stages: ApprovalStage[] = [];
+  for (const text of value.split(';')) {
+    const match = /^\s*(\d{1,3}) of (manager|Group::"([a-z0-9][a-z0-9._-]{0,99})")\s*$/.exec(text);
+    if (match === null) {
+      return `@approvals: "${text.trim()}" is not a stage. Write: 2 of Group::\\"dba\\"; 1 of manager.`;
+    }
+    const count = Number(match[1]);
+    const from = match[2] ?? '';
+    if (count < 1 || count > MOST_OF_A_STAGE)
+      return `@approvals: a stage takes 1 to ${MOST_OF_A_STAGE} people.`;
+    if (from === 'manager' && count > 1) return '@approvals: nobody has more than one manager.';
+    if (stages.some((stage) => stage.from === from)) return `@approvals names ${from} twice.`;
+    stages.push({ count, from });
+  }
+  if (stages.length > MOST_STAGES) return `@approvals has more than ${MOST_STAGES} stages.`;
+  notes.obligations.approvals = stages;
+  return null;
+}
+
+function takeMasks(notes: Notes, value: string): string | null {
+  const names = value.split(',').map((name) => name.trim());
+  if (names.length > MOST_MASKS || !names.every((name) => /^[a-z0-9][a-z0-9-]{0,39}$/.test(name))) {
+    return `@mask must name classes of data, such as "pii" or "pii, secrets" (at most ${MOST_MASKS}).`;
+  }
+  notes.obligations.mask = [...new Set(names)].sort();
+  return null;
+}

@@ -1,0 +1,120 @@
+// What a decision rests on and what it says, as plain JSON: stored whole, so that any decision can be made again.
+
+export const ACTIONS = [
+  'request',
+  'autoApprove',
+  'connect',
+  'exec',
+  'extend',
+  'breakGlass',
+  'approve',
+  'administer',
+  'audit',
+  'changePolicy',
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** Actions on Sallyport itself; all others are on a target. */
+export const PLATFORM_ACTIONS = ['administer', 'audit', 'changePolicy'] as const;
+export type PlatformAction = (typeof PLATFORM_ACTIONS)[number];
+export type TargetAction = Exclude<Action, PlatformAction>;
+
+export interface PrincipalFacts {
+  id: string;
+  kind: 'person' | 'service' | 'agent';
+  name: string;
+  /** Names of all groups that the principal is in, also through other groups. */
+  groups: string[];
+  accountType: string;
+  title: string | null;
+  onCall: boolean;
+  managerId: string | null;
+  sponsorId: string | null;
+}
+
+export interface TargetFacts {
+  name: string;
+  /** The segment's path: `prod/eu/orders`. What is above it follows from the path. */
+  segment: string;
+  environment: string;
+  kind: string;
+  sensitivity: 'low' | 'normal' | 'high';
+  owner: string | null;
+}
+
+export interface ContextFacts {
+  /** One IPv4 or IPv6 address. */
+  sourceIp: string;
+  /** Milliseconds since 1970, of the store's clock. */
+  nowMs: number;
+  /** IANA name, of the target's segment. */
+  timeZone: string;
+  /** What is asked for; for `extend`, the whole length from the beginning. */
+  durationSeconds: number;
+  purpose: string | null;
+  ticket: string | null;
+  /** Since the last strong sign-in; null when there was none. */
+  mfaAgeSeconds: number | null;
+}
+
+export interface DecisionFacts {
+  principal: PrincipalFacts;
+  target: TargetFacts;
+  task: { name: string; ancestors: string[] };
+  context: ContextFacts;
+  /** For `approve`, where `principal` is the approver: who asked. */
+  requester?: PrincipalFacts | null;
+}
+
+/** For the actions on Sallyport itself. */
+export interface PlatformFacts {
+  principal: PrincipalFacts;
+  context: Pick<ContextFacts, 'sourceIp' | 'nowMs' | 'mfaAgeSeconds'>;
+}
+
+export type Outcome = 'allow' | 'needs-approval' | 'deny';
+
+/** One sentence, and the policy that it comes from; `policy` is empty where it is the lack of one. */
+export interface Reason {
+  policy: string;
+  effect: 'permit' | 'forbid' | 'none';
+  text: string;
+}
+
+/** `from` is `Group::"dba"` or `manager`. */
+export interface ApprovalStage {
+  count: number;
+  from: string;
+}
+
+export interface Obligations {
+  maxDurationSeconds: number | null;
+  approvals: ApprovalStage[];
+  record: 'on' | 'required';
+  stepUp: 'none' | 'passkey';
+  mask: string[];
+}
+
+export interface Decided {
+  outcome: Outcome;
+  reasons: Reason[];
+  obligations: Obligations;
+  /** The longest duration that would not be denied; null where no duration would help or none is a limit. */
+  longestSeconds: number | null;
+  /** What would be enough for a better answer, one way a line. */
+  enough: string[];
+  /** Ids of the policies that made the outcome. */
+  determining: string[];
+  /** Permits that failed to evaluate and were left out: somebody's mistake that needs repair. */
+  alarms: string[];
+}
+
+/** The answer for one action that is simply allowed or not. */
+export interface Permission {
+  allowed: boolean;
+  reasons: Reason[];
+  obligations: Obligations;
+  enough: string[];
+  determining: string[];
+  alarms: string[];
+}
