@@ -1,0 +1,93 @@
+// Looking without touching: what the target says of one grant, which logins carry our mark, and the two verbs that
+// are one statement each: a later expiry, and the end of sessions that started under a login already gone.
+
+import { conflict } from '../../../base/errors.ts';
+import type { Handle, Observation } from '../../contract.ts';
+import { type PostgresClient, withConnection } from './client.ts';
+import { loginState, oidOf } from './login-state.ts';
+import { block, isOurs, ownMarkPrefix, quoteName, quoteText, readHandle, readMark } from './names.ts';
+import { number, text, textOrNull } from './row.ts';
+
+const MOST_MARKED = 20_000;
+
+/**
+ * `Connector.inspect`. An account that somebody removed while its sessions run is `inert`: no longer usable, and not
+ * over before `revoke` has ended them.
+ */
+export function inspect(client: PostgresClient, handle: Handle, signal: AbortSignal): Promise<Observation> {
+  const known = readHandle(handle);
+  return withConnection(client, signal, async (connection) => {
+    const oid = await oidOf(connection, known, client.access.mark);
+    if (oid === null) return { observed: 'absent', handle };
+    const state = await loginState(connection, oid, client.access.mark);
+    const seen: Handle = { ...handle, oid };
+    if (state.foreign) return { observed: 'absent', handle };
+    if (state.name === null) return { observed: state.sessions === 0 ? 'absent' : 'inert', handle: seen };
+    const inert = !state.canLogin && state.sessions === 0 && state.memberships === 0;
+    return { observed: inert ? 'inert' : 'present', handle: seen };
+  });
+}
+
+/** `Connector.renew`. Errors: `target-login-gone` when the login is absent or already shut. */
+export function renew(
+  client: PostgresClient,
+  handle: Handle,
+  nativeExpirySeconds: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const known = readHandle(handle);
+  return withConnection(client, signal, async (connection) => {
+    const oid = await oidOf(connection, known, client.access.mark);
+    const state = oid === null ? null : await loginState(connection, oid, client.access.mark);
+    if (state === null || state.name === null || state.foreign || !state.canLogin)
+      throw conflict('target-login-gone', 'The login of this grant is no longer on the target.');
+    const set = `ALTER ROLE ${quoteName(state.name)} VALID UNTIL %L`;
+    const expiry = `now() + interval '${Math.ceil(nativeExpirySeconds)} seconds'`;
+    await connection.rows(block(`BEGIN EXECUTE format(${quoteText(set)}, ${expiry}); END`));
+  });
+}
+
+/** `Connector.sweep`. An OID that has a role again is left alone: it is not the one that was verified absent. */
+export async function sweep(
+  client: PostgresClient,
+  handles: Handle[],
+  signal: AbortSignal,
+): Promise<{ handle: Handle; ended: number }[]> {
+  const byOid = new Map<number, Handle>();
+  for (const handle of handles) {
+    const { oid } = readHandle(handle);
+    if (oid !== undefined) byOid.set(oid, handle);
+  }
+  if (byOid.size === 0) return [];
+  const rows = await withConnection(client, signal, (connection) =>
+    connection.rows(
+      `SELECT usesysid::int8 AS oid, count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended
+       FROM pg_stat_get_activity(NULL) a
+       WHERE usesysid = ANY ($1::int8[]::oid[]) AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid)
+       GROUP BY usesysid`,
+      [[...byOid.keys()]],
+    ),
+  );
+  return rows.flatMap((row) => {
+    const handle = byOid.get(number(row, 'oid'));
+    return handle === undefined ? [] : [{ handle, ended: number(row, 'ended') }];
+  });
+}
+
+/** `Connector.marked`: every login of a grant of ours, of an epoch that we know. */
+export async function marked(client: PostgresClient, signal: AbortSignal): Promise<Handle[]> {
+  const rows = await withConnection(client, signal, (connection) =>
+    connection.rows(
+      `SELECT r.oid::int8 AS oid, r.rolname::text AS login, d.description AS comment
+       FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid
+       WHERE d.classoid = 'pg_authid'::regclass AND starts_with(d.description, $1)
+       ORDER BY r.oid LIMIT ${MOST_MARKED}`,
+      [ownMarkPrefix(client.access.mark)],
+    ),
+  );
+  return rows.flatMap((row) => {
+    const mark = readMark(textOrNull(row, 'comment'));
+    if (mark?.grant === undefined || !isOurs(mark, client.access.mark)) return [];
+    return [{ login: text(row, 'login'), oid: number(row, 'oid'), grantId: mark.grant }];
+  });
+}

@@ -1,0 +1,45 @@
+// The PostgreSQL connector, and its folder's one door. A grant is a login role of its own, a member of its task's
+// group role and of nothing else; the rules and the measured facts behind them are in docs and tests beside this.
+
+import { defineConnector } from '../../contract.ts';
+import { check } from './check.ts';
+import { closeClient, createClient } from './client.ts';
+import { entitlement, rightsOf } from './entitlement.ts';
+import { grant } from './grant.ts';
+import { inspect, marked, renew, sweep } from './inspect.ts';
+import { inventory } from './inventory.ts';
+import { revoke } from './revoke.ts';
+import { targetSettings } from './settings.ts';
+
+export const postgres = defineConnector({
+  kind: 'postgres',
+  target: targetSettings,
+  entitlement,
+  capabilities: {
+    endsSessions: true,
+    nativeExpiry: true,
+    revocableCredential: true,
+    smallestDurationSeconds: 1,
+    promise:
+      'Ends its sessions and its login within 5 s of revocation, on the primary; PostgreSQL itself lets nobody in after the expiry.',
+  },
+  endpoint: ({ host, port, database, tls, ca }) => ({
+    host,
+    port,
+    database,
+    tls,
+    ...(ca === undefined ? {} : { ca }),
+  }),
+  rights: rightsOf,
+  session: (task) => ({ database: task.database ?? null, guardAllow: task.guard?.allow ?? [] }),
+  connect: createClient,
+  disconnect: closeClient,
+  grant,
+  revoke,
+  inspect,
+  renew,
+  sweep,
+  marked,
+  inventory,
+  check,
+});

@@ -1,0 +1,163 @@
+// Takes one grant away, in the order of lifecycle.md: no new logins and no memberships, committed; then its sessions,
+// until none is left; then what it owns is kept safe; then the role. In the ordinary case that is one round trip.
+// What cannot be dropped yet is left inert and told, with the session or the SQL that would free it.
+
+import { codeOf } from '../../../base/errors.ts';
+import { monotonicMs, sleep } from '../../../base/timer.ts';
+import type { Handle, RevokeReport } from '../../contract.ts';
+import { describeLockHolders, LOCK_CODES } from './blockers.ts';
+import { type Connection, type PostgresClient, withConnection } from './client.ts';
+import { absent, type LoginState, loginState, oidOf } from './login-state.ts';
+import { type GrantHandle, quoteName, readHandle } from './names.ts';
+import { clearDependents } from './owned.ts';
+import { newSince } from './owner-rights.ts';
+import { number, only, texts } from './row.ts';
+import { type EndPlan, endLogin, NOT_OURS, terminate } from './statements.ts';
+
+/** Sessions must be gone within this; lifecycle.md gives 5 s to be inert. */
+const SESSIONS_LIMIT_MS = 4_000;
+const SHORTEST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 200;
+const MOST_KEPT = 100;
+
+/** `Connector.revoke`. What is absent already is a success. Errors: `target-down`, `target-right-missing`, … */
+export async function revoke(
+  client: PostgresClient,
+  handle: Handle,
+  signal: AbortSignal,
+): Promise<RevokeReport> {
+  const known = readHandle(handle);
+  const report: RevokeReport = {
+    observed: 'absent',
+    handle,
+    sessionsEnded: 0,
+    blockers: [],
+    leftBehind: [...(known.leftBehind ?? [])],
+  };
+  const state = await withConnection(client, signal, (connection) =>
+    end(client, connection, known, report, signal),
+  );
+  if (state === null) return report;
+  report.handle = { ...handle, oid: state.oid };
+  await tellOwnersRights(client, known, report, signal);
+  if (state.name !== null && isInert(state) && report.blockers.length === 0)
+    await removeWhatRemains(client, state, report, signal);
+  else report.observed = observedOf(state);
+  if (report.leftBehind.length > 0) report.handle.leftBehind = report.leftBehind;
+  return report;
+}
+
+/** Door and sessions, and the drop where nothing is in its way. null: there is no such login of ours. */
+async function end(
+  client: PostgresClient,
+  connection: Connection,
+  known: GrantHandle,
+  report: RevokeReport,
+  signal: AbortSignal,
+): Promise<LoginState | null> {
+  const { mark } = client.access;
+  const oid = await oidOf(connection, known, mark);
+  if (oid === null) return null;
+  const named = [known.group, known.owner].filter((role) => role !== undefined);
+  const plan: EndPlan = { login: known.login, oid, memberships: named, mark };
+  const until = monotonicMs() + SESSIONS_LIMIT_MS;
+  let pauseMs = SHORTEST_PAUSE_MS;
+  let state = await tryToEnd(connection, plan, report);
+  while (!settled(state, report) && monotonicMs() < until && !signal.aborted) {
+    if (state.foreign) return null;
+    // Renamed by hand, or a member of more than we gave: by its OID it is still ours.
+    plan.login = state.name ?? plan.login;
+    plan.memberships = await revocableMemberships(connection, oid);
+    await sleep(pauseMs, signal);
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    state = await tryToEnd(connection, plan, report);
+  }
+  return state.foreign ? null : state;
+}
+
+const isGone = (state: LoginState) => state.name === null && state.sessions === 0;
+const isInert = (state: LoginState) => !state.canLogin && state.sessions === 0 && state.memberships === 0;
+// Not gone although nothing hangs on it and nobody is in the way: the drop looked before the sessions were gone, so it
+// is tried again.
+const settled = (state: LoginState, report: RevokeReport) =>
+  isGone(state) || (isInert(state) && (state.dependents > 0 || report.blockers.length > 0));
+const observedOf = (state: LoginState) => (isGone(state) ? 'absent' : isInert(state) ? 'inert' : 'present');
+
+async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeReport): Promise<LoginState> {
+  report.blockers = [];
+  try {
+    const [ended = [], found = []] = await connection.results(endLogin(plan));
+    report.sessionsEnded += number(only(ended), 'ended');
+    const left = only(found);
+    const gone = left.name === null && number(left, 'sessions') + number(left, 'memberships') === 0;
+    return gone ? absent(plan.oid) : loginState(connection, plan.oid, plan.mark);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === NOT_OURS) {
+      // Gone already, renamed by hand, or somebody else's; sessions of a role that is gone are ended by its OID.
+      await connection.rows('ROLLBACK');
+      const state = await loginState(connection, plan.oid, plan.mark);
+      if (state.name === null && state.sessions > 0)
+        report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
+      return state;
+    }
+    if (code === undefined || !LOCK_CODES.has(code)) throw error;
+    // Another session is changing this very role. Its sessions are ended all the same.
+    await connection.rows('ROLLBACK');
+    report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
+    report.blockers = await describeLockHolders(connection, plan.oid);
+    return loginState(connection, plan.oid, plan.mark);
+  }
+}
+
+/** Those that we may take away; one that another administrator gave goes with the role. */
+async function revocableMemberships(connection: Connection, oid: number): Promise<string[]> {
+  const rows = await connection.rows(
+    `SELECT ARRAY(SELECT DISTINCT r.rolname::text FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.roleid
+      WHERE m.member = $1) AS roles`,
+    [oid],
+  );
+  return texts(only(rows), 'roles');
+}
+
+async function tellOwnersRights(
+  client: PostgresClient,
+  known: GrantHandle,
+  report: RevokeReport,
+  signal: AbortSignal,
+): Promise<void> {
+  const { owner, before } = known;
+  if (owner === undefined || before === undefined) return;
+  const added = await withConnection(client, signal, (connection) => newSince(connection, owner, before));
+  report.leftBehind = [...new Set([...report.leftBehind, ...added])].slice(0, MOST_KEPT);
+}
+
+/** Inert, and something hangs on it: that is put away or told, then the role is dropped if it can be. */
+async function removeWhatRemains(
+  client: PostgresClient,
+  state: LoginState,
+  report: RevokeReport,
+  signal: AbortSignal,
+): Promise<void> {
+  report.observed = 'inert';
+  const login = state.name;
+  if (login === null) return;
+  const cleared = await clearDependents(client, { oid: state.oid, login }, signal);
+  report.leftBehind = [...new Set([...report.leftBehind, ...cleared.quarantined])].slice(0, MOST_KEPT);
+  report.blockers = cleared.blockers;
+  const after = await withConnection(client, signal, async (connection) => {
+    try {
+      await connection.rows(`DROP ROLE IF EXISTS ${quoteName(login)}`);
+    } catch (error) {
+      const code = codeOf(error);
+      if (code === undefined || !(LOCK_CODES.has(code) || code === DEPENDENTS_REMAIN)) throw error;
+      if (LOCK_CODES.has(code)) report.blockers.push(...(await describeLockHolders(connection, state.oid)));
+      if (report.blockers.length === 0) report.blockers.push(`Objects or rights still hang on ${login}.`);
+    }
+    return loginState(connection, state.oid, client.access.mark);
+  });
+  report.observed = observedOf(after);
+  if (isGone(after)) report.blockers = [];
+}
+
+const DEPENDENTS_REMAIN = '2BP01';

@@ -1,0 +1,119 @@
+// The kinds of target that this program knows, each behind one type that hides its own: settings and entitlements
+// come from the store or from people as unknown JSON and pass the connector's schemas here, every time.
+
+import type { z } from 'zod';
+import { Failure } from '../base/errors.ts';
+import type {
+  Capabilities,
+  CheckItem,
+  Connector,
+  Endpoint,
+  GrantPlan,
+  Handle,
+  Observation,
+  RevokeReport,
+  Right,
+  StandingAccess,
+  TargetAccess,
+} from './contract.ts';
+import { postgres } from './kinds/postgres/postgres.ts';
+
+/** An open administrative client of one target; the caller keeps one for a target and version, and closes it. */
+export interface OpenTarget {
+  grant(plan: GrantPlan<unknown>, signal: AbortSignal): Promise<Observation>;
+  revoke(handle: Handle, signal: AbortSignal): Promise<RevokeReport>;
+  inspect(handle: Handle, signal: AbortSignal): Promise<Observation>;
+  renew(handle: Handle, nativeExpirySeconds: number, signal: AbortSignal): Promise<void>;
+  sweep(handles: Handle[], signal: AbortSignal): Promise<{ handle: Handle; ended: number }[]>;
+  marked(signal: AbortSignal): Promise<Handle[]>;
+  inventory(signal: AbortSignal): Promise<StandingAccess[]>;
+  /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
+  check(signal: AbortSignal, entitlements?: unknown[]): Promise<CheckItem[]>;
+  close(): Promise<void>;
+}
+
+export interface BoundKind {
+  kind: string;
+  capabilities: Capabilities;
+  targetSchema: z.ZodType;
+  entitlementSchema: z.ZodType;
+  /** Settings with their defaults, to be stored. Errors: `invalid-input` naming `settings.…`. */
+  parseSettings(settings: unknown): Record<string, unknown>;
+  /** The same for a task, naming `entitlement.…`. */
+  parseEntitlement(entitlement: unknown): Record<string, unknown>;
+  rights(entitlement: unknown): Right[];
+  session(entitlement: unknown): { database: string | null; guardAllow: string[] };
+  endpoint(settings: unknown): Endpoint;
+  open(access: TargetAccess<unknown>): OpenTarget;
+}
+
+export interface Registry {
+  kinds(): BoundKind[];
+  /** Errors: Failure `unknown-kind`. */
+  kind(name: string): BoundKind;
+}
+
+/** Closes over a connector's own types. */
+export function bindKind<
+  Settings extends Record<string, unknown>,
+  Entitlement extends Record<string, unknown>,
+  Client,
+>(connector: Connector<Settings, Entitlement, Client>): BoundKind {
+  const settingsOf = (value: unknown) => parse(connector.target, value, 'settings');
+  const entitlementOf = (value: unknown) => parse(connector.entitlement, value, 'entitlement');
+  return {
+    kind: connector.kind,
+    capabilities: connector.capabilities,
+    targetSchema: connector.target,
+    entitlementSchema: connector.entitlement,
+    parseSettings: settingsOf,
+    parseEntitlement: entitlementOf,
+    rights: (value) => connector.rights(entitlementOf(value)),
+    session: (value) => connector.session(entitlementOf(value)),
+    endpoint: (value) => connector.endpoint(settingsOf(value)),
+    open: (access) => {
+      const client = connector.connect({ ...access, settings: settingsOf(access.settings) });
+      return {
+        // Async, so that a plan that does not parse rejects as every other failure does.
+        grant: async (plan, signal) =>
+          connector.grant(client, { ...plan, entitlement: entitlementOf(plan.entitlement) }, signal),
+        revoke: (handle, signal) => connector.revoke(client, handle, signal),
+        inspect: async (handle, signal) => connector.inspect(client, handle, signal),
+        renew: async (handle, seconds, signal) => connector.renew(client, handle, seconds, signal),
+        sweep: (handles, signal) => connector.sweep(client, handles, signal),
+        marked: (signal) => connector.marked(client, signal),
+        inventory: (signal) => connector.inventory(client, signal),
+        check: async (signal, entitlements = []) =>
+          connector.check(client, signal, entitlements.map(entitlementOf)),
+        close: () => connector.disconnect(client),
+      };
+    },
+  };
+}
+
+/** Every kind that the program brings along. */
+export const CONNECTORS: BoundKind[] = [bindKind(postgres)];
+
+export function createRegistry(kinds: BoundKind[] = CONNECTORS): Registry {
+  const byName = new Map(kinds.map((kind) => [kind.kind, kind]));
+  return {
+    kinds: () => [...byName.values()],
+    kind: (name) => {
+      const found = byName.get(name);
+      if (found !== undefined) return found;
+      throw new Failure('invalid', 'unknown-kind', `There is no kind of target "${name.slice(0, 40)}".`, {
+        field: 'kind',
+        hint: `Known: ${[...byName.keys()].join(', ')}.`,
+      });
+    },
+  };
+}
+
+function parse<T>(schema: z.ZodType<T>, value: unknown, field: string): T {
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const path = [field, ...(issue?.path ?? [])].map(String).join('.');
+  const message = issue?.message ?? 'This is not valid.';
+  throw new Failure('invalid', 'invalid-input', `${path}: ${message}`, { field: path, cause: parsed.error });
+}
