@@ -1,0 +1,67 @@
+// The gateway's own certificate, made at the first start and kept in the data folder (key 0600): clients can pin it
+// (sslrootcert), and with sslmode=require nothing has to be set up. Somebody's own certificate takes its place by
+// replacing both files.
+
+import { webcrypto } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { Failure } from '../base/errors.ts';
+
+const LIFETIME_DAYS = 3_650;
+const DAY_MS = 86_400_000;
+
+/** Loads or makes `<data>/gateway/{certificate,key}.pem`. Errors: Failure `certificate-invalid`. */
+export async function loadCertificate(dataFolder: string): Promise<SecureContext> {
+  const folder = join(dataFolder, 'gateway');
+  const paths = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
+  if (!existsSync(paths.certificate) || !existsSync(paths.key)) await makeCertificate(folder, paths);
+  const [cert, key] = await Promise.all([readFile(paths.certificate), readFile(paths.key)]);
+  try {
+    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+  } catch (cause) {
+    throw new Failure('invalid', 'certificate-invalid', `The certificate or key in ${folder} cannot be used.`, {
+      hint: 'Put a PEM certificate and its key there, or remove both files to have new ones made.',
+      cause,
+    });
+  }
+}
+
+async function makeCertificate(folder: string, paths: { certificate: string; key: string }): Promise<void> {
+  // Needed once in the life of an installation, so not loaded at every start; the library wants the polyfill first.
+  await import('reflect-metadata');
+  const { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } = await import(
+    '@peculiar/x509'
+  );
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    name: 'CN=Sallyport gateway',
+    notBefore: new Date(Date.now() - DAY_MS),
+    notAfter: new Date(Date.now() + LIFETIME_DAYS * DAY_MS),
+    keys,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new BasicConstraintsExtension(false, undefined, true),
+      new SubjectAlternativeNameExtension([
+        { type: 'dns', value: 'localhost' },
+        { type: 'dns', value: hostname() },
+        { type: 'ip', value: '127.0.0.1' },
+        { type: 'ip', value: '::1' },
+      ]),
+    ],
+  });
+  const exported = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
+  const lines = exported.match(/.{1,64}/g) ?? [];
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await writeWhole(paths.key, `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`);
+  await writeWhole(paths.certificate, `${certificate.toString('pem')}\n`);
+}
+
+/** A crash in between leaves the old file or none, never half a one. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  await writeFile(`${path}.new`, text, { mode: 0o600 });
+  await rename(`${path}.new`, path);
+}

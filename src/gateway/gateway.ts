@@ -1,0 +1,184 @@
+// The gateway for PostgreSQL: the listening socket and its limits. Whoever connects has seconds to log in, is counted,
+// and is told what is wrong in the protocol's own form; a session that runs is the relay's.
+
+import { createServer, isIP, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { SecureContext } from 'node:tls';
+import type { Logger } from '../base/log.ts';
+import type { SessionAdmission } from '../sessions/admission.ts';
+import type { LiveSession } from '../sessions/live-session.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { loadCertificate } from './certificate.ts';
+import { createFailureLimit } from './failure-limit.ts';
+import { createCancelKeys } from './postgres/cancel-keys.ts';
+import { errorResponse } from './postgres/frames.ts';
+import { createGuard, type Guard } from './postgres/guard/guard.ts';
+import { type LoginContext, logIn } from './postgres/login.ts';
+import { ProtocolError } from './postgres/protocol-error.ts';
+import { startRelay } from './postgres/relay.ts';
+
+export interface GatewayLimits {
+  /** Connections at most, logins under way included. */
+  connections: number;
+  /** Connections that have not logged in yet. */
+  logins: number;
+  /** From the first byte to the session. */
+  loginTimeoutMs: number;
+}
+
+const LIMITS: GatewayLimits = { connections: 12_000, logins: 500, loginTimeoutMs: 20_000 };
+const STOP_GRACE_MS = 700;
+
+export interface GatewayContext {
+  admission: SessionAdmission;
+  sessions: Sessions;
+  log: Logger;
+  host: string;
+  /** 0: any free one. */
+  port: number;
+  /** Where the certificate lies. */
+  dataFolder: string;
+  /** The product's own guard, unless given. */
+  guard?: Guard;
+  limits?: Partial<GatewayLimits>;
+}
+
+export interface Gateway {
+  /** The real one, once started. */
+  readonly port: number;
+  start(): Promise<void>;
+  /** Takes no more connections, cuts all sessions with `reason` as the message, and closes their recordings. */
+  stop(reason: string): Promise<void>;
+  live(): LiveSession[];
+}
+
+export function createGateway(ctx: GatewayContext): Gateway {
+  const limits = { ...LIMITS, ...ctx.limits };
+  const sockets = new Set<Socket>();
+  const endings = new Set<Promise<void>>();
+  const stopping = new AbortController();
+  const shared = { cancelKeys: createCancelKeys(), failures: createFailureLimit() };
+  let server: Server | null = null;
+  let port = ctx.port;
+  let logins = 0;
+  let guard: Guard;
+  let tls: SecureContext;
+
+  function accept(socket: Socket): void {
+    socket.on('error', () => undefined);
+    socket.setNoDelay(true);
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    if (logins >= limits.logins) {
+      tell(socket, new ProtocolError('limit', 'Too many logins are under way.'));
+      return;
+    }
+    logins++;
+    void serve(socket).finally(() => {
+      logins--;
+    });
+  }
+
+  /** Resolves when the login is over, whether a session runs or not. */
+  async function serve(socket: Socket): Promise<void> {
+    const giveUp = new AbortController();
+    const timer = setTimeout(() => {
+      giveUp.abort();
+      socket.destroy();
+    }, limits.loginTimeoutMs);
+    const whenClosed = () => giveUp.abort();
+    socket.once('close', whenClosed);
+    let stream: Duplex = socket;
+    try {
+      const context: LoginContext = { ...ctx, ...shared, tls, plainAllowed: isLoopback(socket) };
+      const login = await logIn(context, socket, AbortSignal.any([giveUp.signal, stopping.signal]), (upgraded) => {
+        stream = upgraded;
+      });
+      if (login === null) socket.end();
+      else run(login, socket);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) ctx.log.error({ err: error }, 'a login failed unexpectedly');
+      else if (error.fault !== 'closed') ctx.log.info({ fault: error.fault, reason: error.message, err: error.cause }, 'a login was refused');
+      tell(stream, error);
+    } finally {
+      clearTimeout(timer);
+      socket.off('close', whenClosed);
+    }
+  }
+
+  function run(login: Awaited<ReturnType<typeof logIn>> & object, socket: Socket): void {
+    const { session, client, upstream, cancelKey, early } = login;
+    // A socket that closed while the target answered gives no event any more.
+    if (socket.destroyed || stopping.signal.aborted) client.destroy();
+    startRelay({
+      log: ctx.log,
+      session,
+      guard,
+      client,
+      upstream,
+      early,
+      whenOver(reason) {
+        shared.cancelKeys.remove(cancelKey);
+        const ending = session.end(reason).catch((error: unknown) => {
+          ctx.log.error({ session: session.ticket.sessionId, err: error }, 'a session could not be closed');
+        });
+        endings.add(ending);
+        void ending.finally(() => endings.delete(ending));
+      },
+    });
+  }
+
+  return {
+    get port() {
+      return port;
+    },
+    async start() {
+      [guard, tls] = await Promise.all([ctx.guard ?? createGuard(), loadCertificate(ctx.dataFolder)]);
+      const listening = createServer({ noDelay: true, pauseOnConnect: true }, accept);
+      listening.maxConnections = limits.connections;
+      await new Promise<void>((resolve, reject) => {
+        listening.once('error', reject);
+        listening.listen({ host: ctx.host, port: ctx.port, backlog: 1_024 }, resolve);
+      });
+      listening.on('error', (error) => ctx.log.error({ err: error }, 'the gateway cannot take connections'));
+      server = listening;
+      const address = listening.address();
+      if (typeof address === 'object' && address !== null) port = address.port;
+    },
+    async stop(reason) {
+      stopping.abort();
+      server?.close();
+      ctx.sessions.cutAll(reason, 'the gateway stopped');
+      const patience = new Promise<void>((resolve) => setTimeout(resolve, STOP_GRACE_MS).unref());
+      await Promise.race([Promise.all(endings), patience]);
+      for (const socket of sockets) socket.destroy();
+      await Promise.race([Promise.all(endings), patience]);
+    },
+    live: () => ctx.sessions.live(),
+  };
+}
+
+/** The last message, and the end. */
+function tell(stream: Duplex, error: unknown): void {
+  const known = error instanceof ProtocolError ? error : new ProtocolError('refused', 'The login failed.', error, 'XX000');
+  if (known.fault === 'closed' || stream.destroyed) {
+    stream.destroy();
+    return;
+  }
+  stream.end(
+    errorResponse({
+      severity: 'FATAL',
+      sqlstate: known.sqlstate,
+      text: known.message,
+      ...(known.hint === undefined ? {} : { hint: known.hint }),
+    }),
+  );
+  stream.resume();
+  setTimeout(() => stream.destroy(), 1_000).unref();
+}
+
+/** Plain text stays on the machine. */
+function isLoopback(socket: Socket): boolean {
+  const address = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+  return address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}

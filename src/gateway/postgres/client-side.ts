@@ -1,0 +1,238 @@
+// Reads what the client sends. Whole chunks go on as they came whenever every message in them may; only a statement is
+// looked at, and only an incomplete one is held. Nothing is allocated for a length that is merely claimed: long
+// parameters and COPY data stream through, a statement over the limit is refused and its bytes thrown away.
+// It does not know sockets: `send` and `fault` are the relay's.
+
+import { FROM_CLIENT, HEADER_BYTES } from './frames.ts';
+import type { Guard, Refusal } from './guard/guard.ts';
+import { type Ledger, MOST_PREPARED } from './ledger.ts';
+import type { StandIns } from './stand-in.ts';
+
+/** A statement's text at most; a longer one is refused. */
+export const LARGEST_STATEMENT_BYTES = 1024 * 1024;
+const LARGEST_STREAMED_BYTES = 256 * 1024 * 1024;
+const LARGEST_SMALL_MESSAGE_BYTES = 10 * 1024;
+const LONGEST_NAME_BYTES = 63;
+// Two names and what is around them; PostgreSQL itself keeps 63 bytes of a name.
+const LARGEST_NAMES_BYTES = 1_024;
+
+export interface ClientSideContext {
+  ledger: Ledger;
+  standIns: StandIns;
+  guard: Guard;
+  allow: ReadonlySet<string>;
+  /** To the target. Called with parts of the chunk, in order. */
+  send(bytes: Buffer): void;
+  /** The client said goodbye. */
+  leave(): void;
+  /** The client broke the protocol; the session must end. */
+  fault(what: string): void;
+}
+
+export class ClientSide {
+  readonly #ctx: ClientSideContext;
+  #held: Buffer | null = null;
+  /** Bytes of a long message still to come: passed on, or thrown away. */
+  #streaming = 0;
+  #dropping = 0;
+
+  constructor(ctx: ClientSideContext) {
+    this.#ctx = ctx;
+  }
+
+  take(arrived: Buffer): void {
+    let chunk = arrived;
+    if (this.#held !== null) {
+      chunk = Buffer.concat([this.#held, arrived]);
+      this.#held = null;
+    }
+    const length = chunk.length;
+    let from = 0;
+    let at = 0;
+    if (this.#dropping > 0) {
+      from = at = Math.min(this.#dropping, length);
+      this.#dropping -= at;
+    } else if (this.#streaming > 0) {
+      at = Math.min(this.#streaming, length);
+      this.#streaming -= at;
+    }
+    while (length - at >= HEADER_BYTES) {
+      const type = chunk.readUInt8(at);
+      const end = at + 1 + chunk.readUInt32BE(at + 1);
+      if (end < at + HEADER_BYTES) return this.#ctx.fault('A message has an impossible length.');
+      const step = this.#message(chunk, type, at, end);
+      if (step === PASS) at = end;
+      else if (step === WAIT) break;
+      else if (step === STOP) return;
+      else if (step === LEAVE) {
+        if (at > from) this.#ctx.send(chunk.subarray(from, at));
+        return this.#ctx.leave();
+      } else {
+        // The message does not go on; something may go in its place.
+        if (at > from) this.#ctx.send(chunk.subarray(from, at));
+        if (step !== DROP) this.#ctx.send(step);
+        from = at = end;
+      }
+    }
+    this.#endOfChunk(chunk, from, at);
+  }
+
+  /** `at` may be beyond the chunk: then the rest of that message streams, or is dropped. */
+  #endOfChunk(chunk: Buffer, from: number, at: number): void {
+    const length = chunk.length;
+    if (at > length) {
+      if (from > length) this.#dropping = from - length;
+      else this.#streaming = at - length;
+      if (from < length) this.#ctx.send(from === 0 ? chunk : chunk.subarray(from));
+      return;
+    }
+    if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
+    // A copy: a slice would keep the whole chunk alive for some bytes of it.
+    if (at < length) this.#held = at === 0 ? chunk : Buffer.from(chunk.subarray(at));
+  }
+
+  #message(chunk: Buffer, type: number, at: number, end: number): Step {
+    const whole = end <= chunk.length;
+    const bytes = end - at;
+    if (this.#ctx.ledger.copying && !DURING_COPY.has(type)) return this.#fault('A statement came in the middle of COPY.');
+    switch (type) {
+      case FROM_CLIENT.query:
+        return bytes > LARGEST_STATEMENT_BYTES ? this.#tooLong(true) : whole ? this.#query(chunk, at, end) : WAIT;
+      case FROM_CLIENT.parse:
+        return bytes > LARGEST_STATEMENT_BYTES ? this.#tooLong(false) : whole ? this.#parse(chunk, at, end) : WAIT;
+      case FROM_CLIENT.copyData:
+        return bytes > LARGEST_STREAMED_BYTES ? this.#fault('A COPY message is too long.') : PASS;
+      case FROM_CLIENT.bind:
+        return bytes > LARGEST_STREAMED_BYTES ? this.#fault('A Bind message is too long.') : this.#bind(chunk, at, end);
+      case FROM_CLIENT.functionCall:
+        return bytes > LARGEST_STREAMED_BYTES ? this.#fault('A FunctionCall message is too long.') : this.#functionCall();
+      default:
+        if (bytes > LARGEST_SMALL_MESSAGE_BYTES) return this.#fault('A message is too long for its type.');
+        return whole ? this.#small(chunk, type, at, end) : WAIT;
+    }
+  }
+
+  #small(chunk: Buffer, type: number, at: number, end: number): Step {
+    const { ledger } = this.#ctx;
+    switch (type) {
+      case FROM_CLIENT.execute: {
+        const nameEnd = chunk.indexOf(0, at + HEADER_BYTES);
+        if (nameEnd < 0 || nameEnd >= end) return this.#fault('An Execute message is malformed.');
+        ledger.execute(nameOf(chunk, at + HEADER_BYTES, nameEnd));
+        return PASS;
+      }
+      case FROM_CLIENT.close: {
+        const nameEnd = chunk.indexOf(0, at + HEADER_BYTES + 1);
+        if (nameEnd < 0 || nameEnd >= end) return this.#fault('A Close message is malformed.');
+        ledger.close(String.fromCharCode(chunk.readUInt8(at + HEADER_BYTES)), nameOf(chunk, at + HEADER_BYTES + 1, nameEnd));
+        return PASS;
+      }
+      case FROM_CLIENT.sync:
+        // While it copies in, the server ignores Sync: not sending it leaves no doubt about which ones it saw.
+        if (ledger.copying) return DROP;
+        ledger.sync();
+        return PASS;
+      case FROM_CLIENT.copyDone:
+      case FROM_CLIENT.copyFail:
+        ledger.copyEnd();
+        return PASS;
+      case FROM_CLIENT.describe:
+      case FROM_CLIENT.flush:
+        return PASS;
+      case FROM_CLIENT.terminate:
+        return LEAVE;
+      default:
+        return this.#fault('A message of an unknown type came.');
+    }
+  }
+
+  #query(chunk: Buffer, at: number, end: number): Step {
+    if (end - at <= HEADER_BYTES || chunk.readUInt8(end - 1) !== 0) return this.#fault('A Query message is malformed.');
+    const text = chunk.toString('utf8', at + HEADER_BYTES, end - 1);
+    const verdict = this.#ctx.guard(text, this.#ctx.allow);
+    if (verdict.refusal !== null) return this.#refuse(true, '', text, verdict.refusal);
+    this.#ctx.ledger.query(text, verdict);
+    return PASS;
+  }
+
+  #parse(chunk: Buffer, at: number, end: number): Step {
+    const nameEnd = chunk.indexOf(0, at + HEADER_BYTES);
+    const textEnd = nameEnd < 0 ? -1 : chunk.indexOf(0, nameEnd + 1);
+    if (textEnd < 0 || textEnd >= end) return this.#fault('A Parse message is malformed.');
+    const name = nameOf(chunk, at + HEADER_BYTES, nameEnd);
+    const text = chunk.toString('utf8', nameEnd + 1, textEnd);
+    const verdict = this.#ctx.guard(text, this.#ctx.allow);
+    if (verdict.refusal !== null) return this.#refuse(false, name, text, verdict.refusal);
+    if (name !== '' && this.#ctx.ledger.full) return this.#refuse(false, name, text, TOO_MANY_PREPARED);
+    this.#ctx.ledger.parse(name, text, verdict);
+    return PASS;
+  }
+
+  #bind(chunk: Buffer, at: number, end: number): Step {
+    const portalEnd = chunk.indexOf(0, at + HEADER_BYTES);
+    const nameEnd = portalEnd < 0 ? -1 : chunk.indexOf(0, portalEnd + 1);
+    if (nameEnd < 0 || nameEnd >= end) {
+      const short = chunk.length < end && chunk.length - at < LARGEST_NAMES_BYTES;
+      return short ? WAIT : this.#fault('A Bind message is malformed.');
+    }
+    this.#ctx.ledger.bind(nameOf(chunk, at + HEADER_BYTES, portalEnd), nameOf(chunk, portalEnd + 1, nameEnd));
+    return PASS;
+  }
+
+  #functionCall(): Step {
+    return this.#refuse(true, '', '(a call by the FunctionCall message)', {
+      sqlstate: '0A000',
+      text: 'Sallyport does not pass on the FunctionCall message.',
+      hint: 'Call the function in a statement.',
+    }, 'function');
+  }
+
+  #tooLong(simple: boolean): Step {
+    return this.#refuse(simple, '', '(a statement over the limit of 1 MiB)', {
+      sqlstate: '54000',
+      text: `Sallyport refused this statement: it is longer than ${LARGEST_STATEMENT_BYTES} bytes.`,
+      hint: 'Send data with COPY or as parameters.',
+    });
+  }
+
+  #refuse(simple: boolean, name: string, text: string, refusal: Refusal, protocol?: 'function'): Step {
+    const id = this.#ctx.standIns.add(refusal);
+    const error = { sqlstate: refusal.sqlstate, message: refusal.text };
+    this.#ctx.ledger.refused(simple, id, text, protocol ?? (simple ? 'simple' : 'extended'), error);
+    return simple ? this.#ctx.standIns.query(id) : this.#ctx.standIns.parse(id, name);
+  }
+
+  #fault(what: string): Step {
+    this.#ctx.fault(what);
+    return STOP;
+  }
+}
+
+const PASS = 0;
+const WAIT = 1;
+const DROP = 2;
+const STOP = 3;
+const LEAVE = 4;
+/** What becomes of a message; bytes go in its place. */
+type Step = typeof PASS | typeof WAIT | typeof DROP | typeof STOP | typeof LEAVE | Buffer;
+
+// The server would swallow anything else, and answers would no longer fit what was asked.
+const DURING_COPY: ReadonlySet<number> = new Set([
+  FROM_CLIENT.copyData,
+  FROM_CLIENT.copyDone,
+  FROM_CLIENT.copyFail,
+  FROM_CLIENT.sync,
+  FROM_CLIENT.flush,
+  FROM_CLIENT.terminate,
+]);
+
+const TOO_MANY_PREPARED: Refusal = {
+  sqlstate: '53400',
+  text: `Sallyport refused this statement: a session may have ${MOST_PREPARED} prepared statements, of 16 MB of text.`,
+  hint: 'Close those that are no longer needed.',
+};
+
+/** PostgreSQL tells names apart by their first 63 bytes. */
+function nameOf(chunk: Buffer, from: number, end: number): string {
+  return chunk.toString('latin1', from, Math.min(end, from + LONGEST_NAME_BYTES));
+}

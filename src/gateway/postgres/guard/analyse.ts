@@ -1,0 +1,288 @@
+// Reads a parse tree once: what the statement needs leave for, what it uses (verb × object), and whether any of that
+// looked at the value of a constant. The walk is over the whole tree, without recursion, because a DELETE can hide in
+// a SELECT, a function call anywhere, and a tree can be as deep as its author likes.
+
+import { isSafeEncoding } from '../startup-parameters.ts';
+import type { Tree } from './parser.ts';
+import {
+  asTargetFolds,
+  functionRule,
+  GUARD_RULES,
+  type GuardRule,
+  NOT_STATEMENTS,
+  SHAPED_STATEMENTS,
+  STATEMENT_RULES,
+} from './rules.ts';
+
+/** One thing that a statement does to one object. Verbs are SQL's privileges where there is one (`select`). */
+export interface Use {
+  verb: string;
+  /** As the statement writes it: `orders`, `public.orders`. */
+  object: string;
+}
+
+export interface Need {
+  /** null: no task can lift it. */
+  rule: GuardRule | null;
+  /** What the statement would do, in words: `it changes roles, …`. */
+  what: string;
+}
+
+export interface Analysis {
+  needs: Need[];
+  uses: Use[];
+  /** Names that the statement makes for later use in the protocol: PREPARE and DECLARE share them. */
+  prepares: string[];
+  declares: string[];
+  /** False: every text of the same shape has the same analysis. */
+  literalsMatter: boolean;
+}
+
+type Node = { [key: string]: Tree };
+
+const MOST_USES = 50;
+
+/** `statements` as the parser gives them. Pure. */
+export function analyse(statements: Tree[]): Analysis {
+  const walk = new Walk();
+  walk.run(statements);
+  return walk.result();
+}
+
+class Walk {
+  readonly #needs: Need[] = [];
+  readonly #uses = new Map<string, Use>();
+  readonly #prepares: string[] = [];
+  readonly #declares: string[] = [];
+  readonly #commonTables = new Set<string>();
+  /** Relations that a statement node has claimed with a verb of its own. */
+  readonly #claimed = new Set<Node>();
+  readonly #read: Node[] = [];
+  #literalsMatter = false;
+  #makesView = false;
+
+  run(statements: Tree[]): void {
+    const stack: Tree[] = [...statements].reverse();
+    while (stack.length > 0) {
+      const node = stack.pop();
+      if (Array.isArray(node)) for (const item of node) stack.push(item);
+      else if (typeof node === 'object' && node !== null) {
+        this.#meet(node);
+        for (const key in node) {
+          const child = node[key];
+          if (typeof child === 'object' && child !== null) {
+            if (isStatementKey(key) && isNode(child)) this.#statement(key, child);
+            stack.push(child);
+          }
+        }
+      }
+    }
+  }
+
+  result(): Analysis {
+    for (const relation of this.#read) {
+      const plain = relation.schemaname === undefined && this.#commonTables.has(text(relation.relname));
+      if (!plain && !this.#claimed.has(relation)) this.#use('select', relation);
+      if (this.#makesView && isSettingsView(relation)) this.#need('set-role', 'it makes a view of pg_settings');
+    }
+    return {
+      needs: this.#needs,
+      uses: [...this.#uses.values()],
+      prepares: this.#prepares,
+      declares: this.#declares,
+      literalsMatter: this.#literalsMatter,
+    };
+  }
+
+  #meet(node: Node): void {
+    if (typeof node.relname === 'string') this.#read.push(node);
+    if (typeof node.ctename === 'string') this.#commonTables.add(node.ctename);
+    if (Array.isArray(node.funcname)) this.#call(names(node.funcname), list(node.args));
+    if (node.subtype === 'AT_ChangeOwner') this.#need('privileges', 'it changes an owner');
+  }
+
+  #statement(kind: string, node: Node): void {
+    if (NOT_STATEMENTS.has(kind)) return;
+    const rule = STATEMENT_RULES.get(kind);
+    if (rule === undefined) this.#need(null, `${words(kind)} is not a statement that is known here`);
+    else if (rule !== null) this.#need(rule, `${words(kind)} concerns ${GUARD_RULES[rule]}`);
+    if (!SHAPED_STATEMENTS.has(kind)) this.#literalsMatter = true;
+    this.#claim(kind, node);
+    const check = CHECKS[kind];
+    if (check !== undefined) for (const need of check(node)) this.#needs.push(need);
+    if (kind === 'PrepareStmt') this.#prepares.push(text(node.name));
+    if (kind === 'DeclareCursorStmt') this.#declares.push(text(node.portalname));
+    if (kind === 'ViewStmt' || kind === 'RuleStmt') this.#makesView = true;
+  }
+
+  /** Gives the relations that the statement itself names the statement's verb. */
+  #claim(kind: string, node: Node): void {
+    const verb = kind === 'CopyStmt' ? (node.is_from === true ? 'insert' : 'select') : VERBS[kind];
+    if (verb === undefined) {
+      if (kind === 'DropStmt') this.#drop(node);
+      return;
+    }
+    for (const key of ['relation', 'view', 'rel', 'sequence', 'typevar']) this.#claimNode(verb, node[key]);
+    for (const item of list(node.relations)) if (isNode(item)) this.#claimNode(verb, item.RangeVar);
+    if (isNode(node.into)) this.#claimNode(verb, node.into.rel);
+    if (kind === 'InsertStmt' && isNode(node.onConflictClause) && node.onConflictClause.action === 'ONCONFLICT_UPDATE') {
+      this.#claimNode('update', node.relation);
+    }
+  }
+
+  #claimNode(verb: string, relation: Tree | undefined): void {
+    if (!isNode(relation) || typeof relation.relname !== 'string') return;
+    this.#claimed.add(relation);
+    this.#use(verb, relation);
+  }
+
+  #drop(node: Node): void {
+    const type = text(node.removeType).replace('OBJECT_', '').toLowerCase();
+    if (type === 'extension') this.#need('extensions', 'it drops an extension');
+    if (type === 'policy') this.#need('privileges', 'it drops a row security policy');
+    for (const object of list(node.objects)) {
+      const items = isNode(object) && isNode(object.List) ? list(object.List.items) : [];
+      const name = names(items).join('.');
+      if (name !== '') this.#addUse(`drop-${type.replaceAll('_', '-')}`, name);
+    }
+  }
+
+  #use(verb: string, relation: Node): void {
+    const schema = relation.schemaname === undefined ? '' : `${text(relation.schemaname)}.`;
+    this.#addUse(verb, schema + text(relation.relname));
+  }
+
+  #addUse(verb: string, object: string): void {
+    if (this.#uses.size < MOST_USES) this.#uses.set(`${verb} ${object}`, { verb, object });
+  }
+
+  #call(name: string[], given: Tree[]): void {
+    const rule = functionRule(name, given.length);
+    if (rule !== null) this.#need(rule, `${name.at(-1)}() concerns ${GUARD_RULES[rule]}`);
+    if (asTargetFolds(name.at(-1) ?? '') !== 'set_config') return;
+    this.#literalsMatter = true;
+    const setting = constantText(given[0]);
+    if (setting === null) this.#need('set-role', 'set_config() with a name that is not written out may set the role');
+    else for (const need of settingNeeds(setting, constantText(given[1]) ?? UNKNOWN)) this.#needs.push(need);
+  }
+
+  #need(rule: GuardRule | null, what: string): void {
+    this.#needs.push({ rule, what });
+  }
+}
+
+const VERBS: Record<string, string> = {
+  InsertStmt: 'insert',
+  UpdateStmt: 'update',
+  DeleteStmt: 'delete',
+  MergeStmt: 'merge',
+  TruncateStmt: 'truncate',
+  LockStmt: 'lock',
+  CreateStmt: 'create-table',
+  CreateTableAsStmt: 'create-table',
+  ViewStmt: 'create-view',
+  IndexStmt: 'create-index',
+  AlterTableStmt: 'alter-table',
+  RenameStmt: 'rename',
+  CreateSeqStmt: 'create-sequence',
+  AlterSeqStmt: 'alter-sequence',
+  CreateTrigStmt: 'create-trigger',
+  RuleStmt: 'create-rule',
+  RefreshMatViewStmt: 'refresh',
+  ClusterStmt: 'cluster',
+  CompositeTypeStmt: 'create-type',
+};
+
+const CHECKS: Record<string, (node: Node) => Need[]> = {
+  TransactionStmt: (node) =>
+    ['TRANS_STMT_PREPARE', 'TRANS_STMT_COMMIT_PREPARED', 'TRANS_STMT_ROLLBACK_PREPARED'].includes(text(node.kind))
+      ? [{ rule: 'two-phase', what: 'it concerns a transaction that outlives the session' }]
+      : [],
+  CopyStmt: (node) =>
+    node.is_program === true || typeof node.filename === 'string'
+      ? [{ rule: 'server-files', what: 'COPY would use a file or program on the server' }]
+      : [],
+  VariableSetStmt: (node) => {
+    const value = node.kind === 'VAR_SET_VALUE' ? (constantText(list(node.args)[0]) ?? UNKNOWN) : null;
+    return node.kind === 'VAR_RESET_ALL' || node.kind === 'VAR_SET_MULTI' ? [] : settingNeeds(text(node.name), value);
+  },
+  UpdateStmt: (node) => settingsTarget(node),
+  MergeStmt: (node) => settingsTarget(node),
+  RenameStmt: (node) => {
+    if (node.renameType === 'OBJECT_ROLE') return [{ rule: 'roles', what: 'it renames a role' }];
+    if (node.renameType === 'OBJECT_DATABASE') return [{ rule: 'databases', what: 'it renames a database' }];
+    return node.renameType === 'OBJECT_POLICY' ? [{ rule: 'privileges', what: 'it renames a row security policy' }] : [];
+  },
+  DefineStmt: (node) =>
+    ['OBJECT_AGGREGATE', 'OBJECT_OPERATOR', 'OBJECT_TYPE'].includes(text(node.kind))
+      ? [{ rule: 'functions', what: 'it defines an aggregate, operator or base type out of functions' }]
+      : [],
+  CreateSchemaStmt: (node) => (isNode(node.authrole) ? [{ rule: 'privileges', what: 'it gives a schema an owner' }] : []),
+};
+
+// Not a value that any setting accepts.
+const UNKNOWN = '?';
+
+/** `value` null: back to the session's default, which we have set. */
+function settingNeeds(name: string, value: string | null): Need[] {
+  const setting = asTargetFolds(name);
+  if (setting === 'role' || setting === 'session_authorization') {
+    return [{ rule: 'set-role', what: 'it changes the role or the user of the session' }];
+  }
+  if (setting === 'session_replication_role') return [{ rule: 'system', what: 'it turns triggers and constraints off' }];
+  if (setting === 'client_connection_check_interval') return [{ rule: null, what: 'it would let work outlive the session' }];
+  if (setting === 'client_encoding' && value !== null && !isSafeEncoding(value)) {
+    return [{ rule: null, what: 'this client encoding is not one that statements can be read in; use UTF8' }];
+  }
+  if (setting === 'standard_conforming_strings' && value !== null && !/^(on|true|yes|1)$/i.test(value)) {
+    return [{ rule: null, what: 'strings would no longer mean what they say' }];
+  }
+  return [];
+}
+
+function settingsTarget(node: Node): Need[] {
+  return isNode(node.relation) && isSettingsView(node.relation)
+    ? [{ rule: 'set-role', what: 'an update of pg_settings may set the role' }]
+    : [];
+}
+
+function isSettingsView(relation: Node): boolean {
+  return asTargetFolds(text(relation.relname)) === 'pg_settings';
+}
+
+/** The value of a plain constant as text; null for anything that is computed. */
+function constantText(tree: Tree | undefined): string | null {
+  if (!isNode(tree) || !isNode(tree.A_Const)) return null;
+  const constant = tree.A_Const;
+  if (isNode(constant.sval)) return text(constant.sval.sval);
+  if (isNode(constant.ival)) return String(constant.ival.ival ?? 0);
+  if (isNode(constant.fval)) return text(constant.fval.fval);
+  return isNode(constant.boolval) ? String(constant.boolval.boolval === true) : null;
+}
+
+/** Node names begin with a capital; a field like `selectStmt` only holds a node. */
+function isStatementKey(key: string): boolean {
+  return key.endsWith('Stmt') && key.charCodeAt(0) < 0x61;
+}
+
+/** The names in a list of String nodes. */
+function names(items: Tree[]): string[] {
+  return items.map((item) => (isNode(item) && isNode(item.String) ? text(item.String.sval) : ''));
+}
+
+function isNode(tree: Tree | undefined): tree is Node {
+  return typeof tree === 'object' && tree !== null && !Array.isArray(tree);
+}
+
+function list(tree: Tree | undefined): Tree[] {
+  return Array.isArray(tree) ? tree : [];
+}
+
+function text(tree: Tree | undefined): string {
+  return typeof tree === 'string' ? tree : '';
+}
+
+/** `AlterRoleSetStmt` → `ALTER ROLE SET`. */
+function words(kind: string): string {
+  return kind.replace(/Stmt$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toUpperCase();
+}

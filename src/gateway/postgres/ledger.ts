@@ -1,0 +1,412 @@
+// What was sent to the target and not answered yet, in order: so that rows, durations and errors belong to the right
+// statement, and the recording says what really ran. It mirrors the server's own state by the server's own answers:
+// a prepared statement or portal has the text that the *server* took, when it said ParseComplete or BindComplete, so
+// a second Parse that fails cannot put another text over what Execute will run.
+//
+// An answer that does not fit what was asked is a fault of protocol: the session ends (LedgerFault), because a
+// recording that guesses is worth nothing.
+
+import { monotonicMs } from '../../base/timer.ts';
+import { type Begun, NOT_RUN, type Recorded, type Recorder } from '../../sessions/recorder.ts';
+import type { RecordedProtocol } from '../../sessions/recording-format.ts';
+import type { Verdict } from './guard/guard.ts';
+
+export class LedgerFault extends Error {}
+
+const QUERY = 0;
+const EXECUTE = 1;
+const PARSE = 2;
+const BIND = 3;
+const CLOSE = 4;
+const SYNC = 5;
+const COPY_END = 6;
+
+const IDLE = 0x49; // I
+
+const NO_USES: Verdict['uses'] = [];
+const NO_NAMES: readonly string[] = [];
+
+/** One message that will be answered. One class for all kinds, so that the hot path sees one shape of object. */
+class Entry implements Recorded {
+  readonly kind: number;
+  index = -1;
+  offsetMs: number;
+  text: string;
+  protocol: RecordedProtocol = 'extended';
+  refused = false;
+  /** Since the last CommandComplete; what is settled is added at the end. */
+  rows = 0;
+  settled = 0;
+  rowsRead = 0;
+  bytes = 0;
+  durationMs: number | null = null;
+  error: { sqlstate: string; message: string } | null = null;
+  uses: Verdict['uses'] = NO_USES;
+  verdict: Verdict | null;
+  announced = false;
+  /** Of the statement (Parse, Close) or the portal (Bind, Execute, Close). */
+  name: string;
+  /** The statement that a Bind takes; `S` or `P` for a Close. */
+  source: string;
+  /** Set on what stands in for a refused statement. */
+  refusal: number;
+
+  constructor(kind: number, offsetMs: number, text: string, verdict: Verdict | null, name: string, source: string) {
+    this.kind = kind;
+    this.offsetMs = offsetMs;
+    this.text = text;
+    this.verdict = verdict;
+    this.name = name;
+    this.source = source;
+    this.refusal = -1;
+  }
+}
+
+interface Known {
+  text: string;
+  uses: Verdict['uses'];
+}
+
+/** More answers than this outstanding, and the client is not read until there are fewer. */
+export const MOST_PENDING = 10_000;
+/** Prepared statements of one session, and characters in them; one more is refused. */
+export const MOST_PREPARED = 5_000;
+const MOST_PREPARED_CHARACTERS = 16_000_000;
+
+export class Ledger {
+  readonly #recorder: Recorder;
+  readonly #startedAt: number;
+  readonly #statements = new Map<string, Known>();
+  readonly #portals = new Map<string, Known>();
+  /** Names of a pipeline that the server skips: only for the words of the record. */
+  readonly #skipped = new Map<string, string>();
+  #preparedCharacters = 0;
+  #entries: Entry[] = [];
+  #at = 0;
+  #nextIndex = 0;
+  /** An error came in the extended protocol: the server ignores everything until a Sync. */
+  #skipping = false;
+  /** The server waits for CopyData. */
+  #copying = false;
+
+  constructor(recorder: Recorder, startedAt: number) {
+    this.#recorder = recorder;
+    this.#startedAt = startedAt;
+  }
+
+  get pending(): number {
+    return this.#entries.length - this.#at;
+  }
+
+  /** No more prepared statements fit. */
+  get full(): boolean {
+    return this.#statements.size >= MOST_PREPARED || this.#preparedCharacters >= MOST_PREPARED_CHARACTERS;
+  }
+
+  get copying(): boolean {
+    return this.#copying;
+  }
+
+  // What the client sends.
+
+  query(text: string, verdict: Verdict): void {
+    const entry = new Entry(QUERY, this.#now(), text, verdict, '', '');
+    entry.protocol = 'simple';
+    entry.uses = verdict.uses;
+    this.#push(entry);
+  }
+
+  parse(name: string, text: string, verdict: Verdict): void {
+    this.#push(new Entry(PARSE, this.#now(), text, verdict, name, ''));
+  }
+
+  bind(portal: string, statement: string): void {
+    this.#push(new Entry(BIND, 0, '', null, portal, statement));
+  }
+
+  execute(portal: string): void {
+    this.#push(new Entry(EXECUTE, this.#now(), '', null, portal, ''));
+  }
+
+  /** `what`: `S` a statement, `P` a portal. */
+  close(what: string, name: string): void {
+    this.#push(new Entry(CLOSE, 0, '', null, name, what));
+  }
+
+  sync(): void {
+    this.#skipping = false;
+    this.#skipped.clear();
+    this.#push(new Entry(SYNC, 0, '', null, '', ''));
+  }
+
+  /** CopyDone or CopyFail. */
+  copyEnd(): void {
+    if (this.#copying) this.#copying = false;
+    else if (this.pending > 0) this.#push(new Entry(COPY_END, 0, '', null, '', ''));
+  }
+
+  /** A statement that was refused; something that fails goes to the server in its place (stand-in.ts). */
+  refused(simple: boolean, refusal: number, text: string, protocol: RecordedProtocol, error: Recorded['error']): void {
+    const entry = new Entry(simple ? QUERY : PARSE, this.#now(), text, null, '', '');
+    entry.protocol = protocol;
+    entry.refused = true;
+    entry.refusal = refusal;
+    entry.error = error;
+    this.#push(entry);
+  }
+
+  #push(entry: Entry): void {
+    if (this.#skipping) this.#skip(entry);
+    else this.#entries.push(entry);
+  }
+
+  // What the server answers.
+
+  parseComplete(): void {
+    const entry = this.#expect(PARSE);
+    if (entry.refused) throw new LedgerFault('The target took a statement that was refused.');
+    this.#know(entry.name, { text: entry.text, uses: entry.verdict?.uses ?? NO_USES });
+    this.#pop();
+  }
+
+  bindComplete(): void {
+    const entry = this.#expect(BIND);
+    this.#portals.set(entry.name, this.#statements.get(entry.source) ?? unknown('statement', entry.source));
+    this.#pop();
+  }
+
+  closeComplete(): void {
+    const entry = this.#expect(CLOSE);
+    if (entry.source === 'S') this.#forget(entry.name);
+    else this.#portals.delete(entry.name);
+    this.#pop();
+  }
+
+  /** `count` rows (DataRow, or CopyData from the server) of `bytes` altogether. */
+  rows(count: number, bytes: number): void {
+    const head = this.#entries[this.#at];
+    if (head === undefined || head.kind > EXECUTE) throw new LedgerFault('The target sent rows that nobody asked for.');
+    head.rows += count;
+    head.rowsRead += count;
+    head.bytes += bytes;
+  }
+
+  /** `affected`: the number in the command's tag, or -1. */
+  commandComplete(affected: number): void {
+    const head = this.#running();
+    head.settled += affected < 0 ? head.rows : affected;
+    head.rows = 0;
+    this.#learnNames(head);
+    if (head.kind === EXECUTE) this.#finish(head);
+  }
+
+  emptyQuery(): void {
+    const head = this.#running();
+    if (head.kind === EXECUTE) this.#finish(head);
+  }
+
+  portalSuspended(): void {
+    this.#finish(this.#expect(EXECUTE));
+  }
+
+  copyIn(): void {
+    const head = this.#running();
+    head.protocol = 'copy';
+    // While it waits for CopyData the server ignores Sync; the client may have sent one before it knew.
+    const rest = this.#entries.slice(this.#at + 1);
+    const end = rest.findIndex((entry) => entry.kind === COPY_END);
+    this.#copying = end < 0;
+    const during = end < 0 ? rest : rest.slice(0, end);
+    if (during.some((entry) => entry.kind !== SYNC)) throw new LedgerFault('Statements were sent in the middle of COPY.');
+    this.#entries = [head, ...(end < 0 ? [] : rest.slice(end + 1))];
+    this.#at = 0;
+  }
+
+  copyOut(): void {
+    this.#running().protocol = 'copy';
+  }
+
+  /** An ErrorResponse; `refusalId` is the refusal that it answers, or -1. */
+  error(sqlstate: string, message: string, fatal: boolean, refusalId: number): void {
+    this.#copying = false;
+    const head = this.#entries[this.#at];
+    if (refusalId >= 0 && refusalId !== head?.refusal) throw new LedgerFault('The target answered out of order.');
+    if (head?.kind === QUERY || fatal) {
+      if (head !== undefined && !head.refused) head.error = { sqlstate, message };
+      return;
+    }
+    this.#failPipeline(head, { sqlstate, message });
+  }
+
+  /** In the extended protocol everything up to the next Sync is void. */
+  #failPipeline(head: Entry | undefined, error: { sqlstate: string; message: string }): void {
+    if (head?.kind === PARSE || head?.kind === BIND) {
+      // The statement that was to be run tells the error; without one, the Parse does.
+      const blamed = head.refused ? null : this.#nextExecute();
+      if (blamed !== null) {
+        this.#skip(head);
+        blamed.text = this.#skipped.get(`P${blamed.name}`) ?? head.text;
+        blamed.error = error;
+      } else {
+        head.error ??= error;
+        head.durationMs = this.#now() - head.offsetMs;
+        if (head.kind === PARSE) this.#record(head);
+      }
+      this.#pop();
+    } else if (head?.kind === EXECUTE) {
+      head.error = error;
+      this.#finish(head);
+    } else if (head?.kind === CLOSE) this.#pop();
+    this.#skipToSync(head?.refused === true);
+  }
+
+  /** The Execute of the pipeline that has just failed, with what leads to it read as if it had worked. */
+  #nextExecute(): Entry | null {
+    for (let i = this.#at; i < this.#entries.length; i++) {
+      const entry = this.#entries[i];
+      if (entry === undefined || entry.kind === SYNC || entry.kind === QUERY) return null;
+      if (entry.kind === EXECUTE) return entry;
+      this.#imagine(entry);
+    }
+    return null;
+  }
+
+  /** `status`: the transaction's, as in ReadyForQuery. */
+  ready(status: number): void {
+    const head = this.#entries[this.#at];
+    if (head === undefined || (head.kind !== QUERY && head.kind !== SYNC)) {
+      throw new LedgerFault('The target became ready while statements were under way.');
+    }
+    this.#copying = false;
+    if (head.kind === QUERY) this.#finish(head);
+    else this.#pop();
+    // Outside a transaction no portal of the protocol lives on.
+    if (status === IDLE && this.#portals.size > 0) this.#portals.clear();
+  }
+
+  /** Statements under way that the recording does not know yet; only the first can be running. */
+  running(): Begun[] {
+    const head = this.#entries[this.#at];
+    if (head === undefined || head.kind > EXECUTE || head.announced || head.refused) return [];
+    if (head.kind === EXECUTE) this.#resolve(head);
+    head.index = this.#nextIndex++;
+    head.announced = true;
+    return [head];
+  }
+
+  /** The session is over: what has no answer is recorded as it is. */
+  abandon(): void {
+    for (let entry = this.#entries[this.#at]; entry !== undefined; entry = this.#entries[this.#at]) {
+      this.#pop();
+      if (entry.kind <= EXECUTE || entry.refused) this.#record(entry);
+    }
+  }
+
+  #now(): number {
+    return monotonicMs() - this.#startedAt;
+  }
+
+  #expect(kind: number): Entry {
+    const head = this.#entries[this.#at];
+    if (head === undefined || head.kind !== kind) throw new LedgerFault('The target answered something else than was asked.');
+    return head;
+  }
+
+  #running(): Entry {
+    const head = this.#entries[this.#at];
+    if (head === undefined || head.kind > EXECUTE) throw new LedgerFault('The target answered something else than was asked.');
+    return head;
+  }
+
+  #pop(): void {
+    this.#at++;
+    while (this.#entries[this.#at]?.kind === COPY_END) this.#at++;
+    if (this.#at >= this.#entries.length) {
+      this.#entries.length = 0;
+      this.#at = 0;
+    } else if (this.#at > 1_000) {
+      this.#entries = this.#entries.slice(this.#at);
+      this.#at = 0;
+    }
+  }
+
+  #finish(entry: Entry): void {
+    entry.durationMs = this.#now() - entry.offsetMs;
+    this.#pop();
+    this.#record(entry);
+  }
+
+  #record(entry: Entry): void {
+    if (entry.kind === EXECUTE) this.#resolve(entry);
+    if (entry.index < 0) entry.index = this.#nextIndex++;
+    entry.rows += entry.settled;
+    const { totals } = this.#recorder;
+    totals.rowsRead += entry.rowsRead;
+    totals.bytesRead += entry.bytes;
+    this.#recorder.add(entry);
+  }
+
+  #resolve(entry: Entry): void {
+    if (entry.text !== '') return;
+    const known = this.#portals.get(entry.name) ?? unknown('portal', entry.name);
+    entry.text = known.text;
+    entry.uses = known.uses;
+  }
+
+  /** `told`: the refusal that led here is in the record, so the Execute that belongs to it need not be. */
+  #skipToSync(told: boolean): void {
+    let silent = told;
+    for (let entry = this.#entries[this.#at]; entry !== undefined; entry = this.#entries[this.#at]) {
+      if (entry.kind === SYNC) {
+        this.#skipped.clear();
+        return;
+      }
+      this.#pop();
+      if (silent && entry.kind === EXECUTE) silent = false;
+      else this.#skip(entry);
+    }
+    this.#skipping = true;
+  }
+
+  /** Sent, but the server never looks at it. */
+  #skip(entry: Entry): void {
+    this.#imagine(entry);
+    if (entry.kind > EXECUTE && !entry.refused) return;
+    if (entry.kind === EXECUTE && entry.text === '') entry.text = this.#skipped.get(`P${entry.name}`) ?? '';
+    if (!entry.refused) entry.error ??= { sqlstate: NOT_RUN, message: 'Not run: an earlier statement of the pipeline failed.' };
+    this.#record(entry);
+  }
+
+  #imagine(entry: Entry): void {
+    if (entry.kind === PARSE) this.#skipped.set(`S${entry.name}`, entry.text);
+    if (entry.kind !== BIND) return;
+    const text = this.#skipped.get(`S${entry.source}`) ?? this.#statements.get(entry.source)?.text;
+    if (text !== undefined) this.#skipped.set(`P${entry.name}`, text);
+  }
+
+  #know(name: string, known: Known): void {
+    this.#forget(name);
+    this.#statements.set(name, known);
+    this.#preparedCharacters += known.text.length;
+  }
+
+  #forget(name: string): void {
+    this.#preparedCharacters -= this.#statements.get(name)?.text.length ?? 0;
+    this.#statements.delete(name);
+  }
+
+  /** PREPARE and DECLARE in SQL make names that the protocol can use; they share one namespace with its own. */
+  #learnNames(entry: Entry): void {
+    const verdict = entry.verdict;
+    const prepares = verdict?.prepares ?? NO_NAMES;
+    const declares = verdict?.declares ?? NO_NAMES;
+    if (prepares.length + declares.length === 0) return;
+    const known = { text: entry.text, uses: entry.uses };
+    for (const name of prepares) this.#know(name.slice(0, 63), known);
+    for (const name of declares) this.#portals.set(name.slice(0, 63), known);
+  }
+}
+
+function unknown(what: string, name: string): Known {
+  return { text: `(${what} "${name}", not made in this session's record)`, uses: NO_USES };
+}

@@ -1,0 +1,193 @@
+// Reads what the target answers. Chunks go on as they came; a light walk over the message headers counts rows and
+// keeps the ledger. The end of a chunk that is not a whole message is held back until it is, so that the client's
+// stream stands between two messages nearly always, and an error or a notice can be put in there. Only messages that
+// are larger than the hold stream through. What does not speak the protocol ends the session.
+
+import { FROM_SERVER, HEADER_BYTES, readSqlFields } from './frames.ts';
+import type { Ledger } from './ledger.ts';
+import type { StandIns } from './stand-in.ts';
+
+const LARGEST_HELD_BYTES = 64 * 1024;
+const LARGEST_MESSAGE_BYTES = 1024 * 1024 * 1024;
+// What has to be read whole: errors with long details, not more.
+const LARGEST_READ_BYTES = 1024 * 1024;
+
+export interface ServerSideContext {
+  ledger: Ledger;
+  standIns: StandIns;
+  /** To the client. Called with parts of the chunk, in order. */
+  send(bytes: Buffer): void;
+  /** The target reported a setting. */
+  setting(name: string, value: string): void;
+}
+
+/** Errors of `take`: LedgerFault, and ServerFault for what is not PostgreSQL's protocol. */
+export class ServerFault extends Error {}
+
+export class ServerSide {
+  readonly #ctx: ServerSideContext;
+  #held: Buffer | null = null;
+  #streaming = 0;
+
+  constructor(ctx: ServerSideContext) {
+    this.#ctx = ctx;
+  }
+
+  /** True: what the client has got so far ends with a whole message. */
+  get betweenMessages(): boolean {
+    return this.#streaming === 0;
+  }
+
+  take(arrived: Buffer): void {
+    let chunk = arrived;
+    let at = 0;
+    if (this.#held !== null) {
+      const begun = this.#complete(this.#held, arrived);
+      if (begun === null) return;
+      chunk = begun.chunk;
+      at = begun.at;
+    }
+    this.#walk(chunk, at);
+  }
+
+  /** Finishes the held message with the new bytes. Null: it is still not whole. */
+  #complete(held: Buffer, arrived: Buffer): { chunk: Buffer; at: number } | null {
+    if (held.length < HEADER_BYTES) {
+      this.#held = null;
+      return { chunk: Buffer.concat([held, arrived]), at: 0 };
+    }
+    const missing = 1 + held.readUInt32BE(1) - held.length;
+    if (arrived.length < missing) {
+      this.#held = Buffer.concat([held, arrived]);
+      return null;
+    }
+    this.#held = null;
+    const type = held.readUInt8(0);
+    if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
+      // The frequent case, without a copy: the held part, then the chunk from its start.
+      this.#ctx.ledger.rows(1, held.length + missing);
+      this.#ctx.send(held);
+      return { chunk: arrived, at: missing };
+    }
+    this.#walk(Buffer.concat([held, arrived.subarray(0, missing)]), 0);
+    return { chunk: arrived.subarray(missing), at: 0 };
+  }
+
+  /** From `at`, where a message begins; what is before goes on too. */
+  #walk(chunk: Buffer, start: number): void {
+    const length = chunk.length;
+    let from = 0;
+    let at = start;
+    if (this.#streaming > 0) {
+      at = Math.min(this.#streaming, length);
+      this.#streaming -= at;
+    }
+    let rows = 0;
+    let rowBytes = 0;
+    while (length - at >= HEADER_BYTES) {
+      const type = chunk[at];
+      const bodyBytes = chunk.readUInt32BE(at + 1);
+      const end = at + 1 + bodyBytes;
+      if (bodyBytes < 4 || bodyBytes > LARGEST_MESSAGE_BYTES) throw new ServerFault('A message has an impossible length.');
+      if (end > length && bodyBytes <= (type === FROM_SERVER.error ? LARGEST_READ_BYTES : LARGEST_HELD_BYTES)) break;
+      if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
+        rows++;
+        rowBytes += bodyBytes + 1;
+      } else {
+        if (rows > 0) {
+          this.#ctx.ledger.rows(rows, rowBytes);
+          rows = rowBytes = 0;
+        }
+        const instead = this.#message(chunk, type, at, end);
+        if (instead !== null) {
+          if (at > from) this.#ctx.send(chunk.subarray(from, at));
+          this.#ctx.send(instead);
+          from = end;
+        }
+      }
+      at = end;
+    }
+    if (rows > 0) this.#ctx.ledger.rows(rows, rowBytes);
+    if (at > length) {
+      this.#streaming = at - length;
+      at = length;
+    }
+    if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
+    if (at < length) this.#held = chunk.subarray(at);
+  }
+
+  /** What goes to the client instead of this message; null: the message itself. */
+  #message(chunk: Buffer, type: number | undefined, at: number, end: number): Buffer | null {
+    const { ledger } = this.#ctx;
+    switch (type) {
+      case FROM_SERVER.commandComplete:
+        ledger.commandComplete(affectedRows(chunk, at + HEADER_BYTES, Math.min(end, chunk.length)));
+        return null;
+      case FROM_SERVER.ready:
+        ledger.ready(chunk.readUInt8(Math.min(end, chunk.length) - 1));
+        return null;
+      case FROM_SERVER.error:
+        return this.#error(chunk.subarray(at + HEADER_BYTES, end));
+      case FROM_SERVER.parseComplete:
+        ledger.parseComplete();
+        return null;
+      case FROM_SERVER.bindComplete:
+        ledger.bindComplete();
+        return null;
+      case FROM_SERVER.closeComplete:
+        ledger.closeComplete();
+        return null;
+      case FROM_SERVER.emptyQuery:
+        ledger.emptyQuery();
+        return null;
+      case FROM_SERVER.portalSuspended:
+        ledger.portalSuspended();
+        return null;
+      case FROM_SERVER.copyIn:
+        ledger.copyIn();
+        return null;
+      case FROM_SERVER.copyOut:
+        ledger.copyOut();
+        return null;
+      case FROM_SERVER.parameterStatus: {
+        const [name = '', value = ''] = chunk.toString('utf8', at + HEADER_BYTES, end).split('\0');
+        this.#ctx.setting(name, value);
+        return null;
+      }
+      case FROM_SERVER.rowDescription:
+      case FROM_SERVER.parameterDescription:
+      case FROM_SERVER.noData:
+      case FROM_SERVER.copyDone:
+      case FROM_SERVER.notice:
+      case FROM_SERVER.notification:
+        return null;
+      default:
+        throw new ServerFault('A message of an unknown type came.');
+    }
+  }
+
+  #error(body: Buffer): Buffer | null {
+    const fields = readSqlFields(body);
+    const text = fields.get('M') ?? '';
+    const refusal = this.#ctx.standIns.find(text);
+    const severity = fields.get('V') ?? fields.get('S');
+    this.#ctx.ledger.error(fields.get('C') ?? '', text, severity === 'FATAL' || severity === 'PANIC', refusal);
+    return refusal < 0 ? null : this.#ctx.standIns.answer(refusal);
+  }
+}
+
+/** The number at the end of a command's tag (`INSERT 0 5`, `SELECT 3`); -1 when there is none. */
+export function affectedRows(chunk: Buffer, from: number, end: number): number {
+  let rows = 0;
+  let scale = 1;
+  // The tag ends with a zero byte.
+  for (let at = end - 2; at >= from; at--) {
+    const digit = (chunk[at] ?? 0) - 0x30;
+    if (digit < 0 || digit > 9) return scale > 1 && digit === SPACE ? rows : -1;
+    rows += digit * scale;
+    scale *= 10;
+  }
+  return -1;
+}
+
+const SPACE = 0x20 - 0x30;

@@ -1,0 +1,74 @@
+// What a session needs from grants: who may come in, with which keys, until when. The gateway knows only this
+// contract, so it never sees SQL, a connector or the rules by which a grant lives.
+
+import type { Socket } from 'node:net';
+import type { Secret } from '../base/secret.ts';
+
+/** One secret that a grant has issued, as a verifier. */
+export interface LoginCandidate {
+  credentialId: string;
+  storedKey: Buffer;
+  serverKey: Buffer;
+}
+
+/** How a login proves itself. An unknown login has a stable salt and no candidates, so nothing tells it apart. */
+export interface LoginChallenge {
+  salt: Buffer;
+  iterations: number;
+  candidates: LoginCandidate[];
+}
+
+/** Everything that one session may do, fixed when it opens. */
+export interface SessionTicket {
+  sessionId: string;
+  grantId: string;
+  principal: { id: string; name: string };
+  target: string;
+  targetId: string;
+  task: string;
+  database: string;
+  /** What is left of the grant by the store's clock; the gateway makes a monotonic deadline of it. */
+  remainingMs: number;
+  /** The grant's own end (Unix ms), see LiveTime. */
+  expiresAtMs?: number;
+  /** Names of guard rules that the task lifts: `do`, `functions` (gateway/postgres/guard/rules.ts). */
+  guardAllow: string[];
+  /** Person and grant, for `application_name` on the target. */
+  label: string;
+  upstream: {
+    user: string;
+    password: Secret;
+    database: string;
+    tls: 'off' | 'prefer' | 'require';
+    dial(): Promise<Socket>;
+  };
+}
+
+export interface OpenInput {
+  login: string;
+  credentialId: string;
+  database: string;
+  clientAddress: string;
+  application: string | null;
+  gateway: string;
+}
+
+/** Is the grant still on, and for how long? */
+export type LiveVerdict = LiveTime | 'over';
+
+export interface LiveTime {
+  remainingMs: number;
+  /**
+   * The grant's own end (Unix ms). Where it is given, a deadline moves later only when this value does, so a store
+   * clock that jumps back extends nothing.
+   */
+  expiresAtMs?: number;
+}
+
+export interface SessionAdmission {
+  challenge(login: string): Promise<LoginChallenge>;
+  /** Writes the session's row and its audit entry in one transaction. Errors: Failure (denied, expired …). */
+  open(input: OpenInput): Promise<SessionTicket>;
+  /** One query for all. Errors: anything, when the store is away. */
+  liveVerdicts(grantIds: string[]): Promise<Map<string, LiveVerdict>>;
+}

@@ -1,0 +1,127 @@
+// The end of a session in the store: totals, use, the recording's hash and the audit entry, in one transaction. The
+// same facts stand in the recording's closing record, so nothing is lost while the store is away: in a running
+// process they are tried again until they are written, and after a restart they are read from the recording
+// (recover.ts).
+
+import { sql } from 'kysely';
+import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { sleep } from '../base/timer.ts';
+import type { Db } from '../db/client.ts';
+import { publish } from '../events/events.ts';
+import type { Closing } from './recording-format.ts';
+
+export interface EndedSession {
+  sessionId: string;
+  closing: Closing;
+  /** Relative to the data folder; null when there is no recording. */
+  recording: string | null;
+  /** Hex; null when the recording could not be closed. */
+  recordingHash: string | null;
+}
+
+export interface Closer {
+  /** Resolves at the first attempt's end, written or not; goes on by itself until it is. */
+  add(ended: EndedSession): Promise<void>;
+  /** Not written yet. */
+  waiting(): number;
+  /** Gives what is waiting one more chance, and stops trying. */
+  stop(): Promise<void>;
+}
+
+const AT_ONCE = 4;
+const FIRST_RETRY_MS = 500;
+const LONGEST_RETRY_MS = 15_000;
+
+export function createCloser(ctx: { db: Db; log: Logger }): Closer {
+  const waiting = new Map<string, EndedSession>();
+  const stopping = new AbortController();
+  let retrying: Promise<void> | null = null;
+  let busy = 0;
+  const queue: (() => void)[] = [];
+
+  async function attempt(ended: EndedSession): Promise<boolean> {
+    if (busy >= AT_ONCE) await new Promise<void>((resolve) => queue.push(resolve));
+    busy++;
+    try {
+      await writeEnd(ctx.db, ended);
+      waiting.delete(ended.sessionId);
+      return true;
+    } catch (error) {
+      ctx.log.warn({ session: ended.sessionId, reason: messageOf(error) }, 'the end of a session is not written yet');
+      return false;
+    } finally {
+      busy--;
+      queue.shift()?.();
+    }
+  }
+
+  async function retry(): Promise<void> {
+    for (let delayMs = FIRST_RETRY_MS; waiting.size > 0 && !stopping.signal.aborted; ) {
+      await sleep(delayMs, stopping.signal);
+      const [first, ...rest] = [...waiting.values()];
+      // One as a probe: a store that is away is not asked for all of them.
+      const back = first === undefined || (await attempt(first));
+      if (back) await Promise.all(rest.map(attempt));
+      delayMs = back ? FIRST_RETRY_MS : Math.min(delayMs * 2, LONGEST_RETRY_MS);
+    }
+    retrying = null;
+  }
+
+  return {
+    async add(ended) {
+      waiting.set(ended.sessionId, ended);
+      if (!(await attempt(ended))) retrying ??= retry();
+    },
+    waiting: () => waiting.size,
+    async stop() {
+      stopping.abort();
+      await retrying;
+    },
+  };
+}
+
+/** Writes it once, however often it is called. Errors: the store's. */
+export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
+  const { closing, sessionId } = ended;
+  const { totals } = closing;
+  await db.transaction().execute(async (trx) => {
+    const row = await trx
+      .updateTable('sessions')
+      .set({
+        // By the store's clock, also when it is written later.
+        ended_at: sql<Date>`least(now(), started_at + make_interval(secs => ${closing.durationMs / 1000}))`,
+        end_reason: closing.endReason,
+        statements: totals.statements,
+        refused: totals.refused,
+        errors: totals.errors,
+        rows_read: totals.rowsRead,
+        bytes_read: totals.bytesRead,
+        bytes_written: totals.bytesWritten,
+        recording: ended.recording,
+        recording_hash: ended.recordingHash,
+      })
+      .where('id', '=', sessionId)
+      .where('ended_at', 'is', null)
+      .returning(['grant_id', 'target_id'])
+      .executeTakeFirst();
+    if (row === undefined) return;
+    const uses = closing.uses.map((use) => ({ session_id: sessionId, ...use }));
+    if (uses.length > 0) await trx.insertInto('session_use').values(uses).onConflict((oc) => oc.doNothing()).execute();
+    await append(trx, {
+      kind: 'session.ended',
+      actor: SYSTEM_ACTOR,
+      grantId: row.grant_id,
+      sessionId,
+      targetId: row.target_id,
+      detail: {
+        reason: closing.endReason,
+        ...totals,
+        recordingHash: ended.recordingHash,
+        lostStatements: closing.lost,
+      },
+    });
+    await publish(trx, { topic: 'sessions', id: sessionId });
+  });
+}

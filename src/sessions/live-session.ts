@@ -1,0 +1,138 @@
+// One session that is open: its recording, its deadline by the monotonic clock, and the ways in which it ends. The
+// gateway hangs itself in with `attach`; whoever ends it, the closing is the same.
+
+import { after, monotonicMs, type Timer } from '../base/timer.ts';
+import type { LiveVerdict, SessionTicket } from './admission.ts';
+import type { Begun, Recorder } from './recorder.ts';
+
+/** What the session's relay does for it. All of them return at once. */
+export interface SessionHandlers {
+  /** To cut (lifecycle.md): `said` goes to the client, `reason` into the row and the log. */
+  cut(said: string, reason: string): void;
+  /** A notice to the client, when one can be put in; false: not just now. */
+  warn(said: string): boolean;
+  /** True: read nothing more from the client until it is false. */
+  pause(waiting: boolean): void;
+  /** Statements under way that the recording does not know. */
+  running(): Begun[];
+}
+
+export interface LiveSession {
+  readonly ticket: SessionTicket;
+  readonly recorder: Recorder;
+  /** Monotonic ms; offsets in the recording count from here. */
+  readonly startedAt: number;
+  attach(handlers: SessionHandlers): void;
+  /** The relay is gone: closes the recording and the row. Ending twice is one effect. */
+  end(reason: string): Promise<void>;
+}
+
+// What a person is told, and how long before.
+const WARNINGS_MS = [15 * 60_000, 5 * 60_000] as const;
+// Less than this is the noise of asking, not another deadline.
+const NOISE_MS = 250;
+const WARN_AGAIN_MS = 1_000;
+
+export class Live implements LiveSession {
+  readonly ticket: SessionTicket;
+  readonly recorder: Recorder;
+  readonly startedAt: number;
+  readonly #whenOver: (live: Live, reason: string, durationMs: number) => Promise<void>;
+  #handlers: SessionHandlers | null = null;
+  #deadline: number;
+  #expiresAtMs: number | undefined;
+  #timers: Timer[] = [];
+  #cutReason: { said: string; reason: string } | null = null;
+  #pausedBefore = false;
+  #over: Promise<void> | null = null;
+
+  /** `askedAt`: monotonic ms before the ticket was asked for, so that the deadline is early rather than late. */
+  constructor(
+    ticket: SessionTicket,
+    recorder: Recorder,
+    times: { askedAt: number; startedAt: number },
+    whenOver: (live: Live, reason: string, durationMs: number) => Promise<void>,
+  ) {
+    this.ticket = ticket;
+    this.recorder = recorder;
+    this.startedAt = times.startedAt;
+    this.#whenOver = whenOver;
+    this.#expiresAtMs = ticket.expiresAtMs;
+    this.#deadline = times.askedAt + ticket.remainingMs;
+    this.#arm();
+  }
+
+  get over(): boolean {
+    return this.#over !== null;
+  }
+
+  attach(handlers: SessionHandlers): void {
+    this.#handlers = handlers;
+    if (this.#pausedBefore) handlers.pause(true);
+    if (this.#cutReason !== null) handlers.cut(this.#cutReason.said, this.#cutReason.reason);
+  }
+
+  cut(said: string, reason: string): void {
+    if (this.#cutReason !== null || this.#over !== null) return;
+    this.#cutReason = { said, reason };
+    this.#handlers?.cut(said, reason);
+  }
+
+  pause(waiting: boolean): void {
+    this.#pausedBefore = waiting;
+    this.#handlers?.pause(waiting);
+  }
+
+  /** Four times a second: what is known goes to the recording. */
+  tick(): void {
+    if (this.#over === null) this.recorder.flush(this.#handlers?.running() ?? []);
+  }
+
+  end(reason: string): Promise<void> {
+    this.#over ??= this.#finish(reason);
+    return this.#over;
+  }
+
+  async #finish(reason: string): Promise<void> {
+    this.#disarm();
+    await this.#whenOver(this, this.#cutReason?.reason ?? reason, monotonicMs() - this.startedAt);
+  }
+
+  /** What the store says now; `askedAt` as in the constructor. */
+  judge(verdict: LiveVerdict | undefined, askedAt: number): void {
+    if (verdict === undefined) return;
+    if (verdict === 'over') return this.#expire();
+    const deadline = askedAt + verdict.remainingMs;
+    const sameEnd = verdict.expiresAtMs !== undefined && verdict.expiresAtMs === this.#expiresAtMs;
+    this.#expiresAtMs = verdict.expiresAtMs ?? this.#expiresAtMs;
+    if (sameEnd && deadline > this.#deadline) return;
+    if (Math.abs(deadline - this.#deadline) < NOISE_MS) return;
+    this.#deadline = deadline;
+    this.#arm();
+  }
+
+  #expire(): void {
+    const time = new Date().toISOString().slice(11, 16);
+    this.cut(`Your access ended at ${time} UTC.`, 'expired');
+  }
+
+  #arm(): void {
+    this.#disarm();
+    const leftMs = this.#deadline - monotonicMs();
+    this.#timers = [after(leftMs, () => this.#expire())];
+    for (const beforeMs of WARNINGS_MS) {
+      if (leftMs > beforeMs) this.#timers.push(after(leftMs - beforeMs, () => this.#warn(beforeMs)));
+    }
+  }
+
+  #warn(beforeMs: number): void {
+    const said = `Your access ends in ${beforeMs / 60_000} minutes. Extend it with: sally extend ${this.ticket.grantId}`;
+    if (this.#handlers?.warn(said) === false) this.#timers.push(after(WARN_AGAIN_MS, () => this.#warn(beforeMs)));
+  }
+
+  #disarm(): void {
+    for (const timer of this.#timers) timer.cancel();
+    this.#timers = [];
+  }
+}
+

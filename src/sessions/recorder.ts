@@ -1,0 +1,293 @@
+// Writes one session's recording. The hot path only pushes numbers and texts onto columns; four times a second, or
+// when a batch is large, they become one compressed chunk, written off the path. Storage that is slow makes the
+// session wait (`onPressure`), storage that fails ends it (`onFailure`): nothing is dropped to go on.
+
+import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import {
+  type Closing,
+  CHUNKS_OFFSET,
+  chunkBytes,
+  type Columns,
+  emptyColumns,
+  type Header,
+  JOURNAL,
+  KIND,
+  LARGEST_SLOT_BODY,
+  MAGIC,
+  NO_HASH,
+  packBody,
+  PROTOCOLS,
+  type RecordedProtocol,
+  SLOT_OFFSET,
+  STATE_OFFSET,
+  sha256,
+  slotBytes,
+  type Totals,
+  type UseCount,
+} from './recording-format.ts';
+
+/** What is known of a statement before its answer. */
+export interface Begun {
+  index: number;
+  offsetMs: number;
+  text: string;
+  protocol: RecordedProtocol;
+}
+
+export interface Recorded extends Begun {
+  refused: boolean;
+  rows: number;
+  bytes: number;
+  /** null: it never had an answer. */
+  durationMs: number | null;
+  error: { sqlstate: string; message: string } | null;
+  uses: readonly { verb: string; object: string }[];
+  /** Its beginning is in the recording already. */
+  announced: boolean;
+}
+
+export interface Closed {
+  /** SHA-256 over everything, hex. */
+  hash: string;
+  closing: Closing;
+}
+
+export interface Recorder {
+  readonly path: string;
+  readonly totals: Totals;
+  /** Called on the hot path; must not throw. */
+  add(statement: Recorded): void;
+  /** Makes a chunk of what is there; `running` are statements without an answer yet, told once. */
+  flush(running: Begun[]): void;
+  /** Writes all, then the closing record, also on a full disk. Never rejects; null when not even that could be written. */
+  close(endReason: string, durationMs: number): Promise<Closed | null>;
+  uses(): UseCount[];
+}
+
+export interface RecorderEvents {
+  /** True: stop taking statements from the client until it is false again. */
+  onPressure(waiting: boolean): void;
+  onFailure(error: unknown): void;
+}
+
+const LARGEST_BATCH_CHARACTERS = 64 * 1024;
+const LARGEST_BATCH_STATEMENTS = 2_000;
+const MOST_UNWRITTEN_BYTES = 1024 * 1024;
+const LARGEST_ERROR_CHARACTERS = 2_000;
+const MOST_USES = 300;
+const LONGEST_OBJECT = 130;
+
+/** Makes the file (0600, never over another). Errors: whatever the file system says; then there is no session. */
+export async function createRecorder(path: string, header: Header, events: RecorderEvents): Promise<Recorder> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  const file = await open(path, 'wx', 0o600);
+  try {
+    const front = Buffer.alloc(CHUNKS_OFFSET);
+    MAGIC.copy(front);
+    front[STATE_OFFSET] = JOURNAL.open;
+    const first = chunkBytes(KIND.header, 0, 0, NO_HASH, packBody(header));
+    await writeAll(file, Buffer.concat([front, first]), 0);
+    return new FileRecorder(path, file, first, events);
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    throw error;
+  }
+}
+
+class FileRecorder implements Recorder {
+  readonly path: string;
+  readonly totals: Totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
+  readonly #file: FileHandle;
+  readonly #events: RecorderEvents;
+  readonly #uses = new Map<string, UseCount>();
+  #batch: Columns = emptyColumns();
+  #batchUses: Recorded['uses'][] = [];
+  #batchCharacters = 0;
+  #lastText: string | null = null;
+  #announced = new Set<number>();
+  #lastHash: Buffer;
+  #end: number;
+  #chunks = 1;
+  #unwritten: { body: Buffer; first: number; last: number; count: number }[] = [];
+  #unwrittenBytes = 0;
+  #writing: Promise<void> | null = null;
+  #failed = false;
+  #pressed = false;
+
+  constructor(path: string, file: FileHandle, firstChunk: Buffer, events: RecorderEvents) {
+    this.path = path;
+    this.#file = file;
+    this.#events = events;
+    this.#lastHash = sha256(firstChunk);
+    this.#end = CHUNKS_OFFSET + firstChunk.length;
+  }
+
+  add(statement: Recorded): void {
+    const { totals } = this;
+    totals.statements++;
+    if (statement.refused) totals.refused++;
+    if (statement.error !== null && statement.error.sqlstate !== NOT_RUN && !statement.refused) totals.errors++;
+    this.#push(statement, statement.durationMs === null ? -1 : Math.round(statement.durationMs * 1000), statement.announced);
+    const { rows, bytes, refused } = this.#batch;
+    const position = rows.length;
+    rows.push(statement.rows);
+    bytes.push(statement.bytes);
+    refused.push(statement.refused ? 1 : 0);
+    this.#batchUses.push(statement.refused ? NO_USES : statement.uses);
+    if (statement.error !== null) {
+      const message = statement.error.message.slice(0, LARGEST_ERROR_CHARACTERS);
+      this.#batch.errors[position] = [statement.error.sqlstate, message];
+      this.#batchCharacters += message.length;
+    }
+    if (this.#batchCharacters > LARGEST_BATCH_CHARACTERS || position >= LARGEST_BATCH_STATEMENTS) this.flush([]);
+  }
+
+  #push(statement: Begun, durationMicros: number, announced: boolean): void {
+    const batch = this.#batch;
+    batch.index.push(statement.index);
+    batch.offset.push(Math.round(statement.offsetMs * 1000));
+    batch.duration.push(durationMicros);
+    batch.protocol.push(PROTOCOLS.indexOf(statement.protocol));
+    if (announced && this.#announced.delete(statement.index)) {
+      batch.text.push(1);
+    } else if (statement.text === this.#lastText) {
+      batch.text.push(0);
+    } else {
+      batch.text.push(statement.text);
+      this.#lastText = statement.text;
+      this.#batchCharacters += statement.text.length;
+    }
+    this.#batchCharacters += 40;
+  }
+
+  flush(running: Begun[]): void {
+    for (const statement of running) {
+      this.#push(statement, -1, false);
+      this.#batch.rows.push(0);
+      this.#batch.bytes.push(0);
+      this.#batch.refused.push(0);
+      this.#batchUses.push(NO_USES);
+      this.#announced.add(statement.index);
+    }
+    const batch = this.#batch;
+    if (batch.index.length === 0) return;
+    this.#countUses();
+    this.#batch = emptyColumns();
+    this.#batchCharacters = 0;
+    this.#lastText = null;
+    const first = batch.index.reduce((a, b) => Math.min(a, b));
+    const last = batch.index.reduce((a, b) => Math.max(a, b));
+    const body = packBody(batch);
+    this.#unwritten.push({ body, first, last, count: batch.index.length });
+    this.#unwrittenBytes += body.length;
+    this.#press();
+    if (!this.#failed) this.#writing ??= this.#writeOut();
+  }
+
+  #countUses(): void {
+    this.#batchUses.forEach((uses, position) => {
+      for (const { verb, object } of uses) {
+        const key = `${verb} ${object}`;
+        let count = this.#uses.get(key);
+        if (count === undefined) {
+          if (this.#uses.size >= MOST_USES) continue;
+          count = { verb, object: object.slice(0, LONGEST_OBJECT), statements: 0, rows: 0 };
+          this.#uses.set(key, count);
+        }
+        count.statements++;
+        count.rows += this.#batch.rows[position] ?? 0;
+      }
+    });
+    this.#batchUses = [];
+  }
+
+  uses(): UseCount[] {
+    this.#countUses();
+    return [...this.#uses.values()];
+  }
+
+  async #writeOut(): Promise<void> {
+    try {
+      for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
+        const bytes = chunkBytes(KIND.statements, next.first, next.last, this.#lastHash, next.body);
+        await writeAll(this.#file, bytes, this.#end);
+        this.#lastHash = sha256(bytes);
+        this.#end += bytes.length;
+        this.#chunks++;
+        this.#unwritten.shift();
+        this.#unwrittenBytes -= next.body.length;
+        this.#press();
+      }
+    } catch (error) {
+      this.#failed = true;
+      this.#events.onFailure(error);
+    } finally {
+      this.#writing = null;
+    }
+  }
+
+  #press(): void {
+    const pressed = this.#unwrittenBytes > MOST_UNWRITTEN_BYTES;
+    if (pressed === this.#pressed) return;
+    this.#pressed = pressed;
+    this.#events.onPressure(pressed);
+  }
+
+  async close(endReason: string, durationMs: number): Promise<Closed | null> {
+    this.flush([]);
+    await this.#writing;
+    try {
+      await this.#journal(JOURNAL.closing);
+      const closing = this.#closing(endReason, durationMs);
+      const { bytes, hash } = slotBytes(closing, this.#lastHash);
+      await writeAll(this.#file, bytes, SLOT_OFFSET);
+      await this.#file.datasync();
+      await this.#journal(JOURNAL.closed);
+      return { hash: hash.toString('hex'), closing };
+    } catch {
+      return null;
+    } finally {
+      await this.#file.close().catch(() => undefined);
+    }
+  }
+
+  async #journal(state: number): Promise<void> {
+    await writeAll(this.#file, Buffer.from([state]), STATE_OFFSET);
+  }
+
+  #closing(endReason: string, durationMs: number): Closing {
+    const facts: Closing = {
+      endedAtMs: Date.now(),
+      durationMs: Math.round(durationMs),
+      endReason,
+      totals: this.totals,
+      uses: this.uses(),
+      chunks: this.#chunks,
+      end: this.#end,
+      lost: null,
+    };
+    if (this.#unwritten.length === 0) return facts;
+    const [head, ...rest] = this.#unwritten;
+    const room = LARGEST_SLOT_BODY - packBody(facts).length - 200;
+    if (head !== undefined && head.body.length * 1.4 < room) {
+      facts.tail = { body: head.body.toString('base64'), first: head.first, last: head.last };
+    } else if (head !== undefined) rest.unshift(head);
+    const lost = rest.reduce((sum, batch) => sum + batch.count, 0);
+    facts.lost = lost === 0 ? null : lost;
+    return facts;
+  }
+}
+
+const NO_USES: Recorded['uses'] = [];
+
+/** In place of a SQLSTATE: the statement was sent, and skipped by the target after an earlier error. */
+export const NOT_RUN = '';
+
+async function writeAll(file: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  let done = 0;
+  while (done < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,116 @@
+// After a crash: sessions of this gateway that the store holds open have no process any more. Their recordings are
+// closed as interrupted (journal open → closing → closed), or were closed and only the store does not know.
+
+import { type FileHandle, open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { codeOf, messageOf } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { Db } from '../db/client.ts';
+import { type EndedSession, writeEnd } from './close.ts';
+import { readRecording, walkChain } from './read-recording.ts';
+import { NOT_RUN } from './recorder.ts';
+import {
+  type Closing,
+  type Columns,
+  JOURNAL,
+  KIND,
+  SLOT_OFFSET,
+  STATE_OFFSET,
+  slotBytes,
+  type Totals,
+  unpackBody,
+} from './recording-format.ts';
+import { recordingPath } from './recording-path.ts';
+
+export const INTERRUPTED = 'interrupted';
+
+/** Closes all that is left open from an earlier run. Errors: the store's. Returns how many there were. */
+export async function recoverSessions(ctx: {
+  db: Db;
+  log: Logger;
+  dataFolder: string;
+  gatewayName: string;
+}): Promise<number> {
+  const rows = await ctx.db
+    .selectFrom('sessions')
+    .select('id')
+    .where('gateway', '=', ctx.gatewayName)
+    .where('ended_at', 'is', null)
+    .execute();
+  for (const row of rows) await writeEnd(ctx.db, await recoverOne(ctx, row.id));
+  return rows.length;
+}
+
+async function recoverOne(ctx: { log: Logger; dataFolder: string }, sessionId: string): Promise<EndedSession> {
+  const recording = recordingPath(sessionId);
+  const path = join(ctx.dataFolder, recording);
+  try {
+    const page = await readRecording(path, { from: 0, limit: 0 });
+    if (page.state === 'missing') return { sessionId, closing: NOTHING, recording: null, recordingHash: null };
+    if (page.closing !== null) return { sessionId, closing: page.closing, recording, recordingHash: page.hash };
+    const { closing, hash } = await closeInterrupted(path);
+    return { sessionId, closing, recording, recordingHash: hash };
+  } catch (error) {
+    ctx.log.error({ session: sessionId, code: codeOf(error), reason: messageOf(error) }, 'a recording could not be closed');
+    return { sessionId, closing: NOTHING, recording, recordingHash: null };
+  }
+}
+
+const EMPTY_TOTALS: Totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
+const NOTHING: Closing = {
+  endedAtMs: 0,
+  durationMs: 0,
+  endReason: INTERRUPTED,
+  totals: EMPTY_TOTALS,
+  uses: [],
+  chunks: 0,
+  end: 0,
+  lost: null,
+};
+
+/** Closes a recording whose process is gone; what is not a whole chunk stays outside. Errors: the file's. */
+export async function closeInterrupted(path: string): Promise<{ closing: Closing; hash: string }> {
+  const file = await open(path, 'r+');
+  try {
+    const totals: Totals = { ...EMPTY_TOTALS };
+    let lastOffsetMs = 0;
+    let answered = 0;
+    const chain = await walkChain(file, null, (chunk) => {
+      if (chunk.kind !== KIND.statements) return;
+      const columns = unpackBody(chunk.body) as Columns;
+      lastOffsetMs = Math.max(lastOffsetMs, (columns.offset.at(-1) ?? 0) / 1000);
+      totals.statements = Math.max(totals.statements, chunk.last + 1);
+      answered += columns.index.length;
+      addUp(totals, columns);
+    });
+    const closing: Closing = {
+      ...NOTHING,
+      endedAtMs: Date.now(),
+      durationMs: Math.round(lastOffsetMs),
+      totals,
+      chunks: chain.chunks,
+      end: chain.end,
+    };
+    if (answered === 0) totals.statements = 0;
+    await journal(file, JOURNAL.closing);
+    const { bytes, hash } = slotBytes(closing, chain.lastHash);
+    await file.write(bytes, 0, bytes.length, SLOT_OFFSET);
+    await file.datasync();
+    await journal(file, JOURNAL.closed);
+    return { closing, hash: hash.toString('hex') };
+  } finally {
+    await file.close();
+  }
+}
+
+function addUp(totals: Totals, columns: Columns): void {
+  totals.refused += columns.refused.reduce((sum: number, one) => sum + one, 0);
+  totals.errors += Object.entries(columns.errors).filter(
+    ([position, [sqlstate]]) => sqlstate !== NOT_RUN && columns.refused[Number(position)] !== 1,
+  ).length;
+  totals.bytesRead += columns.bytes.reduce((sum, one) => sum + one, 0);
+}
+
+async function journal(file: FileHandle, state: number): Promise<void> {
+  await file.write(Buffer.from([state]), 0, 1, STATE_OFFSET);
+}

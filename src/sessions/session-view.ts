@@ -1,0 +1,149 @@
+// Sessions as the API shows them: rows from the store, statements from the recording. Ending one goes to whichever
+// process holds it, by an event; that process cuts it and writes down the end.
+
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { Session, SessionDetail, sessionQuery } from '../api/sessions.ts';
+import type { pageQuery } from '../api/text.ts';
+import { append } from '../audit/append.ts';
+import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
+import type { Db } from '../db/client.ts';
+import { publish } from '../events/events.ts';
+import { actorOf, type Principal } from '../identity/principals.ts';
+import { mayAdminister, mayAudit } from '../identity/rights.ts';
+import { readRecording } from './read-recording.ts';
+import { recordingPath } from './recording-path.ts';
+
+export interface SessionReader {
+  list(
+    reader: Principal,
+    query: z.infer<typeof sessionQuery>,
+  ): Promise<{ items: Session[]; nextCursor: string | null }>;
+  /** A page of statements in their order. Errors: `unknown-session`. */
+  detail(reader: Principal, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
+  /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
+  end(by: Principal, id: string, reason: string): Promise<Session>;
+}
+
+export function createSessionReader(ctx: { db: Db; dataFolder: string }): SessionReader {
+  return {
+    async list(reader, query) {
+      const mine = query.view === 'mine' || !seesAll(reader);
+      const rows = await selectSessions(ctx.db)
+        .$if(mine, (q) => q.where('s.principal_id', '=', reader.id))
+        .$if(query.state === 'live', (q) => q.where('s.ended_at', 'is', null))
+        .$if(query.state === 'ended', (q) => q.where('s.ended_at', 'is not', null))
+        .$if(query.grant !== undefined, (q) => q.where('s.grant_id', '=', query.grant ?? ''))
+        .$if(query.cursor !== undefined, (q) => q.where('s.id', '<', query.cursor ?? ''))
+        .orderBy('s.id', 'desc')
+        .limit(query.limit + 1)
+        .execute();
+      const items = rows.slice(0, query.limit).map(sessionFrom);
+      return { items, nextCursor: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
+    },
+
+    async detail(reader, id, query) {
+      const row = await oneVisible(ctx.db, reader, id);
+      const from = Number(query.cursor ?? 0);
+      if (!Number.isSafeInteger(from) || from < 0) throw invalid('cursor', 'Not a cursor of this list.');
+      const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
+      const page = await readRecording(path, { from, limit: query.limit });
+      return {
+        ...sessionFrom(row),
+        recording: { state: page.state, ...judged(page, row.recording_hash) },
+        statementList: page.statements,
+        nextCursor: page.next === null ? null : String(page.next),
+      };
+    },
+
+    async end(by, id, reason) {
+      const row = await oneVisible(ctx.db, by, id);
+      if (row.principal_id !== by.id && !mayAdminister(by)) {
+        throw new Failure('denied', 'may-not', 'You may not end this session.', {
+          hint: 'Its own principal and administrators may; whoever may approve can revoke the grant.',
+        });
+      }
+      if (row.ended_at !== null) throw conflict('session-ended', 'This session is over already.');
+      await ctx.db.transaction().execute(async (trx) => {
+        await append(trx, {
+          kind: 'session.ending',
+          actor: actorOf(by),
+          grantId: row.grant_id,
+          sessionId: id,
+          targetId: row.target_id,
+          detail: { reason },
+        });
+        await publish(trx, { topic: 'sessions', id, act: 'end', reason });
+      });
+      return sessionFrom(row);
+    },
+  };
+}
+
+function seesAll(principal: Principal): boolean {
+  return mayAdminister(principal) || mayAudit(principal);
+}
+
+// The chain shows that the file is whole; the hash in the log shows that it is the file of that session.
+function judged(
+  page: { state: string; intact: boolean; problem: string | null; hash: string | null },
+  logged: string | null,
+) {
+  if (page.intact && logged !== null && page.hash !== logged) {
+    return { intact: false, problem: 'This is not the recording whose hash stands in the audit log.' };
+  }
+  return { intact: page.intact, problem: page.problem };
+}
+
+async function oneVisible(db: Db, reader: Principal, id: string) {
+  const row = await selectSessions(db).where('s.id', '=', id).executeTakeFirst();
+  if (row === undefined || (row.principal_id !== reader.id && !seesAll(reader)))
+    throw notFound('session', id);
+  return row;
+}
+
+function selectSessions(db: Db) {
+  return db
+    .selectFrom('sessions as s')
+    .innerJoin('principals as p', 'p.id', 's.principal_id')
+    .innerJoin('targets as t', 't.id', 's.target_id')
+    .innerJoin('tasks as k', 'k.id', 's.task_id')
+    .selectAll('s')
+    .select([
+      'p.name as principal_name',
+      'p.display_name',
+      'p.kind as principal_kind',
+      't.name as target',
+      'k.name as task',
+    ]);
+}
+
+type Row = Awaited<ReturnType<ReturnType<typeof selectSessions>['executeTakeFirstOrThrow']>>;
+
+function sessionFrom(row: Row): Session {
+  return {
+    id: row.id,
+    grantId: row.grant_id,
+    principal: {
+      id: row.principal_id,
+      name: row.principal_name,
+      displayName: row.display_name,
+      kind: row.principal_kind,
+    },
+    target: row.target,
+    task: row.task,
+    live: row.ended_at === null,
+    clientAddress: row.client_address,
+    application: row.application,
+    startedAt: row.started_at.toISOString(),
+    endedAt: row.ended_at?.toISOString() ?? null,
+    endReason: row.end_reason,
+    statements: row.statements,
+    refused: row.refused,
+    errors: row.errors,
+    rowsRead: row.rows_read,
+    bytesRead: row.bytes_read,
+    bytesWritten: row.bytes_written,
+    recordingHash: row.recording_hash,
+  };
+}
