@@ -1,0 +1,207 @@
+// The whole product as a process of its own, with the demo in a folder of its own, on ports that nobody else has:
+// what a feature test drives by API and CLI, kills, and starts again.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { z } from 'zod';
+import { ROOT } from './checks.ts';
+
+const START_LIMIT_MS = 60_000;
+const STOP_LIMIT_MS = 10_000;
+
+export type Person = 'engineer' | 'approver' | 'second-approver' | 'auditor' | 'admin' | 'deploy-bot';
+
+export interface Answer {
+  status: number;
+  body: unknown;
+}
+
+export interface CliResult {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface Sallyport {
+  dataFolder: string;
+  /** Of the running process. */
+  pid(): number;
+  server(): string;
+  token(person: Person): string;
+  /** The demo target's superuser, for looking at the target itself. */
+  adminUrl(): string;
+  /** The embedded store's superuser, for tampering with it as its administrator could. */
+  storeUrl(): string;
+  call(person: Person | null, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>;
+  /** As `call`, and fails unless the answer is a success that parses. */
+  ask<S extends z.ZodType>(
+    person: Person,
+    method: 'GET' | 'POST',
+    path: string,
+    answer: S,
+    body?: unknown,
+  ): Promise<z.output<S>>;
+  /** `./sally …` as that person; never waits for a terminal. */
+  cli(person: Person, ...args: string[]): Promise<CliResult>;
+  /** kill -9 of the program; its database servers are left as a crash leaves them. */
+  crash(): Promise<void>;
+  /** SIGTERM; resolves with the exit code. */
+  stop(): Promise<number | null>;
+  /** After `crash` or `stop`: again on the same folder. */
+  start(): Promise<void>;
+  /** What the program wrote so far, both streams. */
+  output(): string;
+  /** Stops it and removes its folder. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** `env` is added to the program's environment. Ports are free ones unless it names them. */
+export async function startSallyport(env: Record<string, string> = {}): Promise<Sallyport> {
+  const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-feature-'));
+  let child: ChildProcess | null = null;
+  let output = '';
+  let facts: DemoFacts = { server: '', people: {}, targets: {} };
+
+  async function start(): Promise<void> {
+    output = '';
+    const program = spawn(process.execPath, [join(ROOT, 'src', 'main.ts')], {
+      cwd: dataFolder,
+      env: {
+        PATH: process.env.PATH,
+        HOME: dataFolder,
+        SALLY_DATA: dataFolder,
+        SALLY_HTTP_PORT: '0',
+        SALLY_PG_PORT: '0',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    child = program;
+    program.stdout.on('data', (chunk) => (output += String(chunk)));
+    program.stderr.on('data', (chunk) => (output += String(chunk)));
+    facts = await demoFacts(program, dataFolder, () => output);
+  }
+
+  async function end(signal: NodeJS.Signals, limitMs: number): Promise<number | null> {
+    const program = child;
+    child = null;
+    if (program === null || program.exitCode !== null || program.signalCode !== null)
+      return program?.exitCode ?? null;
+    const ended = new Promise<number | null>((resolve) => program.once('exit', resolve));
+    program.kill(signal);
+    const code = await Promise.race([ended, delay(limitMs, 'late' as const)]);
+    if (code !== 'late') return code;
+    program.kill('SIGKILL');
+    throw new Error(`The program did not end within ${limitMs} ms of ${signal}.\n${output}`);
+  }
+
+  const token = (person: Person) => {
+    const found = facts.people[person]?.token;
+    if (found === undefined) throw new Error(`demo.json does not name ${person}.`);
+    return found;
+  };
+
+  async function call(
+    person: Person | null,
+    method: 'GET' | 'POST',
+    path: string,
+    body?: unknown,
+  ): Promise<Answer> {
+    const response = await fetch(`${facts.server}${path}`, {
+      method,
+      headers: {
+        ...(person === null ? {} : { authorization: `Bearer ${token(person)}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return {
+      status: response.status,
+      body: /^application\/(problem\+)?json/.test(response.headers.get('content-type') ?? '')
+        ? JSON.parse(text)
+        : text,
+    };
+  }
+
+  const sallyport: Sallyport = {
+    dataFolder,
+    pid: () => child?.pid ?? 0,
+    server: () => facts.server,
+    token,
+    adminUrl: () => facts.targets['orders-db']?.admin ?? '',
+    storeUrl() {
+      const kept = (name: string) => readFileSync(join(dataFolder, 'store', name), 'utf8').trim();
+      return `postgres://postgres:${encodeURIComponent(kept('password'))}@127.0.0.1:${kept('port')}/postgres`;
+    },
+    call,
+    async ask(person, method, path, answer, body) {
+      const got = await call(person, method, path, body);
+      if (got.status >= 300)
+        throw new Error(`${method} ${path} answered ${got.status}: ${JSON.stringify(got.body)}`);
+      return answer.parse(got.body);
+    },
+    cli: (person, ...args) =>
+      runCli(args, { SALLY_SERVER: facts.server, SALLY_TOKEN: token(person), HOME: dataFolder }),
+    crash: () => end('SIGKILL', STOP_LIMIT_MS).then(() => undefined),
+    stop: () => end('SIGTERM', STOP_LIMIT_MS),
+    start,
+    output: () => output,
+    async [Symbol.asyncDispose]() {
+      // A crashed program's database servers are taken over by a start and then stopped.
+      if (child === null && existsSync(join(dataFolder, 'store'))) await start().catch(() => undefined);
+      await end('SIGTERM', STOP_LIMIT_MS);
+      rmSync(dataFolder, { recursive: true, force: true });
+    },
+  };
+  try {
+    await start();
+  } catch (error) {
+    await end('SIGTERM', STOP_LIMIT_MS);
+    throw error;
+  }
+  return sallyport;
+}
+
+interface DemoFacts {
+  server: string;
+  people: Record<string, { token: string }>;
+  targets: Record<string, { admin: string }>;
+}
+
+async function demoFacts(
+  program: ChildProcess,
+  dataFolder: string,
+  output: () => string,
+): Promise<DemoFacts> {
+  const file = join(dataFolder, 'demo.json');
+  const endsAt = Date.now() + START_LIMIT_MS;
+  while (Date.now() < endsAt) {
+    if (program.exitCode !== null || program.signalCode !== null)
+      throw new Error(`The program did not start.\n${output()}`);
+    // The file of the run before is removed at start, so what is there is of this run; it is written whole.
+    if (existsSync(file) && output().includes('is ready'))
+      return JSON.parse(readFileSync(file, 'utf8')) as DemoFacts;
+    await delay(50);
+  }
+  throw new Error(`The program was not ready within ${START_LIMIT_MS} ms.\n${output()}`);
+}
+
+/** The CLI as a process, without a terminal. `env` is all that it gets besides PATH. */
+export function runCli(args: string[], env: Record<string, string>, input = ''): Promise<CliResult> {
+  return new Promise((resolve, reject) => {
+    const cli = spawn(process.execPath, [join(ROOT, 'src', 'cli', 'main.ts'), ...args], {
+      env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
+      stdio: 'pipe',
+    });
+    const result: CliResult = { code: null, stdout: '', stderr: '' };
+    cli.stdout.on('data', (chunk) => (result.stdout += String(chunk)));
+    cli.stderr.on('data', (chunk) => (result.stderr += String(chunk)));
+    cli.once('error', reject);
+    cli.once('close', (code) => resolve({ ...result, code }));
+    cli.stdin.end(input);
+  });
+}

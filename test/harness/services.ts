@@ -1,0 +1,63 @@
+// What this machine has for the tests beside Node: looked for, not assumed. A test that needs what is missing is
+// skipped by name, with the reason: `test('…', { skip: skipWithout('postgres15') }, …)`.
+
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+export type ServiceName = 'postgres15' | 'psql' | 'pgbench' | 'pgbouncer' | 'chromium';
+
+const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
+/** Searched after PATH: Debian keeps servers where an ordinary user's PATH does not lead. */
+const MORE_FOLDERS = [DEBIAN_POSTGRES_15, '/usr/sbin', '/usr/local/bin', '/usr/bin'];
+
+/** The program's path, or null where it is missing. For postgres15 the folder of its programs. */
+export type Services = Readonly<Record<ServiceName, string | null>>;
+
+/** Looks anew: for the one who installs. Tests read `services`. */
+export function findServices(): Services {
+  return {
+    postgres15: executable(join(DEBIAN_POSTGRES_15, 'postgres')) === null ? null : DEBIAN_POSTGRES_15,
+    psql: find('psql'),
+    pgbench: find('pgbench'),
+    pgbouncer: find('pgbouncer'),
+    chromium: find('chromium') ?? find('chromium-browser') ?? find('google-chrome'),
+  };
+}
+
+export const services: Services = findServices();
+
+/** What to say where it is missing. */
+export const MISSING: Readonly<Record<ServiceName, string>> = {
+  postgres15: `PostgreSQL 15 is not in ${DEBIAN_POSTGRES_15} (Debian package postgresql-15)`,
+  psql: 'psql is not installed (Debian package postgresql-client)',
+  pgbench: 'pgbench is not installed (Debian package postgresql-15)',
+  pgbouncer: 'PgBouncer is not installed (Debian package pgbouncer)',
+  chromium: 'Chromium is not installed (Debian package chromium)',
+};
+
+/** For the `skip` of a test: false when it can run, otherwise the reason. */
+export function skipWithout(...names: ServiceName[]): string | false {
+  const missing = names.filter((name) => services[name] === null);
+  return missing.length === 0 ? false : missing.map((name) => MISSING[name]).join('; ');
+}
+
+function find(program: string): string | null {
+  const folders = [
+    ...(process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
+    ...MORE_FOLDERS,
+  ];
+  for (const folder of folders) {
+    const found = executable(join(folder, program));
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+function executable(file: string): string | null {
+  try {
+    accessSync(file, constants.X_OK);
+    return file;
+  } catch {
+    return null;
+  }
+}

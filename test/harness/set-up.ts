@@ -1,0 +1,97 @@
+// Brings what the tests need beside npm's packages: on Debian as root by apt-get, elsewhere by naming what is
+// missing. No installed package may start a service or touch one that runs.
+
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { findServices, MISSING, type ServiceName } from './services.ts';
+
+const PACKAGES: Readonly<Record<ServiceName, string>> = {
+  postgres15: 'postgresql-15',
+  psql: 'postgresql-client',
+  pgbench: 'postgresql-15',
+  pgbouncer: 'pgbouncer',
+  chromium: 'chromium',
+};
+const POLICY = '/usr/sbin/policy-rc.d';
+const PROGRESS_EVERY_MS = 10_000;
+const APT_LIMIT_MS = 10 * 60_000;
+const LOCK_WAIT_S = 120;
+
+/** Installs what can be installed; returns one line for each service that is missing still, with the reason. */
+export async function setUp(say: (line: string) => void): Promise<string[]> {
+  const wanted = missingServices();
+  if (wanted.length > 0 && process.getuid?.() === 0 && isDebian()) {
+    await installByApt([...new Set(wanted.map((name) => PACKAGES[name]))], say);
+  }
+  return missingServices().map((name) => `${MISSING[name]}: the tests that need it are skipped.`);
+}
+
+function missingServices(): ServiceName[] {
+  const found = findServices();
+  return (Object.keys(PACKAGES) as ServiceName[]).filter((name) => found[name] === null);
+}
+
+function isDebian(): boolean {
+  return (
+    existsSync('/etc/os-release') &&
+    /^ID(_LIKE)?=.*debian/m.test(readFileSync('/etc/os-release', 'utf8')) &&
+    spawnSync('apt-get', ['--version']).status === 0
+  );
+}
+
+async function installByApt(packages: string[], say: (line: string) => void): Promise<void> {
+  say(`Installing for the tests, by apt-get: ${packages.join(', ')} …`);
+  const removePolicy = forbidServices();
+  try {
+    const updated = await apt(['update'], say);
+    if (updated !== null) say(`apt-get update: ${updated}`);
+    // A release that lacks one of them (another major version of PostgreSQL) still gets the others.
+    const known = packages.filter((name) => spawnSync('apt-cache', ['show', name]).status === 0);
+    if (known.length === 0) return;
+    const failed = await apt(['install', '-y', '--no-install-recommends', ...known], say);
+    if (failed !== null) say(`apt-get install: ${failed}`);
+  } finally {
+    removePolicy();
+  }
+}
+
+/**
+ * Debian asks this file before a package starts or restarts a service. Ours says no, for as long as this process
+ * lives: should it be left behind, it says yes.
+ */
+function forbidServices(): () => void {
+  if (existsSync(POLICY)) return () => undefined;
+  writeFileSync(POLICY, `#!/bin/sh\nkill -0 ${process.pid} 2>/dev/null && exit 101\nexit 0\n`, {
+    mode: 0o755,
+  });
+  return () => rmSync(POLICY, { force: true });
+}
+
+/** null when it went well, otherwise the last line of what it said. */
+function apt(args: string[], say: (line: string) => void): Promise<string | null> {
+  return new Promise((resolve) => {
+    const startedAt = performance.now();
+    const child = spawn('apt-get', ['-q', '-o', `DPkg::Lock::Timeout=${LOCK_WAIT_S}`, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C' },
+      timeout: APT_LIMIT_MS,
+    });
+    let last = '';
+    const keep = (chunk: Buffer) => {
+      last = chunk.toString().trim().split('\n').at(-1) ?? last;
+    };
+    child.stdout.on('data', keep);
+    child.stderr.on('data', keep);
+    const progress = setInterval(() => {
+      say(
+        `apt-get ${args[0]}: ${Math.round((performance.now() - startedAt) / 1000)} s, ${last.slice(0, 100)}`,
+      );
+    }, PROGRESS_EVERY_MS);
+    const end = (problem: string | null) => {
+      clearInterval(progress);
+      resolve(problem);
+    };
+    child.once('error', (error) => end(error.message));
+    child.once('close', (code) => end(code === 0 ? null : `exit code ${code}: ${last}`));
+  });
+}

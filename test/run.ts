@@ -1,0 +1,107 @@
+// `npm test`: brings what is missing, then runs every test file in one `node --test`, whose own counts end the
+// output. Words among the arguments pick files by a part of their path; options go to `node --test` as they are:
+// `npm test -- gateway --test-name-pattern=cancel`.
+
+import { spawn } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { watchParent } from '../src/parent-watch.ts';
+import { ROOT } from './harness/checks.ts';
+import { setUp } from './harness/set-up.ts';
+
+const FOLDERS = ['src', 'portal', 'test', 'bench'];
+const TEST_CONCURRENCY = 2;
+const TEST_TIMEOUT_MS = 180_000;
+const HARD_END_MS = 8_000;
+/** A file that never ends would hold everything up; what runs at that time is then reported as cancelled. */
+const RUN_LIMIT_MS = 40 * 60_000;
+
+// $1 is the process group of the tests. End of input means that this program is gone: then they end too.
+const WATCH =
+  'cat >/dev/null; kill -TERM -- "-$1" 2>/dev/null || exit 0; sleep 5; kill -KILL -- "-$1" 2>/dev/null';
+
+const say = (line: string) => console.error(line);
+const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
+const options = process.argv.slice(2).filter((word) => word.startsWith('-'));
+
+for (const line of await setUp(say)) say(line);
+const files = FOLDERS.flatMap((folder) => testFiles(join(ROOT, folder)))
+  .map((file) => relative(ROOT, file))
+  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)));
+if (files.length === 0) {
+  say(`No test file has ${words.map((word) => `"${word}"`).join(' or ')} in its path.`);
+  process.exitCode = 1;
+} else {
+  runTests(files);
+}
+
+function testFiles(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.name !== 'node_modules' && entry.name !== 'dist')
+    .flatMap((entry) =>
+      entry.isDirectory()
+        ? testFiles(join(folder, entry.name))
+        : entry.name.endsWith('.test.ts')
+          ? [join(folder, entry.name)]
+          : [],
+    )
+    .sort();
+}
+
+function runTests(files: string[]): void {
+  const child = spawn(
+    process.execPath,
+    [
+      '--disable-warning=ExperimentalWarning',
+      '--test',
+      '--test-reporter=spec',
+      `--test-concurrency=${TEST_CONCURRENCY}`,
+      `--test-timeout=${TEST_TIMEOUT_MS}`,
+      ...options,
+      ...files,
+    ],
+    // A group of its own, so that it can be ended whole, whatever has become of its leader.
+    { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: cleanEnvironment() },
+  );
+  const group = child.pid;
+  if (group === undefined) throw new Error('Node does not start.');
+  const watcher = spawn('/bin/sh', ['-c', WATCH, 'sallyport-test-watch', String(group)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  let stopping = false;
+  const stop = () => {
+    if (stopping) return;
+    stopping = true;
+    child.kill('SIGINT');
+    setTimeout(() => endGroup(group), HARD_END_MS).unref();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, stop);
+  watchParent(stop);
+  setTimeout(() => {
+    say(`The tests have run for ${RUN_LIMIT_MS / 60_000} minutes; stopping them.`);
+    stop();
+  }, RUN_LIMIT_MS).unref();
+  child.once('exit', (code) => {
+    watcher.kill('SIGKILL');
+    endGroup(group);
+    process.exit(stopping ? 130 : (code ?? 1));
+  });
+}
+
+function endGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch {
+    // Nobody is left in it.
+  }
+}
+
+/** Tests set up their own Sallyport: what the caller has set for his must not lead them there. */
+function cleanEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SALLY_|PG|DATABASE_URL$|NODE_OPTIONS$|NODE_TEST_CONTEXT$|XDG_)/.test(name),
+  );
+  return Object.fromEntries(kept);
+}
