@@ -1,0 +1,136 @@
+// A request and a grant in the words that people read, the same in every command.
+
+import type { Grant } from '../api/grants.ts';
+import type { Preview, Request } from '../api/requests.ts';
+import { formatDuration } from '../base/duration.ts';
+import type { Output } from './output.ts';
+import { printable } from './printable.ts';
+import { clock, left, relative } from './times.ts';
+
+/** One sentence on where the request stands. */
+export function requestSentence(request: Request): string {
+  const what = `${request.task.name} on ${request.target.name} for ${formatDuration(request.approvedDurationSeconds ?? request.durationSeconds)}`;
+  return `Request ${request.id} is ${request.state}: ${what}.`;
+}
+
+/** Everything that a decision needs, on one card. */
+export function requestCard(request: Request, out: Output, nowMs: number): string[] {
+  const { target, task, requester } = request;
+  const lines = [
+    out.paint('strong', `${task.name} on ${target.name}`),
+    row(
+      'asked by',
+      `${requester.displayName} (${requester.name}), ${relative(request.createdAt, nowMs)}, from ${request.sourceAddress}`,
+    ),
+    row('for', formatDuration(request.durationSeconds)),
+    row('reason', request.reason + (request.ticket === null ? '' : ` [${request.ticket}]`)),
+    row('where', `${target.segment}, ${target.environment}, sensitivity ${target.sensitivity}`),
+    row('may', task.rights[0] ?? task.description),
+    ...task.rights.slice(1).map((right) => row('', right)),
+    row('policy', policyText(request)),
+    ...request.stages.map((stage) => row('', stageText(stage))),
+    ...request.approvals.map((approval) =>
+      row(approval.verdict === 'approve' ? 'approved' : 'denied', approvalText(approval, nowMs)),
+    ),
+    ...request.unusual.map((text, i) => row(i === 0 ? 'unusual' : '', text)),
+    row('last used', request.lastUsedAt === null ? 'never' : relative(request.lastUsedAt, nowMs)),
+  ];
+  return lines;
+}
+
+/** What a refused request lacked, a line each. */
+export function refusalLines(request: Request): string[] {
+  const denial = request.approvals.find((approval) => approval.verdict === 'deny');
+  if (denial !== undefined)
+    return [
+      `Denied by ${printable(denial.by.displayName)}: ${printable(denial.reason ?? 'no reason given')}`,
+    ];
+  return request.decision.reasons
+    .filter((reason) => reason.effect !== 'permit')
+    .map((reason) =>
+      printable(reason.effect === 'forbid' ? `${reason.text} (${reason.policy})` : reason.text),
+    );
+}
+
+/** What would be enough instead, from a preview: the longest duration first. */
+export function enoughLines(preview: Preview, askedSeconds: number): string[] {
+  const lines: string[] = [];
+  if (
+    preview.longestSeconds !== null &&
+    preview.longestSeconds > 0 &&
+    preview.longestSeconds < askedSeconds
+  ) {
+    lines.push(
+      `Policy allows at most ${formatDuration(preview.longestSeconds)}: ask again with --for ${formatDuration(preview.longestSeconds)}`,
+    );
+  }
+  lines.push(...preview.enough.map((text) => `Would be enough: ${printable(text)}`));
+  return lines;
+}
+
+/** One honest sentence on where the grant stands, ended or not. */
+export function grantSentence(grant: Grant, nowMs: number): string {
+  const name = `Grant ${grant.id}`;
+  switch (grant.state) {
+    case 'planned':
+      return `${name} is planned.`;
+    case 'granting':
+      return `${name} is being made on ${grant.target}.`;
+    case 'active':
+      if (grant.expiresAt === null) return `${name} is active.`;
+      return Date.parse(grant.expiresAt) <= nowMs
+        ? `${name} ended at ${clock(grant.expiresAt, nowMs)}; its rights are being taken away.`
+        : `${name} is active until ${clock(grant.expiresAt, nowMs)} (${left(grant.expiresAt, nowMs)} left).`;
+    case 'revoking':
+      return `${name} is revoking${grant.overdue ? ', overdue' : ''}: ${grant.target} has not confirmed yet${grant.lastError === null ? '' : ` (${printable(grant.lastError)})`}. Sallyport goes on until it has.`;
+    case 'cleanup-pending':
+      return `${name} is over: no login, no session and no rights on ${grant.target}. Clean-up is pending${blockersText(grant)}.`;
+    case 'revoked':
+      return grant.absentAt === null
+        ? `${name} is revoked.`
+        : `${name} is revoked, verified on the target at ${clock(grant.absentAt, nowMs)}.`;
+  }
+}
+
+/** Who could still approve, and who has looked: the live line while one waits. */
+export function waitingText(request: Request, nowMs: number): string {
+  const open = request.stages.filter((stage) => stage.given < stage.count);
+  const needed = open
+    .map((stage) => `${stage.count - stage.given} of ${printable(stage.from)}`)
+    .join(', then ');
+  const names = [...new Set(open.flatMap((stage) => stage.candidates.map((person) => person.name)))];
+  const who =
+    names.length === 0
+      ? 'nobody can approve it now'
+      : `can approve: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`;
+  const seen = request.seenBy.map((look) => `${look.by.name} ${relative(look.at, nowMs)}`);
+  const looked = seen.length === 0 ? 'nobody has looked yet' : `looked: ${seen.slice(-3).join(', ')}`;
+  return `Waiting for ${needed === '' ? 'approval' : needed} · ${who} · ${looked}`;
+}
+
+function policyText(request: Request): string {
+  const { outcome, reasons } = request.decision;
+  const because = reasons.map((reason) => reason.text).join('; ');
+  const words = { allow: 'allowed', 'needs-approval': 'needs approval', deny: 'denied' } as const;
+  return because === '' ? words[outcome] : `${words[outcome]}: ${because}`;
+}
+
+function stageText(stage: Request['stages'][number]): string {
+  const names = stage.candidates.map((person) => person.name).join(', ');
+  return `${stage.given} of ${stage.count} from ${stage.from}${names === '' ? '' : ` (${names} could)`}`;
+}
+
+function approvalText(approval: Request['approvals'][number], nowMs: number): string {
+  const shorter = approval.durationSeconds === null ? '' : ` for ${formatDuration(approval.durationSeconds)}`;
+  const why = approval.reason === null ? '' : `: ${approval.reason}`;
+  return `by ${approval.by.displayName}${shorter} ${relative(approval.at, nowMs)}${why}`;
+}
+
+function blockersText(grant: Grant): string {
+  if (grant.blockers.length === 0) return ' on the target';
+  return `; it waits for: ${grant.blockers.map(printable).join('; ')}`;
+}
+
+function row(label: string, text: string): string {
+  return `  ${label.padEnd(10)}${printable(text)}`;
+}

@@ -1,0 +1,107 @@
+// Every command: its name, one line on it, and where it lives. A run loads the file of one command only.
+
+import type { Command } from 'commander';
+
+export interface Entry {
+  name: string;
+  summary: string;
+  load: () => Promise<{ command: () => Command }>;
+}
+
+export interface Section {
+  title: string;
+  entries: Entry[];
+}
+
+export const CATALOG: Section[] = [
+  {
+    title: 'Get access',
+    entries: [
+      {
+        name: 'connect',
+        summary: 'ask for access, wait, and open the client',
+        load: () => import('./commands/connect.ts'),
+      },
+      { name: 'request', summary: 'ask for a task on a target', load: () => import('./commands/request.ts') },
+      {
+        name: 'credentials',
+        summary: 'issue a secret for an active grant',
+        load: () => import('./commands/credentials.ts'),
+      },
+      { name: 'extend', summary: 'lengthen a grant in place', load: () => import('./commands/extend.ts') },
+      { name: 'done', summary: 'give a grant back', load: () => import('./commands/done.ts') },
+      { name: 'cancel', summary: 'take back a pending request', load: () => import('./commands/cancel.ts') },
+    ],
+  },
+  {
+    title: 'Decide',
+    entries: [
+      {
+        name: 'approve',
+        summary: 'approve a request, as asked or for shorter',
+        load: () => import('./commands/approve.ts'),
+      },
+      { name: 'deny', summary: 'deny a request, with a reason', load: () => import('./commands/deny.ts') },
+      {
+        name: 'revoke',
+        summary: 'end a grant and its sessions now',
+        load: () => import('./commands/revoke.ts'),
+      },
+    ],
+  },
+  {
+    title: 'See',
+    entries: [
+      { name: 'requests', summary: 'list requests', load: () => import('./commands/requests.ts') },
+      { name: 'grants', summary: 'list grants', load: () => import('./commands/grants.ts') },
+      {
+        name: 'sessions',
+        summary: 'list sessions, live and past',
+        load: () => import('./commands/sessions.ts'),
+      },
+      {
+        name: 'session',
+        summary: 'show one session and its statements',
+        load: () => import('./commands/session.ts'),
+      },
+      { name: 'receipt', summary: 'what a grant was used for', load: () => import('./commands/receipt.ts') },
+      {
+        name: 'audit',
+        summary: 'search, export and verify the audit log',
+        load: () => import('./commands/audit.ts'),
+      },
+    ],
+  },
+  {
+    title: 'Run it',
+    entries: [
+      { name: 'init', summary: 'set up an own installation', load: () => import('./commands/init.ts') },
+      { name: 'target', summary: 'list, add and check targets', load: () => import('./commands/target.ts') },
+      { name: 'task', summary: 'list and add tasks', load: () => import('./commands/task.ts') },
+      {
+        name: 'policy',
+        summary: 'show, explain, test and apply policy',
+        load: () => import('./commands/policy.ts'),
+      },
+    ],
+  },
+  {
+    title: 'You',
+    entries: [
+      {
+        name: 'login',
+        summary: 'log in to a server on this machine',
+        load: () => import('./commands/login.ts'),
+      },
+      { name: 'logout', summary: 'forget the login', load: () => import('./commands/logout.ts') },
+      { name: 'whoami', summary: 'who you are to the server', load: () => import('./commands/whoami.ts') },
+      {
+        name: 'completion',
+        summary: 'completion for bash, zsh or fish',
+        load: () => import('./commands/completion.ts'),
+      },
+    ],
+  },
+];
+
+export const ENTRIES: Entry[] = CATALOG.flatMap((section) => section.entries);

@@ -1,0 +1,201 @@
+// `sally connect`: from a wish to a prompt on the target in one command: an active grant is used again, otherwise
+// one is asked for and waited for; then psql, the built-in prompt or a given command runs with its credentials.
+
+import type { Command } from 'commander';
+import {
+  type Grant,
+  grant as grantSchema,
+  type IssuedCredential,
+  issuedCredential,
+} from '../../api/grants.ts';
+import { parseDuration } from '../../base/duration.ts';
+import { Failure } from '../../base/errors.ts';
+import { after } from '../../base/timer.ts';
+import { type AskOptions, askBody, explainRefusal, submit, USUAL_DURATION } from '../ask-access.ts';
+import { grantSentence, requestSentence } from '../cards.ts';
+import { findProgram, runChild } from '../child.ts';
+import { type Api, path } from '../client.ts';
+import { type Dsn, dsnVariables, parseDsn } from '../dsn.ts';
+import { endGrant } from '../end-grant.ts';
+import { EXIT, type ExitCode, usage } from '../exit-codes.ts';
+import { oneOf } from '../lists.ts';
+import { printable } from '../printable.ts';
+import { askYesNo } from '../prompts.ts';
+import { leaf, type Run, startRun } from '../run.ts';
+import { left } from '../times.ts';
+import { exitCodeFor, isSettled, waitForAccess } from '../wait.ts';
+
+interface Options extends AskOptions {
+  client?: string;
+  timeout?: string;
+  done?: boolean;
+}
+
+const MOST_HELD = 200;
+/** A grant about to end is no use for a new session. */
+const SHORTEST_REUSE_MS = 30_000;
+/** A session that is lost this near to the deadline was ended by it. */
+const END_SLACK_MS = 2000;
+const WARN_BEFORE_MINUTES = [15, 5];
+const CLIENTS = ['psql', 'built-in'] as const;
+
+export function command(): Command {
+  return leaf('connect <target> [command...]', 'ask for access, wait, and open the client', [
+    'connect orders-db --task read-orders --reason "look at order 1042"',
+    'connect orders-db --task read-orders --for 15m --done -- pg_dump --schema-only',
+    '$ echo "select count(*) from orders" | sally connect orders-db --task read-orders --reason "daily count"',
+  ])
+    .usage('<target> [options] [-- command...]')
+    .option('--task <task>', 'what to be allowed to do (`sally task list`)')
+    .option('--for <duration>', `how long: 45s, 30m, 2h, 1d (default: ${USUAL_DURATION})`)
+    .option('--reason <text>', 'what it is for')
+    .option('--ticket <id>', 'the ticket that it belongs to')
+    .option('--client <client>', 'psql or built-in (default: psql when it is installed)')
+    .option('--timeout <duration>', 'stop waiting for access after this (exit code 5)')
+    .option('--done', 'give the grant back when the client ends')
+    .action(async (target: string, words: string[], options: Options, self: Command) => {
+      const run = startRun(self);
+      const client = oneOf('--client', options.client, CLIENTS);
+      const api = await run.api();
+      const access =
+        (await heldAccess(run, api, target, options.task)) ?? (await newAccess(run, api, target, options));
+      if (access === null) return;
+      const { grant, issued } = access;
+      const giveBack = options.done === true;
+      run.out.say(
+        `${grant.task} on ${grant.target} as ${grant.login}, ${left(issued.expiresAt, api.nowMs())} left.`,
+      );
+      let code: number;
+      try {
+        code = await use(run, api, grant, { dsn: parseDsn(issued.dsn), words, client });
+      } catch (error) {
+        if (giveBack) await giveBackQuietly(run, api, grant.id);
+        throw error;
+      }
+      await afterwards(run, api, grant, giveBack);
+      process.exitCode = code;
+    });
+}
+
+interface Access {
+  grant: Grant;
+  issued: IssuedCredential;
+}
+
+/** Asks, waits, and takes a secret; null when there is no access, with the exit code set. */
+async function newAccess(run: Run, api: Api, target: string, options: Options): Promise<Access | null> {
+  const timeout = options.timeout === undefined ? null : parseDuration(options.timeout, '--timeout');
+  const body = await askBody(run, api, target, options);
+  const now = await waitForAccess(run, api, await submit(api, body), timeout);
+  if (now.grant?.state === 'active') return { grant: now.grant, issued: await issue(api, now.grant) };
+  const code: ExitCode = isSettled(now) ? exitCodeFor(now) : EXIT.timedOut;
+  if (run.out.json) run.out.data(now, () => []);
+  run.out.say(requestSentence(now.request));
+  if (now.grant !== null) run.out.say(grantSentence(now.grant, api.nowMs()));
+  await explainRefusal(run, api, body, now);
+  run.finish(code);
+  return null;
+}
+
+/**
+ * The active grant that ends last. Without a task only a single one will do: which one is meant must be plain. One
+ * that has given all its secrets out, or has just ended, is passed over.
+ */
+async function heldAccess(
+  run: Run,
+  api: Api,
+  target: string,
+  task: string | undefined,
+): Promise<Access | null> {
+  const mine = await api.list('/api/grants', grantSchema, { state: 'active', view: 'mine' }, MOST_HELD);
+  const endsAt = (grant: Grant) =>
+    grant.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(grant.expiresAt);
+  const fitting = mine
+    .filter((grant) => grant.target === target && (task === undefined || grant.task === task))
+    .filter((grant) => endsAt(grant) > api.nowMs() + SHORTEST_REUSE_MS)
+    .sort((a, b) => endsAt(b) - endsAt(a));
+  if (task === undefined && new Set(fitting.map((grant) => grant.task)).size > 1) {
+    const tasks = [...new Set(fitting.map((grant) => grant.task))].join(', ');
+    throw usage(`You hold several tasks on ${target}.`, `Add --task: ${tasks}.`);
+  }
+  for (const grant of fitting) {
+    try {
+      return { grant, issued: await issue(api, grant) };
+    } catch (error) {
+      const passOver = error instanceof Failure && (error.kind === 'limit' || error.kind === 'conflict');
+      if (!passOver || run.interrupt.aborted) throw error;
+    }
+  }
+  return null;
+}
+
+function issue(api: Api, grant: Grant): Promise<IssuedCredential> {
+  return api.post(path`/api/grants/${grant.id}/credentials`, issuedCredential);
+}
+
+async function use(
+  run: Run,
+  api: Api,
+  grant: Grant,
+  how: { dsn: Dsn; words: string[]; client: (typeof CLIENTS)[number] | undefined },
+): Promise<number> {
+  const stopWarning = warnBeforeEnd(run, api, grant);
+  try {
+    const { dsn } = how;
+    const [program, ...args] = how.words;
+    if (program !== undefined) return await runChild(program, args, dsnVariables(dsn));
+    const psql = findProgram('psql', run.environment.searchPath);
+    if (how.client === 'psql' && psql === null) {
+      throw usage('There is no psql on this machine.', 'Leave out --client, or use --client built-in.');
+    }
+    if (psql !== null && how.client !== 'built-in' && !run.out.json)
+      return await runChild(psql, [], dsnVariables(dsn));
+    const { sqlPrompt } = await import('../sql/sql-prompt.ts');
+    return await sqlPrompt(
+      run,
+      dsn,
+      () => grant.expiresAt !== null && Date.parse(grant.expiresAt) <= api.nowMs() + END_SLACK_MS,
+    );
+  } finally {
+    stopWarning();
+  }
+}
+
+function warnBeforeEnd(run: Run, api: Api, grant: Grant): () => void {
+  const { expiresAt } = grant;
+  if (expiresAt === null || process.stderr.isTTY !== true) return () => undefined;
+  const timers = WARN_BEFORE_MINUTES.map((minutes) => {
+    const delayMs = Date.parse(expiresAt) - api.nowMs() - minutes * 60_000;
+    if (delayMs <= 0) return null;
+    return after(delayMs, () =>
+      run.out.say(
+        `\r\n${minutes} min left. Longer: sally extend ${grant.id} --for 30m --reason "…" (in another terminal)\r`,
+      ),
+    );
+  });
+  return () => {
+    for (const timer of timers) timer?.cancel();
+  };
+}
+
+/** What still stands after the client has ended, and the offer to give it back. */
+async function afterwards(run: Run, api: Api, grant: Grant, giveBack: boolean): Promise<void> {
+  if (giveBack) return giveBackQuietly(run, api, grant.id);
+  if (run.out.json) return;
+  const now = await api.get(path`/api/grants/${grant.id}`, grantSchema);
+  run.out.say(grantSentence(now, api.nowMs()));
+  const over = now.expiresAt !== null && Date.parse(now.expiresAt) <= api.nowMs();
+  if (now.state !== 'active' || over) return;
+  if (run.interactive && (await askYesNo('Give it back now?', false)))
+    return giveBackQuietly(run, api, grant.id);
+  run.out.say(`Give it back: \`sally done ${grant.id}\``);
+}
+
+/** stdout belongs to the client's output, so where the grant stands is said on stderr. */
+async function giveBackQuietly(run: Run, api: Api, id: string): Promise<void> {
+  const quiet: Run = {
+    ...run,
+    out: { ...run.out, data: (_value, people) => run.out.say(printable(String(people()))) },
+  };
+  await endGrant(quiet, api, id, { act: 'done', wait: true });
+}

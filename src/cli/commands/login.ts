@@ -1,0 +1,52 @@
+// `sally login`: keeps a token for one server on this machine (mode 0600), after the server has accepted it. The
+// token comes from a prompt, stdin, SALLY_TOKEN or the demo's file: never from a flag, where others could read it.
+
+import type { Command } from 'commander';
+import { me } from '../../api/people.ts';
+import { Secret } from '../../base/secret.ts';
+import { createApi } from '../client.ts';
+import { demoPerson, findDemo } from '../demo-people.ts';
+import { usage } from '../exit-codes.ts';
+import { printable } from '../printable.ts';
+import { askChoice, askSecret } from '../prompts.ts';
+import { leaf, type Run, startRun } from '../run.ts';
+import { chooseIdentity, chooseServer, isLoopback, refusePlainHttp } from '../server.ts';
+import { readSecretFromStdin } from '../stdin.ts';
+import { loginFilePath, storeLogin } from '../stored-login.ts';
+
+export function command(): Command {
+  return leaf('login', 'log in to a server on this machine', [
+    'login --server https://sally.example',
+    'login --as engineer',
+    'login < token-file',
+  ]).action(async (_options: object, self: Command) => {
+    const run = startRun(self);
+    const origin = chooseServer(run.environment, run.common);
+    refusePlainHttp(run.environment, origin);
+    const token = await findToken(run, origin);
+    const told = await createApi(origin, token, run.interrupt).get('/api/me', me);
+    storeLogin(run.environment, origin, { token, name: told.name });
+    run.out.data({ server: origin, name: told.name, displayName: told.displayName }, () => [
+      `Logged in to ${origin} as ${printable(told.displayName)} (${told.name}).`,
+    ]);
+    run.out.say(`Kept in ${loginFilePath(run.environment)}; \`sally logout\` forgets it.`);
+  });
+}
+
+async function findToken(run: Run, origin: string): Promise<Secret> {
+  if (run.common.as !== undefined) return chooseIdentity(run.environment, run.common).token;
+  if (run.environment.token !== null) return run.environment.token;
+  if (process.stdin.isTTY !== true) {
+    const text = await readSecretFromStdin();
+    if (text !== null) return text;
+  }
+  if (!run.interactive)
+    throw usage('No token was given.', 'Pipe it in (`sally login < file`), or set SALLY_TOKEN.');
+  const demo = isLoopback(origin) ? findDemo(run.environment) : null;
+  if (demo === null || demo.server !== origin) return new Secret(await askSecret(`Token for ${origin}`));
+  const person = await askChoice(
+    'Who are you in the demo?',
+    [...demo.people.keys()].map((name) => ({ value: name, label: name })),
+  );
+  return demoPerson(run.environment, person).token;
+}

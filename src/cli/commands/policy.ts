@@ -1,0 +1,45 @@
+// `sally policy`: what is in force, what it would decide, and how a folder of policies takes effect.
+
+import type { Command } from 'commander';
+import { usage } from '../exit-codes.ts';
+import { policySet } from '../policy-set.ts';
+import { printable, printableLines } from '../printable.ts';
+import { group, leaf, startRun } from '../run.ts';
+import { applyCommand } from './policy-apply.ts';
+import { explainCommand } from './policy-explain.ts';
+import { testCommand } from './policy-test.ts';
+
+export function command(): Command {
+  return group('policy', 'show, explain, test and apply policy', [
+    showCommand(),
+    explainCommand(),
+    testCommand(),
+    applyCommand(),
+  ]);
+}
+
+function showCommand(): Command {
+  return leaf('show [file]', 'print the policies in force', [
+    'policy show',
+    'policy show orders.cedar',
+  ]).action(async (file: string | undefined, _options: object, self: Command) => {
+    const run = startRun(self);
+    const api = await run.api();
+    const told = await api.get('/api/policy', policySet);
+    const names = Object.keys(told.files).sort();
+    if (file !== undefined && told.files[file] === undefined) {
+      throw usage(`There is no policy file "${file}".`, `There is ${names.join(', ')}.`);
+    }
+    const shown = file === undefined ? names : [file];
+    run.out.data(
+      file === undefined ? told : { digest: told.digest, files: { [file]: told.files[file] } },
+      () =>
+        shown.flatMap((name) => [
+          `// ${printable(name)}`,
+          printableLines(told.files[name] ?? '').trimEnd(),
+          '',
+        ]),
+    );
+    run.out.say(`Digest ${told.digest}`);
+  });
+}

@@ -1,0 +1,40 @@
+// `sally receipt`: what was asked for, what was used, what stays, and what would have been enough.
+
+import type { Command } from 'commander';
+import { type Receipt, receipt } from '../../api/grants.ts';
+import { describeDuration, formatDuration } from '../../base/duration.ts';
+import { path } from '../client.ts';
+import { printable } from '../printable.ts';
+import { leaf, startRun } from '../run.ts';
+
+export function command(): Command {
+  return leaf('receipt <grant-id>', 'what a grant was used for', [
+    'receipt grt_01jd2q0v6w8x9y0z1a2b3c4d5e',
+  ]).action(async (id: string, _options: object, self: Command) => {
+    const run = startRun(self);
+    const api = await run.api();
+    const told = await api.get(path`/api/grants/${id}/receipt`, receipt);
+    run.out.data(told, () => lines(told));
+  });
+}
+
+function lines(told: Receipt): string[] {
+  const held = told.heldSeconds === null ? 'still held' : `held ${describeDuration(told.heldSeconds)}`;
+  return [
+    `asked      ${told.asked.task} for ${formatDuration(told.asked.durationSeconds)}: ${printable(told.asked.reason)}`,
+    `time       ${held}, used ${describeDuration(told.usedSeconds)}`,
+    `work       ${told.sessions} sessions, ${told.statements} statements`,
+    ...list(
+      'used',
+      told.used.map((use) => `${use.right} (${use.statements} statements, ${use.rows} rows)`),
+    ),
+    ...list('not used', told.unused),
+    ...list('left', told.leftBehind),
+    `next time  ${printable(told.narrower ?? 'the same: it fitted')}`,
+  ];
+}
+
+function list(label: string, items: string[]): string[] {
+  if (items.length === 0) return [`${label.padEnd(11)}nothing`];
+  return items.map((item, i) => `${(i === 0 ? label : '').padEnd(11)}${printable(item)}`);
+}

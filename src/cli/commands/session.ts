@@ -1,0 +1,88 @@
+// `sally session <id>`: one session and every statement in it, from its recording.
+
+import type { Command } from 'commander';
+import { type SessionDetail, sessionDetail } from '../../api/sessions.ts';
+import { type Api, path } from '../client.ts';
+import type { Output } from '../output.ts';
+import { printable } from '../printable.ts';
+import { leaf, startRun } from '../run.ts';
+import { fit, tableLines } from '../table.ts';
+import { bytesText, clock, relative } from '../times.ts';
+
+const PAGE_STATEMENTS = 200;
+const MOST_STATEMENTS = 100_000;
+const SHORTEST_TEXT_COLUMNS = 20;
+
+export function command(): Command {
+  return leaf('session <session-id>', 'show one session and its statements', [
+    'session ses_01jd2q0v6w8x9y0z1a2b3c4d5e',
+    "session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --json | jq '.statementList[].text'",
+  ]).action(async (id: string, _options: object, self: Command) => {
+    const run = startRun(self);
+    const api = await run.api();
+    const whole = await fetchWhole(api, id);
+    run.out.data(whole, () => describe(whole, run.out, api.nowMs()));
+    if (!whole.recording.intact)
+      run.out.say(
+        `The recording is not intact: ${printable(whole.recording.problem ?? whole.recording.state)}`,
+      );
+    if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
+  });
+}
+
+async function fetchWhole(api: Api, id: string): Promise<SessionDetail> {
+  const where = path`/api/sessions/${id}`;
+  const whole = await api.get(where, sessionDetail, { query: { limit: PAGE_STATEMENTS } });
+  while (whole.nextCursor !== null && whole.statementList.length < MOST_STATEMENTS) {
+    const query = { limit: PAGE_STATEMENTS, cursor: whole.nextCursor };
+    const page = await api.get(where, sessionDetail, { query });
+    whole.statementList.push(...page.statementList);
+    whole.nextCursor = page.nextCursor;
+  }
+  return whole;
+}
+
+function describe(session: SessionDetail, out: Output, nowMs: number): string[] {
+  const state = session.live
+    ? 'live'
+    : `ended ${relative(session.endedAt, nowMs)}${session.endReason === null ? '' : `: ${session.endReason}`}`;
+  const head = [
+    `${session.id}: ${printable(session.principal.displayName)}, ${session.task} on ${session.target}, ${printable(state)}`,
+    `from ${printable(session.clientAddress)}${session.application === null ? '' : ` with ${printable(session.application)}`}, started ${clock(session.startedAt, nowMs)}`,
+    `${session.statements} statements, ${session.refused} refused, ${session.errors} errors, ${session.rowsRead} rows and ${bytesText(session.bytesRead)} read`,
+  ];
+  if (session.statementList.length === 0) return head;
+  const rows = session.statementList.map((s) => ({
+    ...s,
+    outcome: s.verdict === 'refused' ? 'refused' : s.error === null ? '' : s.error.sqlstate,
+  }));
+  const before = 40;
+  const textWidth = out.width === null ? null : Math.max(SHORTEST_TEXT_COLUMNS, out.width - before);
+  return [
+    ...head,
+    '',
+    ...tableLines(
+      [
+        { title: 'TIME', cell: (s) => clock(s.at, nowMs), whole: true },
+        { title: 'ROWS', cell: (s) => String(s.rows), align: 'right', whole: true },
+        { title: 'BYTES', cell: (s) => bytesText(s.bytes), align: 'right', whole: true },
+        {
+          title: 'MS',
+          cell: (s) => (s.durationMs === null ? '' : s.durationMs.toFixed(1)),
+          align: 'right',
+          whole: true,
+        },
+        { title: '', cell: (s) => s.outcome, whole: true, paint: (_, text) => out.paint('bad', text) },
+        {
+          title: 'STATEMENT',
+          cell: (s) => {
+            const oneLine = printable(s.text.replace(/\s+/g, ' ').trim());
+            return textWidth === null ? oneLine : fit(oneLine, textWidth).trimEnd();
+          },
+        },
+      ],
+      rows,
+      out.width,
+    ),
+  ];
+}

@@ -1,0 +1,54 @@
+// `sally sessions`: sessions as a table, or as an array with --json.
+
+import type { Command } from 'commander';
+import { session as sessionSchema } from '../../api/sessions.ts';
+import { addLimit, limitFrom, oneOf, showTable } from '../lists.ts';
+import { leaf, startRun } from '../run.ts';
+import { bytesText, relative } from '../times.ts';
+
+interface Options {
+  state?: string;
+  mine?: boolean;
+  grant?: string;
+  limit: string;
+}
+
+export function command(): Command {
+  const list = leaf('sessions', 'list sessions, live and past', [
+    'sessions --state live',
+    'sessions --grant grt_01jd2q0v6w8x9y0z1a2b3c4d5e',
+    'sessions --mine --json',
+  ])
+    .option('--state <state>', 'only live, ended')
+    .option('--mine', 'only your own')
+    .option('--grant <grant-id>', 'only those of one grant');
+  return addLimit(list).action(async (options: Options, self: Command) => {
+    const run = startRun(self);
+    const state = oneOf('--state', options.state, ['live', 'ended']);
+    const view = options.mine === true ? 'mine' : 'all';
+    const api = await run.api();
+    const query = { state, view, grant: options.grant };
+    const rows = await api.list('/api/sessions', sessionSchema, query, limitFrom(options.limit));
+    const now = api.nowMs();
+    showTable(run, rows, {
+      none: 'No sessions.',
+      columns: [
+        { title: 'ID', cell: (s) => s.id, whole: true },
+        {
+          title: 'STATE',
+          cell: (s) => (s.live ? 'live' : 'ended'),
+          whole: true,
+          paint: (s, text) => run.out.paint(s.live ? 'good' : 'dim', text),
+        },
+        { title: 'WHO', cell: (s) => s.principal.name },
+        { title: 'TASK', cell: (s) => s.task },
+        { title: 'TARGET', cell: (s) => s.target },
+        { title: 'STARTED', cell: (s) => relative(s.startedAt, now), whole: true },
+        { title: 'STATEMENTS', cell: (s) => String(s.statements), align: 'right', whole: true },
+        { title: 'REFUSED', cell: (s) => String(s.refused), align: 'right', whole: true },
+        { title: 'READ', cell: (s) => bytesText(s.bytesRead), align: 'right', whole: true },
+        { title: 'END', cell: (s) => s.endReason ?? '' },
+      ],
+    });
+  });
+}

@@ -1,0 +1,143 @@
+// `sally target add`: connects a target, then checks it. The administrator's password never stands on the command
+// line, where every process list would show it.
+
+import type { Command } from 'commander';
+import { addTargetBody, checkReport, target as targetSchema } from '../../api/targets.ts';
+import { Failure } from '../../base/errors.ts';
+import { Secret } from '../../base/secret.ts';
+import { describeCheck } from '../check-report.ts';
+import { type Api, path } from '../client.ts';
+import { readVariable } from '../environment.ts';
+import { EXIT, usage } from '../exit-codes.ts';
+import { needed, wholeNumber } from '../needed.ts';
+import { readIfThere } from '../private-file.ts';
+import { askSecret } from '../prompts.ts';
+import { leaf, type Run, startRun } from '../run.ts';
+import { firstLine, readSecretFromStdin } from '../stdin.ts';
+
+interface Options {
+  kind: string;
+  segment?: string;
+  environment?: string;
+  sensitivity: string;
+  owner?: string;
+  host?: string;
+  port: string;
+  database?: string;
+  tls?: string;
+  adminUser?: string;
+  passwordFile?: string;
+  passwordEnv?: string;
+}
+
+const HIGHEST_PORT = 65_535;
+
+export function addCommand(): Command {
+  return leaf('add <name>', 'connect a target, then check it', [
+    'target add orders-db --segment prod/eu/orders --environment prod --host db.internal --database orders --admin-user sallyport_admin',
+    'target add orders-db --segment prod/eu/orders --environment prod --host db.internal --database orders --admin-user sallyport_admin --password-env ORDERS_ADMIN_PASSWORD --no-input',
+  ])
+    .option('--kind <kind>', 'what it is', 'postgres')
+    .option('--segment <path>', 'where it hangs: prod/eu/orders')
+    .option('--environment <name>', 'prod, staging, …')
+    .option('--sensitivity <level>', 'low, normal or high', 'normal')
+    .option('--owner <group>', 'the group that answers for it')
+    .option('--host <host>', 'its address')
+    .option('--port <port>', 'its port', '5432')
+    .option('--database <name>', 'the database')
+    .option('--tls <mode>', 'off, prefer or require')
+    .option('--admin-user <name>', "Sallyport's own administrator on it")
+    .option('--password-file <file>', "that administrator's password: first line of a file, - for stdin")
+    .option('--password-env <name>', "that administrator's password: from this environment variable")
+    .action(async (name: string, options: Options, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      await add(run, api, name, options);
+    });
+}
+
+async function add(run: Run, api: Api, name: string, options: Options): Promise<void> {
+  const settings = {
+    host: await needed(run, options.host, { flag: '--host', question: 'Its address?' }),
+    port: wholeNumber(options.port, '--port', 1, HIGHEST_PORT),
+    database: await needed(run, options.database, { flag: '--database', question: 'Which database?' }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+  };
+  const segment = await needed(run, options.segment, {
+    flag: '--segment',
+    question: 'Which segment? (like prod/eu/orders)',
+  });
+  const environment = await needed(run, options.environment, {
+    flag: '--environment',
+    question: 'Which environment?',
+    initial: segment.split('/', 1)[0] ?? '',
+  });
+  const user = await needed(run, options.adminUser, {
+    flag: '--admin-user',
+    question: 'Its administrator for Sallyport?',
+  });
+  const password = await findPassword(run, options, user);
+  const body = addTargetBody.safeParse({
+    name,
+    kind: options.kind,
+    segment,
+    environment,
+    sensitivity: options.sensitivity,
+    ...(options.owner === undefined ? {} : { owner: options.owner }),
+    settings,
+    admin: { user, password: password.reveal() },
+  });
+  if (!body.success) {
+    const issue = body.error.issues[0];
+    throw usage(
+      `${issue?.path.join('.') ?? 'The target'}: ${issue?.message ?? 'not valid'}`,
+      'See `sally target add --help`.',
+    );
+  }
+  const added = await api.post('/api/targets', targetSchema, { body: body.data });
+  run.out.live(`Added ${name}; checking it …`);
+  const check = await api.post(path`/api/targets/${name}/check`, checkReport);
+  run.out.settle();
+  run.out.data({ target: { ...added, check }, check }, () => [
+    `Added ${name} (${added.address}).`,
+    ...describeCheck(check, run.out),
+  ]);
+  if (!check.ok) run.finish(EXIT.failed);
+}
+
+async function findPassword(run: Run, options: Options, user: string): Promise<Secret> {
+  if (options.passwordEnv !== undefined) {
+    const value = readVariable(options.passwordEnv);
+    if (value === null)
+      throw usage(
+        `The variable ${options.passwordEnv} is not set.`,
+        'Export it first, or use --password-file.',
+      );
+    return new Secret(value);
+  }
+  if (options.passwordFile !== undefined) {
+    const secret =
+      options.passwordFile === '-'
+        ? await readSecretFromStdin()
+        : firstLine(readFileOrFail(options.passwordFile));
+    if (secret === null)
+      throw usage(
+        `${options.passwordFile === '-' ? 'stdin' : options.passwordFile} holds no password.`,
+        'Its first line is the password.',
+      );
+    return secret;
+  }
+  if (!run.interactive)
+    throw usage(
+      "The administrator's password is missing.",
+      'Add --password-file <file>, --password-file - or --password-env <name>.',
+    );
+  return new Secret(await askSecret(`Password of ${user}`));
+}
+
+function readFileOrFail(file: string): string {
+  const text = readIfThere(file);
+  if (text === null)
+    throw new Failure('invalid', 'unreadable-file', `${file} does not exist.`, { field: '--password-file' });
+  return text;
+}
