@@ -1,0 +1,119 @@
+// Keeps what is shown true without a reload. The server's stream only hints at what changed; the pages then ask
+// again. While the stream is down, everything on screen is asked for every few seconds instead.
+
+import type { QueryClient } from '@tanstack/react-query';
+import { z } from 'zod';
+import { apiPath } from './paths.ts';
+import { currentReach, noteLive, noteReachable, onReach } from './reach.ts';
+
+const POLL_MS = 5_000;
+const PROBE_MS = 2_500;
+const RECONNECT_MS = [500, 1_000, 2_000, 5_000, 10_000];
+// Several hints of one act arrive together; one round of questions is enough.
+const GATHER_MS = 60;
+
+const hint = z.object({ topic: z.string() });
+
+/** Which queries (by the first part of their key) a topic makes stale. */
+const STALE: Record<string, string[]> = {
+  requests: ['requests', 'insights'],
+  grants: ['grants', 'requests', 'targets', 'receipts', 'insights'],
+  sessions: ['sessions', 'grants', 'insights'],
+  audit: ['audit'],
+  targets: ['targets', 'tasks'],
+  policies: ['preview', 'requests'],
+};
+
+/** Starts listening; returns the function that stops it. */
+export function keepLive(queries: QueryClient): () => void {
+  let source: EventSource | null = null;
+  let failures = 0;
+  let stopped = false;
+  let reconnect: ReturnType<typeof setTimeout> | undefined;
+  let gathering: ReturnType<typeof setTimeout> | undefined;
+  const gathered = new Set<string>();
+
+  function refresh(): void {
+    gathering = undefined;
+    const topics = [...gathered];
+    gathered.clear();
+    for (const key of topics) void queries.invalidateQueries({ queryKey: [key] });
+  }
+
+  function onHint(event: MessageEvent<string>): void {
+    const parsed = hint.safeParse(parse(event.data));
+    if (!parsed.success) return;
+    for (const key of STALE[parsed.data.topic] ?? []) gathered.add(key);
+    gathering ??= setTimeout(refresh, GATHER_MS);
+  }
+
+  function connect(): void {
+    if (stopped) return;
+    source = new EventSource(apiPath.events());
+    source.onopen = () => {
+      failures = 0;
+      noteReachable(true);
+      noteLive(true);
+      // Whatever happened before the stream was open gave no hint.
+      void queries.invalidateQueries();
+    };
+    source.onmessage = onHint;
+    source.onerror = () => {
+      source?.close();
+      noteLive(false);
+      const wait = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)] ?? POLL_MS;
+      failures += 1;
+      clearTimeout(reconnect);
+      reconnect = setTimeout(connect, wait);
+    };
+  }
+
+  const poll = setInterval(() => {
+    if (!currentReach().live && document.visibilityState === 'visible') {
+      void queries.invalidateQueries({ predicate: (query) => query.queryKey[0] !== 'preview' });
+    }
+  }, POLL_MS);
+  const stopProbe = probeWhileUnreachable(queries);
+
+  connect();
+  return () => {
+    stopped = true;
+    source?.close();
+    noteLive(false);
+    clearInterval(poll);
+    clearTimeout(reconnect);
+    clearTimeout(gathering);
+    stopProbe();
+  };
+}
+
+/** While the server does not answer, asks for its health only; when it does, everything on screen is asked again. */
+export function probeWhileUnreachable(queries: QueryClient): () => void {
+  let timer: ReturnType<typeof setInterval> | undefined;
+  async function probe(): Promise<void> {
+    const answer = await fetch(apiPath.health(), { cache: 'no-store' }).catch(() => null);
+    if (answer?.ok !== true) return;
+    noteReachable(true);
+    void queries.invalidateQueries();
+  }
+  const off = onReach(() => {
+    const { reachable } = currentReach();
+    if (!reachable) timer ??= setInterval(() => void probe(), PROBE_MS);
+    else {
+      clearInterval(timer);
+      timer = undefined;
+    }
+  });
+  return () => {
+    off();
+    clearInterval(timer);
+  };
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

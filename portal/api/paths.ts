@@ -1,0 +1,56 @@
+// The only source of the API's URLs. Every value that goes into a path is encoded here, once.
+
+type QueryValue = string | number | boolean | undefined | null;
+
+/** `path?a=1`; undefined, null and empty values are left out, so that a form can hand over what it holds. */
+export function withQuery(path: string, query: Record<string, QueryValue>): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== '') search.set(name, String(value));
+  }
+  const text = search.toString();
+  return text === '' ? path : `${path}?${text}`;
+}
+
+const at = (...parts: string[]) => `/${parts.map(encodeURIComponent).join('/')}`;
+
+export const apiPath = {
+  health: () => '/healthz',
+  me: () => '/api/me',
+  signIn: () => '/api/sign-in',
+  signOut: () => '/api/sign-out',
+  demoPeople: () => '/api/demo/people',
+  demoSignIn: () => '/api/demo/sign-in',
+  targets: () => '/api/targets',
+  targetCheck: (name: string) => at('api', 'targets', name, 'check'),
+  standingAccess: (name: string) => at('api', 'targets', name, 'standing-access'),
+  tasks: () => '/api/tasks',
+  requests: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>
+    withQuery('/api/requests', query),
+  submit: (waitSeconds: number) => withQuery('/api/requests', { wait: waitSeconds }),
+  preview: () => '/api/requests/preview',
+  request: (id: string) => at('api', 'requests', id),
+  approve: (id: string) => at('api', 'requests', id, 'approve'),
+  deny: (id: string) => at('api', 'requests', id, 'deny'),
+  cancel: (id: string) => at('api', 'requests', id, 'cancel'),
+  grants: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>
+    withQuery('/api/grants', query),
+  grant: (id: string) => at('api', 'grants', id),
+  credentials: (id: string) => at('api', 'grants', id, 'credentials'),
+  extend: (id: string) => at('api', 'grants', id, 'extend'),
+  done: (id: string) => at('api', 'grants', id, 'done'),
+  revoke: (id: string) => at('api', 'grants', id, 'revoke'),
+  receipt: (id: string) => at('api', 'grants', id, 'receipt'),
+  sessions: (
+    query: { state?: string; view?: string; grant?: string; limit?: number; cursor?: string } = {},
+  ) => withQuery('/api/sessions', query),
+  session: (id: string, query: { limit?: number; cursor?: string } = {}) =>
+    withQuery(at('api', 'sessions', id), query),
+  endSession: (id: string) => at('api', 'sessions', id, 'end'),
+  auditEntries: (query: Record<string, QueryValue>) => withQuery('/api/audit/entries', query),
+  auditExport: () => '/api/audit/export',
+  checkpoint: () => '/api/audit/checkpoint',
+  insights: (days: number) => withQuery('/api/insights', { days }),
+  events: () => '/api/events',
+  openapi: () => '/api/openapi.json',
+} as const;

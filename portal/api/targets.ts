@@ -1,0 +1,46 @@
+// Targets, tasks, checks, standing access.
+
+import { queryOptions } from '@tanstack/react-query';
+import { z } from 'zod';
+import {
+  type AddTargetBody,
+  type AddTaskBody,
+  type CheckReport,
+  checkReport,
+  standingAccess,
+  type Target,
+  type Task,
+  target,
+  task,
+} from '../../src/api/targets.ts';
+import { get, post } from './client.ts';
+import { apiPath } from './paths.ts';
+
+const listOf = <Item extends z.ZodType>(item: Item) => z.object({ items: z.array(item) });
+
+export const targetsQuery = queryOptions({
+  queryKey: ['targets'],
+  queryFn: async ({ signal }) => (await get(listOf(target), apiPath.targets(), signal)).items,
+  staleTime: 15_000,
+});
+
+export const tasksQuery = queryOptions({
+  queryKey: ['tasks'],
+  queryFn: async ({ signal }) => (await get(listOf(task), apiPath.tasks(), signal)).items,
+  staleTime: 15_000,
+});
+
+/** Asked for by hand only: it makes the target itself list its roles. */
+export const standingAccessQuery = (name: string) =>
+  queryOptions({
+    queryKey: ['standing-access', name],
+    queryFn: async ({ signal }) =>
+      (await get(listOf(standingAccess), apiPath.standingAccess(name), signal)).items,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
+
+export const checkTarget = (name: string): Promise<CheckReport> =>
+  post(checkReport, apiPath.targetCheck(name));
+export const addTarget = (body: AddTargetBody): Promise<Target> => post(target, apiPath.targets(), body);
+export const addTask = (body: AddTaskBody): Promise<Task> => post(task, apiPath.tasks(), body);

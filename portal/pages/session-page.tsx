@@ -1,0 +1,51 @@
+// One session: its figures, its recording to watch, its statements to read, and a way to end it.
+
+import { useInfiniteQuery } from '@tanstack/react-query';
+import { Link, useParams } from '@tanstack/react-router';
+import { sessionPages } from '../api/sessions.ts';
+import { EndSession } from '../parts/end-session.tsx';
+import { Loaded } from '../parts/loaded.tsx';
+import { Page } from '../parts/page.tsx';
+import { Recording } from '../parts/recording.tsx';
+import { SessionFacts } from '../parts/session-facts.tsx';
+import { useMe } from '../parts/use-me.ts';
+
+export function SessionPage() {
+  const { id } = useParams({ from: '/in/sessions/$id' });
+  const me = useMe();
+  const detail = useInfiniteQuery(sessionPages(id));
+  const first = detail.data?.pages[0];
+  return (
+    <Page
+      title={first === undefined ? 'Session' : `${first.principal.displayName} on ${first.target}`}
+      lead={
+        first === undefined
+          ? undefined
+          : `${first.live ? 'Working' : 'Worked'} as ${first.task}, with ${first.application ?? 'a client'} from ${first.clientAddress}.`
+      }
+      above={
+        <Link to="/sessions" search={first?.live === false ? { show: 'ended' } : {}} className="sp-link">
+          Sessions
+        </Link>
+      }
+      actions={first === undefined ? undefined : <EndSession session={first} me={me} />}
+    >
+      <Loaded query={detail} rows={3} rowHeight={140}>
+        {(pages) => {
+          const session = pages.pages[0];
+          if (session === undefined) return null;
+          return (
+            <>
+              <SessionFacts session={session} />
+              <Recording
+                session={session}
+                statements={pages.pages.flatMap((page) => page.statementList)}
+                more={detail}
+              />
+            </>
+          );
+        }}
+      </Loaded>
+    </Page>
+  );
+}

@@ -1,0 +1,71 @@
+// Sign in: the demo's people in one click, a token otherwise. The whole page is the gate.
+
+import { useQuery, useQueryClient } from '@tanstack/react-query';
+import { useRouter, useSearch } from '@tanstack/react-router';
+import { useEffect } from 'react';
+import type { Me } from '../../src/api/people.ts';
+import { probeWhileUnreachable } from '../api/live.ts';
+import { demoPeopleQuery, meQuery } from '../api/people.ts';
+import { SignInForm } from '../forms/sign-in-form.tsx';
+import { DemoPeople } from '../parts/demo-people.tsx';
+import { GateScene } from '../parts/gate-scene.tsx';
+import { Loaded } from '../parts/loaded.tsx';
+import { Mark } from '../parts/mark.tsx';
+import { ThemeToggle } from '../parts/theme-toggle.tsx';
+import { UnreachableBanner } from '../parts/unreachable-banner.tsx';
+import styles from './sign-in-page.module.css';
+
+export function SignInPage() {
+  const router = useRouter();
+  const queries = useQueryClient();
+  const { next } = useSearch({ from: '/sign-in' });
+  const people = useQuery(demoPeopleQuery);
+  useEffect(() => {
+    document.title = 'Sign in · Sallyport';
+    return probeWhileUnreachable(queries);
+  }, [queries]);
+
+  function onSignedIn(me: Me): void {
+    queries.clear();
+    queries.setQueryData(meQuery.queryKey, me);
+    router.history.replace(next ?? '/');
+  }
+
+  return (
+    <div className={styles.page}>
+      <div className={styles.wall}>
+        <div className={styles.brand}>
+          <Mark size={34} />
+          <span>Sallyport</span>
+        </div>
+        <GateScene />
+        <p className={styles.saying}>Opened for one errand, and shut behind it.</p>
+      </div>
+      <div className={styles.side}>
+        <UnreachableBanner />
+        <div className={styles.tools}>
+          <ThemeToggle />
+        </div>
+        <main className={styles.main}>
+          <h1 className={styles.title}>Sign in</h1>
+          <Loaded query={people} rows={5} rowHeight={64}>
+            {(found) =>
+              found === null ? (
+                <SignInForm onSignedIn={onSignedIn} focus />
+              ) : (
+                <>
+                  <p className="sp-soft">This is the demo. Be one of its people:</p>
+                  <DemoPeople people={found} onSignedIn={onSignedIn} />
+                  <details className={styles.token}>
+                    <summary>Use a token instead</summary>
+                    <SignInForm onSignedIn={onSignedIn} focus={false} />
+                  </details>
+                </>
+              )
+            }
+          </Loaded>
+        </main>
+      </div>
+    </div>
+  );
+}

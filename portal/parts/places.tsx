@@ -1,0 +1,33 @@
+// Where one can go: the one list that the side bar, the bottom bar and the menu draw.
+
+import {
+  IconChartBar,
+  IconClockHour4,
+  IconDoorEnter,
+  IconListSearch,
+  IconServer2,
+  IconTerminal2,
+  IconUserCheck,
+} from '@tabler/icons-react';
+import type { Me } from '../../src/api/people.ts';
+import type { Shortcut } from '../words/shortcuts.ts';
+
+export interface Place {
+  to: Shortcut['to'];
+  label: string;
+  Icon: typeof IconClockHour4;
+  /** Shown to those who have what it needs. */
+  shown: (me: Me) => boolean;
+}
+
+const everyone = () => true;
+
+export const PLACES: Place[] = [
+  { to: '/', label: 'My access', Icon: IconClockHour4, shown: everyone },
+  { to: '/request', label: 'Request', Icon: IconDoorEnter, shown: everyone },
+  { to: '/approvals', label: 'Approvals', Icon: IconUserCheck, shown: everyone },
+  { to: '/sessions', label: 'Sessions', Icon: IconTerminal2, shown: everyone },
+  { to: '/audit', label: 'Audit', Icon: IconListSearch, shown: everyone },
+  { to: '/targets', label: 'Targets', Icon: IconServer2, shown: everyone },
+  { to: '/insights', label: 'Insights', Icon: IconChartBar, shown: everyone },
+];

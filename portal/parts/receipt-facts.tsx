@@ -1,0 +1,72 @@
+// What a grant was asked for, what it was used for, and what would have been enough.
+
+import type { Receipt } from '../../src/api/grants.ts';
+import { describeDuration } from '../../src/base/duration.ts';
+import { counted } from '../words/counts.ts';
+import { Facts } from './facts.tsx';
+import styles from './receipt-facts.module.css';
+import { RightsList } from './rights-list.tsx';
+import { ShareBar } from './share-bar.tsx';
+
+export function ReceiptFacts({ receipt }: { receipt: Receipt }) {
+  const asked = receipt.asked.durationSeconds;
+  return (
+    <div className="sp-stack">
+      <Facts
+        facts={[
+          { name: 'Asked for', value: describeDuration(asked) },
+          {
+            name: 'Held',
+            value: receipt.heldSeconds === null ? 'Never opened' : describeDuration(receipt.heldSeconds),
+          },
+          { name: 'In use', value: describeDuration(receipt.usedSeconds) },
+          { name: 'Sessions', value: receipt.sessions },
+          { name: 'Statements', value: receipt.statements.toLocaleString('en') },
+        ]}
+      />
+      <ShareBar
+        label={`In use ${describeDuration(receipt.usedSeconds)}, held ${describeDuration(receipt.heldSeconds ?? 0)}, asked ${describeDuration(asked)}`}
+        inner={receipt.usedSeconds}
+        outer={receipt.heldSeconds ?? 0}
+        whole={asked}
+      />
+      <p className="sp-soft sp-wrap">“{receipt.asked.reason}”</p>
+      <div className={styles.columns}>
+        <section>
+          <h3>Used</h3>
+          {receipt.used.length === 0 ? (
+            <p className="sp-soft">Nothing was used.</p>
+          ) : (
+            <ul className={styles.used}>
+              {receipt.used.map((use) => (
+                <li key={use.right}>
+                  <span className="sp-wrap">{use.right}</span>
+                  <span className="sp-soft sp-small">
+                    {counted(use.statements, 'statement')}, {counted(use.rows, 'row')}
+                  </span>
+                </li>
+              ))}
+            </ul>
+          )}
+        </section>
+        {receipt.unused.length === 0 ? null : (
+          <section>
+            <h3>Not used</h3>
+            <RightsList rights={receipt.unused} as="unused" />
+          </section>
+        )}
+        {receipt.leftBehind.length === 0 ? null : (
+          <section>
+            <h3>Left behind</h3>
+            <RightsList rights={receipt.leftBehind} />
+          </section>
+        )}
+      </div>
+      {receipt.narrower === null ? null : (
+        <p className={styles.narrower}>
+          <strong>Next time:</strong> {receipt.narrower}
+        </p>
+      )}
+    </div>
+  );
+}

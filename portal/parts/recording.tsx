@@ -1,0 +1,66 @@
+// A recording: watch it at the top, read it below; both point at the same statement.
+
+import { useEffect, useMemo, useRef, useState } from 'react';
+import type { SessionDetail, Statement } from '../../src/api/sessions.ts';
+import { indexAt, layOut } from '../words/replay.ts';
+import { Empty } from './empty.tsx';
+import { MoreButton } from './more-button.tsx';
+import { ReplayStage } from './replay-stage.tsx';
+import { StatementList } from './statement-list.tsx';
+import { usePlayer } from './use-player.ts';
+
+interface Props {
+  session: SessionDetail;
+  statements: Statement[];
+  more: { hasNextPage: boolean; isFetchingNextPage: boolean; fetchNextPage: () => unknown };
+}
+
+export function Recording({ session, statements, more }: Props) {
+  const { moments, totalMs } = useMemo(() => layOut(statements), [statements]);
+  const player = usePlayer(totalMs);
+  const [followed, setFollowed] = useState(session.live);
+  const count = useRef(statements.length);
+  const current = indexAt(moments, player.atMs);
+
+  // A live session is followed until the reader takes over.
+  useEffect(() => {
+    if (followed && statements.length !== count.current) player.jump(totalMs);
+    count.current = statements.length;
+  }, [followed, statements.length, totalMs, player.jump]);
+
+  if (statements.length === 0) {
+    return (
+      <section className="sp-section">
+        <Empty title="No statements">
+          {session.live
+            ? 'The client is connected and has not sent anything yet. Statements appear here as they come.'
+            : 'The client connected and sent nothing.'}
+        </Empty>
+      </section>
+    );
+  }
+  const jump = (index: number) => {
+    setFollowed(false);
+    player.jump(moments[index]?.fromMs ?? 0);
+  };
+  return (
+    <>
+      <section className="sp-section" aria-labelledby="replay">
+        <h2 id="replay">Replay</h2>
+        <ReplayStage
+          statements={statements}
+          moments={moments}
+          totalMs={totalMs}
+          player={player}
+          current={current}
+          onTouch={() => setFollowed(false)}
+        />
+      </section>
+      <section className="sp-section" aria-labelledby="statements">
+        <h2 id="statements">Statements</h2>
+        <StatementList statements={statements} current={current} onJump={jump} />
+        <MoreButton query={more} label="Show more statements" />
+      </section>
+    </>
+  );
+}

@@ -1,0 +1,56 @@
+// A session in figures, and whether its recording can be trusted.
+
+import type { SessionDetail } from '../../src/api/sessions.ts';
+import { useNow } from '../time/use-now.ts';
+import { secondsBetween, spanText } from '../time/when.ts';
+import { bytesText } from '../words/counts.ts';
+import type { StateWords } from '../words/states.ts';
+import { Facts } from './facts.tsx';
+import { Trouble } from './failure-note.tsx';
+import { GrantLink } from './grant-link.tsx';
+import { StateBadge } from './state-badge.tsx';
+import { When } from './when.tsx';
+
+const LIVE: StateWords = { word: 'Live', tone: 'open', meaning: 'A client is connected.' };
+const OVER: StateWords = { word: 'Over', tone: 'quiet', meaning: 'The client is gone.' };
+
+export function SessionFacts({ session }: { session: SessionDetail }) {
+  const now = useNow();
+  const lasted = secondsBetween(session.startedAt, session.endedAt ?? new Date(now).toISOString());
+  return (
+    <div className="sp-panel sp-pad sp-stack">
+      <div className="sp-row">
+        <StateBadge words={session.live ? LIVE : OVER} />
+        {session.endReason === null ? null : <span className="sp-wrap">{session.endReason}</span>}
+      </div>
+      <Facts
+        facts={[
+          { name: 'Began', value: <When at={session.startedAt} as="exact" /> },
+          { name: session.live ? 'Running for' : 'Lasted', value: spanText(lasted) },
+          { name: 'Statements', value: session.statements.toLocaleString('en') },
+          { name: 'Rows read', value: session.rowsRead.toLocaleString('en') },
+          {
+            name: 'Read, written',
+            value: `${bytesText(session.bytesRead)}, ${bytesText(session.bytesWritten)}`,
+          },
+          { name: 'Errors, refused', value: `${session.errors}, ${session.refused}` },
+          { name: 'Recording', value: recordingWords(session) },
+          { name: 'Grant', value: <GrantLink grantId={session.grantId} /> },
+        ]}
+      />
+      {session.recording.intact ? null : (
+        <Trouble>The recording is not intact. {session.recording.problem}</Trouble>
+      )}
+    </div>
+  );
+}
+
+function recordingWords(session: SessionDetail): string {
+  if (!session.recording.intact) return 'Not intact';
+  return {
+    open: 'Being written, chain holds',
+    closed: 'Closed, chain holds',
+    broken: 'Broken',
+    missing: 'Missing',
+  }[session.recording.state];
+}

@@ -1,0 +1,53 @@
+// What stands around every page once somebody is signed in: the way to go elsewhere, the banners, the live stream.
+
+import { useMediaQuery } from '@mantine/hooks';
+import { useQueryClient } from '@tanstack/react-query';
+import { Outlet, useNavigate } from '@tanstack/react-router';
+import { useEffect, useState } from 'react';
+import type { Me } from '../../src/api/people.ts';
+import { keepLive } from '../api/live.ts';
+import { signOut } from '../api/people.ts';
+import { BottomBar } from './bottom-bar.tsx';
+import { DeadlineWarnings } from './deadline-warnings.tsx';
+import { OverdueBanner } from './overdue-banner.tsx';
+import styles from './shell.module.css';
+import { Shortcuts } from './shortcuts.tsx';
+import { SideBar } from './side-bar.tsx';
+import { TopBar } from './top-bar.tsx';
+import { UnreachableBanner } from './unreachable-banner.tsx';
+
+export function Shell({ me }: { me: Me }) {
+  const narrow = useMediaQuery('(max-width: 900px)', window.innerWidth <= 900, {
+    getInitialValueInEffect: false,
+  });
+  const [help, setHelp] = useState(false);
+  const navigate = useNavigate();
+  const queries = useQueryClient();
+  useEffect(() => keepLive(queries), [queries]);
+
+  async function leave(): Promise<void> {
+    await signOut().catch(() => undefined);
+    queries.clear();
+    await navigate({ to: '/sign-in' });
+  }
+
+  const bar = { me, onHelp: () => setHelp(true), onSignOut: () => void leave() };
+  return (
+    <div className={styles.shell}>
+      <a href="#main" className={styles.skip}>
+        Skip to the page
+      </a>
+      {narrow ? <TopBar /> : <SideBar {...bar} />}
+      <div className={styles.column}>
+        <UnreachableBanner />
+        <OverdueBanner />
+        <main id="main" tabIndex={-1} className={styles.main}>
+          <Outlet />
+        </main>
+      </div>
+      {narrow ? <BottomBar {...bar} /> : null}
+      <Shortcuts open={help} setOpen={setHelp} />
+      <DeadlineWarnings />
+    </div>
+  );
+}

@@ -1,0 +1,18 @@
+// The narrow screen's head: the mark, and the colours.
+
+import { Link } from '@tanstack/react-router';
+import { Mark } from './mark.tsx';
+import { ThemeToggle } from './theme-toggle.tsx';
+import styles from './top-bar.module.css';
+
+export function TopBar() {
+  return (
+    <header className={styles.bar}>
+      <Link to="/" className={styles.brand} aria-label="Sallyport">
+        <Mark size={24} />
+        <span>Sallyport</span>
+      </Link>
+      <ThemeToggle />
+    </header>
+  );
+}

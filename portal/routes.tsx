@@ -1,0 +1,151 @@
+// The map of the portal: every address and the page that answers it. Pages inside `in` need a sign-in.
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  Outlet,
+  redirect,
+} from '@tanstack/react-router';
+import { z } from 'zod';
+import { AccessPage } from './pages/access-page.tsx';
+import { ApprovalsPage } from './pages/approvals-page.tsx';
+import { BrokenPage } from './pages/broken-page.tsx';
+import { ElevationPage } from './pages/elevation-page.tsx';
+import { GrantPage } from './pages/grant-page.tsx';
+import { NotFoundPage } from './pages/not-found-page.tsx';
+import { RequestPage } from './pages/request-page.tsx';
+import { SessionsPage } from './pages/sessions-page.tsx';
+import { SignInPage } from './pages/sign-in-page.tsx';
+import { SignedIn } from './pages/signed-in.tsx';
+import { AUDIT_VIEWS } from './words/audit-views.ts';
+
+const word = z.string().max(200).optional().catch(undefined);
+// Only a path of this portal: a whole address in `next` would lead people elsewhere after signing in.
+const ownPath = z
+  .string()
+  .regex(/^\/(?![/\\])/)
+  .optional()
+  .catch(undefined);
+const signInSearch = z.object({ next: ownPath });
+const requestSearch = z.object({ target: word, task: word, like: word });
+const sessionsSearch = z.object({ show: z.enum(['ended']).optional().catch(undefined) });
+const targetsSearch = z.object({ show: z.enum(['tasks']).optional().catch(undefined) });
+const auditSearch = z.object({
+  view: z.enum(AUDIT_VIEWS).optional().catch(undefined),
+  text: word,
+  kind: word,
+  actor: word,
+  target: word,
+  from: word,
+  to: word,
+});
+
+const root = createRootRoute({
+  component: Outlet,
+  notFoundComponent: NotFoundPage,
+  errorComponent: BrokenPage,
+});
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: '/sign-in',
+  component: SignInPage,
+  validateSearch: signInSearch,
+});
+const inside = createRoute({ getParentRoute: () => root, id: 'in', component: SignedIn });
+
+const access = createRoute({ getParentRoute: () => inside, path: '/', component: AccessPage });
+const request = createRoute({
+  getParentRoute: () => inside,
+  path: '/request',
+  component: RequestPage,
+  validateSearch: requestSearch,
+});
+const elevation = createRoute({
+  getParentRoute: () => inside,
+  path: '/requests/$id',
+  component: ElevationPage,
+});
+const grant = createRoute({ getParentRoute: () => inside, path: '/grants/$id', component: GrantPage });
+const approvals = createRoute({ getParentRoute: () => inside, path: '/approvals', component: ApprovalsPage });
+const approval = createRoute({
+  getParentRoute: () => inside,
+  path: '/approvals/$id',
+  beforeLoad: ({ params }) => {
+    throw redirect({ to: '/requests/$id', params });
+  },
+});
+const sessions = createRoute({
+  getParentRoute: () => inside,
+  path: '/sessions',
+  component: SessionsPage,
+  validateSearch: sessionsSearch,
+});
+const session = createRoute({
+  getParentRoute: () => inside,
+  path: '/sessions/$id',
+  component: lazyRouteComponent(() => import('./pages/session-page.tsx'), 'SessionPage'),
+});
+const audit = createRoute({
+  getParentRoute: () => inside,
+  path: '/audit',
+  component: lazyRouteComponent(() => import('./pages/audit-page.tsx'), 'AuditPage'),
+  validateSearch: auditSearch,
+});
+const targets = createRoute({
+  getParentRoute: () => inside,
+  path: '/targets',
+  component: lazyRouteComponent(() => import('./pages/targets-page.tsx'), 'TargetsPage'),
+  validateSearch: targetsSearch,
+});
+const target = createRoute({
+  getParentRoute: () => inside,
+  path: '/targets/$name',
+  component: lazyRouteComponent(() => import('./pages/target-page.tsx'), 'TargetPage'),
+});
+const addTarget = createRoute({
+  getParentRoute: () => inside,
+  path: '/targets/new',
+  component: lazyRouteComponent(() => import('./pages/add-target-page.tsx'), 'AddTargetPage'),
+});
+const addTask = createRoute({
+  getParentRoute: () => inside,
+  path: '/tasks/new',
+  component: lazyRouteComponent(() => import('./pages/add-task-page.tsx'), 'AddTaskPage'),
+});
+const insights = createRoute({
+  getParentRoute: () => inside,
+  path: '/insights',
+  component: lazyRouteComponent(() => import('./pages/insights-page.tsx'), 'InsightsPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    signIn,
+    inside.addChildren([
+      access,
+      request,
+      elevation,
+      grant,
+      approvals,
+      approval,
+      sessions,
+      session,
+      audit,
+      targets,
+      target,
+      addTarget,
+      addTask,
+      insights,
+    ]),
+  ]),
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

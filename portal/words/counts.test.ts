@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { bytesText, counted, fromWhom, listText, millisText, percentText } from './counts.ts';
+
+test('counts, sizes, times and shares', () => {
+  assert.equal(counted(1, 'row'), '1 row');
+  assert.equal(counted(1204, 'row'), '1,204 rows');
+  assert.equal(counted(2, 'entry', 'entries'), '2 entries');
+  assert.equal(bytesText(0), '0 B');
+  assert.equal(bytesText(4_123), '4.1 kB');
+  assert.equal(bytesText(999_999), '1 MB');
+  assert.equal(millisText(0.42), '0.4 ms');
+  assert.equal(millisText(1_512), '1.5 s');
+  assert.equal(percentText(1, 3), '33 %');
+  assert.equal(percentText(0, 0), '–');
+});
+
+test('names', () => {
+  assert.equal(listText([]), '');
+  assert.equal(listText(['a', 'b', 'c']), 'a, b and c');
+  assert.equal(fromWhom('Group::"dba"'), 'dba');
+  assert.equal(fromWhom('manager'), 'manager');
+});

@@ -1,0 +1,39 @@
+// Days of a chart: none is left out, so that a quiet week looks quiet.
+
+import type { Insights } from '../../src/api/insights.ts';
+
+export interface ChartDay {
+  day: string;
+  label: string;
+  allowed: number;
+  approved: number;
+  denied: number;
+  /** What was asked for and is not decided, or lapsed. */
+  other: number;
+}
+
+const DAY_MS = 86_400_000;
+const MOST_DAYS = 400;
+
+/** `days` in any order, each `YYYY-MM-DD`; the answer is in order and without gaps. */
+export function filledDays(days: Insights['byDay']): ChartDay[] {
+  const known = new Map(days.map((day) => [day.day.slice(0, 10), day]));
+  const ordered = [...known.keys()].sort();
+  const first = ordered[0];
+  const last = ordered.at(-1);
+  if (first === undefined || last === undefined) return [];
+  const filled: ChartDay[] = [];
+  for (let at = Date.parse(first); at <= Date.parse(last) && filled.length < MOST_DAYS; at += DAY_MS) {
+    const day = new Date(at).toISOString().slice(0, 10);
+    const { requests = 0, allowed = 0, approved = 0, denied = 0 } = known.get(day) ?? {};
+    filled.push({
+      day,
+      label: new Date(at).toLocaleDateString('en-GB', { day: 'numeric', month: 'short', timeZone: 'UTC' }),
+      allowed,
+      approved,
+      denied,
+      other: Math.max(0, requests - allowed - approved - denied),
+    });
+  }
+  return filled;
+}
