@@ -133,16 +133,19 @@ function welcome(config: Config, program: Program): void {
   say('');
   say('This is the demo; it listens on this machine only. On the portal, sign in with one click as:');
   for (const person of DEMO_PRINCIPALS) say(`  ${person.name.padEnd(16)} ${person.does}`);
-  const others = program.httpUrl === 'http://127.0.0.1:7070' ? '' : `SALLY_SERVER=${program.httpUrl} `;
+  const prefix = cliEnvironment(config);
   say('');
-  say('Try, in another terminal, in this order:');
+  say('Try, in another terminal, in this folder, in this order:');
+  say(`  ${prefix}./sally --as engineer connect orders-db --task read-orders --reason "look at late orders"`);
   say(
-    `  ${others}./sally --as engineer connect orders-db --task read-orders --reason "look at late orders" -- psql -c "select status, count(*) from orders group by 1"`,
+    `  ${prefix}./sally --as engineer request orders-db --task fix-orders --for 30m --reason "order 1042 was paid twice"`,
   );
-  say(
-    `  ${others}./sally --as engineer request orders-db --task fix-orders --for 30m --reason "order 1042 was paid twice"`,
-  );
-  say(`  ${others}./sally --as auditor audit verify`);
+  say(`  ${prefix}./sally --as auditor audit verify`);
+}
+
+/** What the CLI must be told when the demo is not where it looks by itself. */
+function cliEnvironment(config: Config): string {
+  return config.dataFolder === join(ROOT, '.sallyport') ? '' : `SALLY_DATA='${config.dataFolder}' `;
 }
 
 function version(): string {

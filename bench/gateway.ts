@@ -1,0 +1,2 @@
+import type { Bench } from './rounds.ts';
+export const gatewayBench: Bench = { measures: 'x', run: async () => [] };
