@@ -14,6 +14,7 @@ import { createRegistry } from './connectors/registry.ts';
 import { type Db, openStore } from './db/client.ts';
 import { openInstallation } from './db/installation.ts';
 import { migrate } from './db/migrate.ts';
+import { waitForStore } from './db/wait-for-store.ts';
 import { createEvents } from './events/events.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
@@ -84,6 +85,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       log.warn({ reason: error.message }, 'a connection to the store broke; it is replaced'),
   });
   stops.push(['store', () => db.destroy()]);
+  await waitForStore(db);
   await migrate(db);
   const masterKey = loadMasterKey(join(config.dataFolder, 'keys', 'master.key'));
   const installation = await openInstallation(db, masterKey.check);
@@ -105,7 +107,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     );
   stops.push(['audit entry', () => noteStop(db)]);
 
-  const events = createEvents({ connectionString: input.storeUrl, log });
+  const events = createEvents({ connectionString: input.storeUrl, log, db });
   await events.start();
   stops.push(['events', () => events.stop()]);
 

@@ -1,4 +1,5 @@
 // The embedded PostgreSQL under everything that may happen to it and to the program around it.
+// Long because it is one list of mishaps, each played out in full.
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';

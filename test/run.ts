@@ -18,7 +18,7 @@ const RUN_LIMIT_MS = 40 * 60_000;
 
 // $1 is the process group of the tests. End of input means that this program is gone: then they end too.
 const WATCH =
-  'cat >/dev/null; kill -TERM -- "-$1" 2>/dev/null || exit 0; sleep 5; kill -KILL -- "-$1" 2>/dev/null';
+  'cat >/dev/null; kill -s TERM -- "-$1" 2>/dev/null || exit 0; sleep 5; kill -s KILL -- "-$1" 2>/dev/null';
 
 const say = (line: string) => console.error(line);
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));

@@ -46,9 +46,18 @@ async function parsed<Schema extends z.ZodType>(
   call: Call,
 ): Promise<z.output<Schema>> {
   const response = await answerOf(path, call);
-  const result = schema.safeParse(await response.json().catch(() => null));
+  let body: unknown;
+  try {
+    body = await response.json();
+  } catch (error) {
+    // A question that was withdrawn, or cut off, while its answer came in is no answer of another shape.
+    if (call.signal?.aborted || !(error instanceof SyntaxError))
+      throw call.signal?.aborted ? error : unreachable();
+    throw misunderstood(path);
+  }
+  const result = schema.safeParse(body);
   if (result.success) return result.data;
-  console.error('An answer did not parse:', path, result.error.issues);
+  console.error('An answer did not parse:', path, JSON.stringify(result.error.issues));
   throw misunderstood(path);
 }
 

@@ -11,6 +11,8 @@ const PROBE_MS = 2_500;
 const RECONNECT_MS = [500, 1_000, 2_000, 5_000, 10_000];
 // Several hints of one act arrive together; one round of questions is enough.
 const GATHER_MS = 60;
+// A browser opens only six connections to a server: tabs that nobody looks at give theirs back.
+const HIDDEN_MS = 30_000;
 
 const hint = z.object({ topic: z.string() });
 
@@ -48,7 +50,7 @@ export function keepLive(queries: QueryClient): () => void {
   }
 
   function connect(): void {
-    if (stopped) return;
+    if (stopped || source !== null) return;
     source = new EventSource(apiPath.events());
     source.onopen = () => {
       failures = 0;
@@ -59,14 +61,28 @@ export function keepLive(queries: QueryClient): () => void {
     };
     source.onmessage = onHint;
     source.onerror = () => {
-      source?.close();
-      noteLive(false);
+      disconnect();
+      void isHealthy().then(noteReachable);
       const wait = RECONNECT_MS[Math.min(failures, RECONNECT_MS.length - 1)] ?? POLL_MS;
       failures += 1;
       clearTimeout(reconnect);
       reconnect = setTimeout(connect, wait);
     };
   }
+
+  function disconnect(): void {
+    source?.close();
+    source = null;
+    noteLive(false);
+  }
+
+  let hiding: ReturnType<typeof setTimeout> | undefined;
+  function onVisibility(): void {
+    clearTimeout(hiding);
+    if (document.visibilityState === 'visible') connect();
+    else hiding = setTimeout(disconnect, HIDDEN_MS);
+  }
+  document.addEventListener('visibilitychange', onVisibility);
 
   const poll = setInterval(() => {
     if (!currentReach().live && document.visibilityState === 'visible') {
@@ -78,8 +94,9 @@ export function keepLive(queries: QueryClient): () => void {
   connect();
   return () => {
     stopped = true;
-    source?.close();
-    noteLive(false);
+    disconnect();
+    document.removeEventListener('visibilitychange', onVisibility);
+    clearTimeout(hiding);
     clearInterval(poll);
     clearTimeout(reconnect);
     clearTimeout(gathering);
@@ -91,8 +108,7 @@ export function keepLive(queries: QueryClient): () => void {
 export function probeWhileUnreachable(queries: QueryClient): () => void {
   let timer: ReturnType<typeof setInterval> | undefined;
   async function probe(): Promise<void> {
-    const answer = await fetch(apiPath.health(), { cache: 'no-store' }).catch(() => null);
-    if (answer?.ok !== true) return;
+    if (!(await isHealthy())) return;
     noteReachable(true);
     void queries.invalidateQueries();
   }
@@ -108,6 +124,11 @@ export function probeWhileUnreachable(queries: QueryClient): () => void {
     off();
     clearInterval(timer);
   };
+}
+
+async function isHealthy(): Promise<boolean> {
+  const answer = await fetch(apiPath.health(), { cache: 'no-store' }).catch(() => null);
+  return answer?.ok === true;
 }
 
 function parse(text: string): unknown {

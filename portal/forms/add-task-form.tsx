@@ -90,14 +90,15 @@ export function AddTaskForm() {
           maxLength={500}
         />
         <Switch
+          color="moss.6"
           label="Read only"
           description="Nothing but SELECT."
           checked={draft.readOnly}
           onChange={(event) => setReadOnly(event.currentTarget.checked)}
         />
       </fieldset>
-      <fieldset className={styles.tables} style={{ border: 0, padding: 0, margin: 0 }}>
-        <legend className={styles.label}>Tables</legend>
+      <fieldset className={styles.tables}>
+        <legend>Tables</legend>
         {draft.tables.map((table, position) => (
           <div key={table.key} className={styles.table}>
             <TextInput

@@ -2,6 +2,7 @@
 // that is no longer what is asked, the card says what changed, and the decision is taken again.
 
 import { Button, Textarea } from '@mantine/core';
+import { notifications } from '@mantine/notifications';
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import type { Request, Submitted } from '../../src/api/requests.ts';
@@ -28,7 +29,17 @@ export function ApproveForm({ request }: { request: Request }) {
   async function onFailed(error: unknown): Promise<void> {
     if (!isConflict(error)) return;
     const fresh = await queries.fetchQuery({ ...requestQuery(request.id), staleTime: 0 });
-    setChanges(whatChanged(request, fresh.request));
+    const changed = whatChanged(request, fresh.request);
+    setChanges(changed);
+    // Decided meanwhile: this form goes, so what happened is said where it stays to be read.
+    if (fresh.request.state !== 'pending') {
+      notifications.show({
+        title: 'This has changed since you looked',
+        message: changed.join(' '),
+        color: 'lamp.5',
+        autoClose: false,
+      });
+    }
   }
   const onDecided = (answer: Submitted) => {
     queries.setQueryData(requestQuery(request.id).queryKey, answer);

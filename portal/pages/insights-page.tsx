@@ -46,7 +46,7 @@ export function InsightsPage() {
               <section className="sp-section" aria-labelledby="by-day">
                 <h2 id="by-day">Requests by day</h2>
                 <div className="sp-panel sp-pad">
-                  <RequestsChart days={found.byDay} />
+                  <RequestsChart days={found.byDay} span={found.days} />
                 </div>
               </section>
               <div className={styles.pair}>

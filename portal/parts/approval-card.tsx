@@ -17,6 +17,7 @@ export function ApprovalCard({ request }: { request: Request }) {
   const { requester, target, task } = request;
   return (
     <article
+      data-decided={request.state !== 'pending'}
       className={`sp-panel ${styles.card}`}
       aria-label={`${requester.name} asks for ${task.name} on ${target.name}`}
     >

@@ -1,22 +1,19 @@
-// A target's check: what is there, what is missing, and the SQL that mends it, ready to paste.
+// A target's check: what is missing, with the SQL that mends it, ready to paste; what passed stands folded below.
 
-import { IconAlertTriangle, IconCheck, IconX } from '@tabler/icons-react';
 import { useMutation } from '@tanstack/react-query';
 import type { Me } from '../../src/api/people.ts';
 import type { Target } from '../../src/api/targets.ts';
 import { queries } from '../api/query-client.ts';
 import { checkTarget } from '../api/targets.ts';
 import { checkWords } from '../words/checks.ts';
+import { counted } from '../words/counts.ts';
 import { mayAdminister } from '../words/may.ts';
+import { CheckItems } from './check-items.tsx';
 import styles from './check-panel.module.css';
-import { CopyLine } from './copy-line.tsx';
 import { FailureNote } from './failure-note.tsx';
 import { StateBadge } from './state-badge.tsx';
 import { When } from './when.tsx';
 import { WhyButton } from './why-button.tsx';
-
-const ICONS = { ok: IconCheck, warn: IconAlertTriangle, fail: IconX } as const;
-const WORDS = { ok: 'Passed', warn: 'Warning', fail: 'Failed' } as const;
 
 export function CheckPanel({ target, me }: { target: Target; me: Me }) {
   const checking = useMutation({
@@ -24,6 +21,10 @@ export function CheckPanel({ target, me }: { target: Target; me: Me }) {
     onSuccess: () => queries.invalidateQueries({ queryKey: ['targets'] }),
   });
   const report = checking.data ?? target.check;
+  const items = report?.items ?? [];
+  const passed = items.filter((item) => item.status === 'ok');
+  const failed = items.filter((item) => item.status === 'fail');
+  const warned = items.filter((item) => item.status === 'warn');
   return (
     <section className="sp-section" aria-labelledby="check">
       <div className="sp-row">
@@ -46,29 +47,17 @@ export function CheckPanel({ target, me }: { target: Target; me: Me }) {
         </WhyButton>
       </div>
       {checking.error === null ? null : <FailureNote error={checking.error} />}
-      {report === null ? null : (
-        <ul className={`sp-panel ${styles.list}`}>
-          {[...report.items]
-            .sort((a, b) => ORDER[a.status] - ORDER[b.status])
-            .map((item) => {
-              const Icon = ICONS[item.status];
-              return (
-                <li key={item.name} data-status={item.status} className={styles.item}>
-                  <Icon size={17} role="img" aria-label={WORDS[item.status]} />
-                  <div className={styles.text}>
-                    <strong>{item.name}</strong>
-                    <p className="sp-soft sp-wrap">{item.detail}</p>
-                    {item.fix === undefined ? null : (
-                      <CopyLine block text={item.fix} label={`Copy what mends “${item.name}”`} />
-                    )}
-                  </div>
-                </li>
-              );
-            })}
-        </ul>
+      {items.length === 0 ? null : (
+        <div className="sp-panel">
+          <CheckItems items={[...failed, ...warned]} />
+          {passed.length === 0 ? null : (
+            <details className={styles.passed}>
+              <summary>{counted(passed.length, 'check')} passed</summary>
+              <CheckItems items={passed} />
+            </details>
+          )}
+        </div>
       )}
     </section>
   );
 }
-
-const ORDER = { fail: 0, warn: 1, ok: 2 } as const;

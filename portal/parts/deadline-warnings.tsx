@@ -3,18 +3,25 @@
 import { notifications } from '@mantine/notifications';
 import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef } from 'react';
+import type { Me } from '../../src/api/people.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { liveGrantsQuery } from '../api/grants.ts';
 import { remainingOf } from '../time/remaining.ts';
 import { useNow } from '../time/use-now.ts';
 
-export function DeadlineWarnings() {
+export function DeadlineWarnings({ me }: { me: Me }) {
   const grants = useQuery(liveGrantsQuery('mine')).data ?? [];
   const now = useNow();
   const told = useRef(new Set<string>());
   useEffect(() => {
     for (const grant of grants) {
-      if (grant.state !== 'active' || grant.activatedAt === null || grant.expiresAt === null) continue;
+      if (
+        grant.principal.id !== me.id ||
+        grant.state !== 'active' ||
+        grant.activatedAt === null ||
+        grant.expiresAt === null
+      )
+        continue;
       const left = remainingOf(Date.parse(grant.activatedAt), Date.parse(grant.expiresAt), now);
       if (left.stage !== 'soon' && left.stage !== 'last') continue;
       const key = `${grant.id} ${grant.expiresAt} ${left.stage}`;
@@ -27,6 +34,6 @@ export function DeadlineWarnings() {
         autoClose: 12_000,
       });
     }
-  }, [grants, now]);
+  }, [grants, me.id, now]);
   return null;
 }

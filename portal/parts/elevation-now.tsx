@@ -9,6 +9,7 @@ import { ApprovalCard } from './approval-card.tsx';
 import { DecisionView } from './decision-view.tsx';
 import { GrantCard } from './grant-card.tsx';
 import { OthersGrant } from './others-grant.tsx';
+import { OverGrant } from './over-grant.tsx';
 import { PendingRequest } from './pending-request.tsx';
 import { SameAgain } from './same-again.tsx';
 import { StateBadge } from './state-badge.tsx';
@@ -28,6 +29,7 @@ export function ElevationNow({ request, grant, me }: Props) {
   if (grant !== null && grant.state !== 'revoked') {
     return mine ? <GrantCard grant={grant} me={me} linked={false} /> : <OthersGrant grant={grant} />;
   }
+  if (grant !== null) return <OverGrant grant={grant} mine={mine} />;
   if (request.state === 'approved') return null;
   return (
     <div className="sp-panel sp-pad sp-stack">

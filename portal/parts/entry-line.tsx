@@ -40,6 +40,16 @@ export function EntryLine({ entry, linked = true }: { entry: AuditEntry; linked?
               Elevation
             </Link>
           ) : null}
+          {linked && leaf.requestId === undefined && leaf.grantId !== undefined ? (
+            <Link
+              to="/grants/$id"
+              params={{ id: leaf.grantId }}
+              className="sp-link"
+              aria-label={`The elevation of entry ${entry.index ?? ''}`}
+            >
+              Elevation
+            </Link>
+          ) : null}
           {leaf.sessionId !== undefined ? (
             <Link to="/sessions/$id" params={{ id: leaf.sessionId }} className="sp-link">
               Session

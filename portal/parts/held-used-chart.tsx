@@ -9,13 +9,15 @@ const ROW_HEIGHT = 46;
 const FRAME = 70;
 
 export function HeldUsedChart({ rows }: { rows: InsightRow[] }) {
+  const longest = Math.max(0, ...rows.map((row) => row.heldSeconds));
+  const [unit, seconds] = longest < 2 * 3600 ? (['min', 60] as const) : (['h', 3600] as const);
   const data = rows.map((row) => ({
     name: row.name,
-    held: row.heldSeconds / 3600,
-    used: row.usedSeconds / 3600,
+    held: row.heldSeconds / seconds,
+    used: row.usedSeconds / seconds,
   }));
-  const label = data
-    .map((row) => `${row.name}: used ${row.used.toFixed(1)} of ${row.held.toFixed(1)} hours`)
+  const label = rows
+    .map((row) => `${row.name}: used ${spanText(row.usedSeconds)} of ${spanText(row.heldSeconds)}`)
     .join('; ');
   return (
     <div className={styles.chart} role="img" aria-label={label}>
@@ -28,12 +30,17 @@ export function HeldUsedChart({ rows }: { rows: InsightRow[] }) {
           barCategoryGap="30%"
           accessibilityLayer={false}
         >
-          <XAxis type="number" tickLine={false} axisLine={{ stroke: 'var(--sp-line-strong)' }} unit=" h" />
+          <XAxis
+            type="number"
+            tickLine={false}
+            axisLine={{ stroke: 'var(--sp-line-strong)' }}
+            unit={` ${unit}`}
+          />
           <YAxis type="category" dataKey="name" width={112} tickLine={false} axisLine={false} />
           <Tooltip
             cursor={{ fill: 'var(--sp-sunk)' }}
             isAnimationActive={false}
-            formatter={(value) => spanText(Number(value) * 3600)}
+            formatter={(value) => spanText(Number(value) * seconds)}
           />
           <Legend iconType="square" iconSize={10} />
           <Bar

@@ -2,7 +2,8 @@
 
 import type { Receipt } from '../../src/api/grants.ts';
 import { describeDuration } from '../../src/base/duration.ts';
-import { counted } from '../words/counts.ts';
+import { spanText } from '../time/when.ts';
+import { capital, counted } from '../words/counts.ts';
 import { Facts } from './facts.tsx';
 import styles from './receipt-facts.module.css';
 import { RightsList } from './rights-list.tsx';
@@ -17,9 +18,9 @@ export function ReceiptFacts({ receipt }: { receipt: Receipt }) {
           { name: 'Asked for', value: describeDuration(asked) },
           {
             name: 'Held',
-            value: receipt.heldSeconds === null ? 'Never opened' : describeDuration(receipt.heldSeconds),
+            value: receipt.heldSeconds === null ? 'Never opened' : spanText(receipt.heldSeconds),
           },
-          { name: 'In use', value: describeDuration(receipt.usedSeconds) },
+          { name: 'In use', value: receipt.usedSeconds === 0 ? 'Not at all' : spanText(receipt.usedSeconds) },
           { name: 'Sessions', value: receipt.sessions },
           { name: 'Statements', value: receipt.statements.toLocaleString('en') },
         ]}
@@ -62,11 +63,7 @@ export function ReceiptFacts({ receipt }: { receipt: Receipt }) {
           </section>
         )}
       </div>
-      {receipt.narrower === null ? null : (
-        <p className={styles.narrower}>
-          <strong>Next time:</strong> {receipt.narrower}
-        </p>
-      )}
+      {receipt.narrower === null ? null : <p className={styles.narrower}>{capital(receipt.narrower)}</p>}
     </div>
   );
 }

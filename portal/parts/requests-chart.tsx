@@ -2,13 +2,15 @@
 
 import { Bar, BarChart, CartesianGrid, Legend, ResponsiveContainer, Tooltip, XAxis, YAxis } from 'recharts';
 import type { Insights } from '../../src/api/insights.ts';
+import { serverNowMs } from '../api/server-clock.ts';
 import { filledDays } from '../words/days.ts';
 import styles from './chart.module.css';
 
 const HEIGHT = 240;
 
-export function RequestsChart({ days }: { days: Insights['byDay'] }) {
-  const data = filledDays(days);
+export function RequestsChart({ days, span }: { days: Insights['byDay']; span: number }) {
+  const today = new Date(serverNowMs()).toISOString().slice(0, 10);
+  const data = filledDays(days, today, span);
   const total = days.reduce((sum, day) => sum + day.requests, 0);
   return (
     <div

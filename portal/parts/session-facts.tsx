@@ -3,7 +3,7 @@
 import type { SessionDetail } from '../../src/api/sessions.ts';
 import { useNow } from '../time/use-now.ts';
 import { secondsBetween, spanText } from '../time/when.ts';
-import { bytesText } from '../words/counts.ts';
+import { bytesText, capital } from '../words/counts.ts';
 import type { StateWords } from '../words/states.ts';
 import { Facts } from './facts.tsx';
 import { Trouble } from './failure-note.tsx';
@@ -21,7 +21,7 @@ export function SessionFacts({ session }: { session: SessionDetail }) {
     <div className="sp-panel sp-pad sp-stack">
       <div className="sp-row">
         <StateBadge words={session.live ? LIVE : OVER} />
-        {session.endReason === null ? null : <span className="sp-wrap">{session.endReason}</span>}
+        {session.endReason === null ? null : <span className="sp-wrap">{capital(session.endReason)}</span>}
       </div>
       <Facts
         facts={[

@@ -2,8 +2,8 @@
 
 import { useMediaQuery } from '@mantine/hooks';
 import { useQueryClient } from '@tanstack/react-query';
-import { Outlet, useNavigate } from '@tanstack/react-router';
-import { useEffect, useState } from 'react';
+import { Outlet, useLocation, useNavigate } from '@tanstack/react-router';
+import { useEffect, useRef, useState } from 'react';
 import type { Me } from '../../src/api/people.ts';
 import { keepLive } from '../api/live.ts';
 import { signOut } from '../api/people.ts';
@@ -25,6 +25,15 @@ export function Shell({ me }: { me: Me }) {
   const queries = useQueryClient();
   useEffect(() => keepLive(queries), [queries]);
 
+  // Who goes to another page by keyboard goes on there, not in the menu that they left.
+  const path = useLocation({ select: (location) => location.pathname });
+  const main = useRef<HTMLElement>(null);
+  const arrivedAt = useRef(path);
+  useEffect(() => {
+    if (arrivedAt.current !== path) main.current?.focus({ preventScroll: true });
+    arrivedAt.current = path;
+  }, [path]);
+
   async function leave(): Promise<void> {
     await signOut().catch(() => undefined);
     queries.clear();
@@ -41,13 +50,13 @@ export function Shell({ me }: { me: Me }) {
       <div className={styles.column}>
         <UnreachableBanner />
         <OverdueBanner />
-        <main id="main" tabIndex={-1} className={styles.main}>
+        <main id="main" ref={main} tabIndex={-1} className={styles.main}>
           <Outlet />
         </main>
       </div>
       {narrow ? <BottomBar {...bar} /> : null}
       <Shortcuts open={help} setOpen={setHelp} />
-      <DeadlineWarnings />
+      <DeadlineWarnings me={me} />
     </div>
   );
 }

@@ -13,7 +13,7 @@ export function Verdicts({ approvals }: { approvals: Approval[] }) {
   return (
     <ul className="sp-list sp-stack">
       {approvals.map((given) => (
-        <li key={given.by.id} className="sp-row">
+        <li key={`${given.by.id} ${given.at}`} className="sp-row">
           <StateBadge words={given.verdict === 'approve' ? YES : NO} />
           <span className="sp-wrap">
             by {given.by.displayName}

@@ -36,3 +36,6 @@ export function listText(names: string[]): string {
 
 /** `Group::"dba"` as policies write it, `dba` as people say it. */
 export const fromWhom = (from: string): string => from.replaceAll(/\b[A-Z][A-Za-z]*::"([^"]*)"/g, '$1');
+
+/** With a capital at the start: for sentences of which only the beginning is ours to shape. */
+export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -15,15 +15,14 @@ export interface ChartDay {
 const DAY_MS = 86_400_000;
 const MOST_DAYS = 400;
 
-/** `days` in any order, each `YYYY-MM-DD`; the answer is in order and without gaps. */
-export function filledDays(days: Insights['byDay']): ChartDay[] {
+/** `days` in any order, each `YYYY-MM-DD`; the answer ends at `today` and is `count` days long, or longer if `days` is. */
+export function filledDays(days: Insights['byDay'], today: string, count: number): ChartDay[] {
   const known = new Map(days.map((day) => [day.day.slice(0, 10), day]));
   const ordered = [...known.keys()].sort();
-  const first = ordered[0];
-  const last = ordered.at(-1);
-  if (first === undefined || last === undefined) return [];
+  const last = Math.max(Date.parse(today), Date.parse(ordered.at(-1) ?? today));
+  const first = Math.min(Date.parse(today) - (count - 1) * DAY_MS, Date.parse(ordered[0] ?? today));
   const filled: ChartDay[] = [];
-  for (let at = Date.parse(first); at <= Date.parse(last) && filled.length < MOST_DAYS; at += DAY_MS) {
+  for (let at = first; at <= last && filled.length < MOST_DAYS; at += DAY_MS) {
     const day = new Date(at).toISOString().slice(0, 10);
     const { requests = 0, allowed = 0, approved = 0, denied = 0 } = known.get(day) ?? {};
     filled.push({

@@ -6,7 +6,7 @@ import type { Request } from '../../src/api/requests.ts';
 import type { Session } from '../../src/api/sessions.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { secondsBetween } from '../time/when.ts';
-import { counted, fromWhom, listText } from './counts.ts';
+import { capital, counted, fromWhom, listText } from './counts.ts';
 import type { Tone } from './states.ts';
 
 export interface Station {
@@ -125,7 +125,15 @@ function grantHappenings(grant: Grant): Happening[] {
   if (grant.activatedAt !== null) {
     list.push(happening(grant.activatedAt, `The login ${grant.login} works, and the clock runs`, 'open'));
   }
-  if (grant.endedAt !== null) list.push(happening(grant.endedAt, 'The grant ended', 'wait', grant.endReason));
+  if (grant.endedAt !== null)
+    list.push(
+      happening(
+        grant.endedAt,
+        'The grant ended',
+        'wait',
+        grant.endReason === null ? null : capital(grant.endReason),
+      ),
+    );
   if (grant.absentAt !== null) {
     list.push(happening(grant.absentAt, 'The target says that nothing is left of it', 'good'));
   }
@@ -144,7 +152,7 @@ function sessionHappenings(session: Session): Happening[] {
     sessionId: session.id,
   };
   if (session.endedAt === null) return [begun];
-  const detail = session.endReason === null ? did : `${did}. ${session.endReason}`;
+  const detail = session.endReason === null ? did : `${did}. ${capital(session.endReason)}`;
   return [
     begun,
     { ...happening(session.endedAt, 'The session ended', 'quiet', detail), sessionId: session.id },

@@ -4,7 +4,7 @@
 // written, and the act fails with it. Not built yet: the signed spool for revocations and break-glass while the
 // log cannot be written, witnesses, tiles.
 
-import { CompiledQuery } from 'kysely';
+import { CompiledQuery, type RawBuilder, sql } from 'kysely';
 import { canonicalJson } from '../base/canonical-json.ts';
 import { Failure } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
@@ -69,6 +69,19 @@ export async function append(trx: Trx, entry: Entry): Promise<void> {
       entry.targetId ?? null,
     ]),
   );
+}
+
+/**
+ * The same as a part of one larger statement, for acts that are a single one: `with <source> as (<the act> returning …)`
+ * and then this. The entries are written for each row of `source`, so that there are none where the act changed nothing.
+ */
+export function appendFor(source: string, entries: readonly Entry[]): RawBuilder<unknown> {
+  const rows = entries.map(
+    (entry) => sql`select ${leafText(entry)}, ${entry.kind}, ${entry.actor.id}, ${entry.requestId ?? null},
+      ${entry.grantId ?? null}, ${entry.sessionId ?? null}, ${entry.targetId ?? null} from ${sql.ref(source)}`,
+  );
+  return sql`insert into audit_entries (leaf, kind, actor_id, request_id, grant_id, session_id, target_id)
+    ${sql.join(rows, sql` union all `)}`;
 }
 
 /** The canonical text of an entry's leaf. Errors as `append`. */

@@ -29,7 +29,7 @@ before(async () => {
     insert into principals (id, kind, name, display_name) values ('${ids.anna}', 'person', 'anna', 'Anna');
     insert into targets (id, name, kind, segment, environment, settings, credential)
       values ('${ids.target}', 'orders-db', 'postgres', 'prod', 'production', '{}', '');
-    insert into tasks (id, name, kind, entitlement) values ('${ids.task}', 'read-orders', 'postgres', '{}');
+    insert into tasks (id, name, kind, description, entitlement) values ('${ids.task}', 'read-orders', 'postgres', '', '{}');
     insert into requests (id, requester_id, target_id, task_id, duration_s, reason, source_address, digest, state, outcome, reasons, obligations, expires_at)
       values ('${ids.request}', '${ids.anna}', '${ids.target}', '${ids.task}', 60, 'x', '', '', 'approved', 'allow', '[]', '{}', now());
     insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s)

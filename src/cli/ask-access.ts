@@ -3,10 +3,17 @@
 
 import { execFile } from 'node:child_process';
 import { z } from 'zod';
-import { type Preview, preview, type SubmitBody, type Submitted, submitted } from '../api/requests.ts';
+import {
+  type Preview,
+  type PreviewBody,
+  preview,
+  type SubmitBody,
+  type Submitted,
+  submitted,
+} from '../api/requests.ts';
 import { target as targetSchema } from '../api/targets.ts';
 import { reasonText } from '../api/text.ts';
-import { parseDuration } from '../base/duration.ts';
+import { formatDuration, parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
 import { enoughLines, refusalLines } from './cards.ts';
 import type { Api } from './client.ts';
@@ -46,22 +53,22 @@ export async function submit(api: Api, body: SubmitBody): Promise<Submitted> {
 }
 
 /** Says on stderr why it was refused and what would be enough. */
-export async function explainRefusal(
-  run: Run,
-  api: Api,
-  body: SubmitBody,
-  { request }: Submitted,
-): Promise<void> {
+export async function explainRefusal(run: Run, api: Api, { request }: Submitted): Promise<void> {
   if (run.out.json) return;
   for (const line of refusalLines(request)) run.out.say(`  ${line}`);
   if (request.state !== 'denied' || request.decision.outcome !== 'deny') return;
-  const could = await previewOf(api, body);
+  const could = await previewOf(api, {
+    target: request.target.name,
+    task: request.task.name,
+    duration: formatDuration(request.durationSeconds),
+    ...(request.ticket === null ? {} : { ticket: request.ticket }),
+  });
   if (could === null) return;
   for (const line of enoughLines(could, request.durationSeconds)) run.out.say(`  ${line}`);
 }
 
 /** The refusal has been told already; a preview that fails must not hide it. */
-async function previewOf(api: Api, body: SubmitBody): Promise<Preview | null> {
+async function previewOf(api: Api, body: PreviewBody): Promise<Preview | null> {
   try {
     return await api.post('/api/requests/preview', preview, { body });
   } catch (error) {

@@ -2,6 +2,7 @@
 // meanwhile a look every few seconds keeps the line that says who has seen the card.
 
 import { type Submitted, submitted } from '../api/requests.ts';
+import { formatDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
 import { monotonicMs, sleep } from '../base/timer.ts';
 import { waitingText } from './cards.ts';
@@ -114,7 +115,7 @@ function stillThere({ request }: Submitted): Failure {
   return request.state === 'pending'
     ? interrupted(
         `Stopped waiting; request ${request.id} stays pending.`,
-        `Wait on: \`sally requests --mine\`. Take it back: \`sally cancel ${request.id}\`.`,
+        `Wait on: \`sally connect ${request.target.name} --task ${request.task.name} --for ${formatDuration(request.durationSeconds)}\`. Take it back: \`sally cancel ${request.id}\`.`,
       )
     : interrupted(
         `Stopped waiting; request ${request.id} is ${request.state}.`,

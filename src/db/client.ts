@@ -1,7 +1,9 @@
-// The one way to the store: a pool, kysely on it, and transactions that say what they may be retried for.
+// The one way to the store: a pool whose frequent statements are prepared (prepare.ts), kysely on it, and
+// transactions that can say what is to happen once they are committed.
 
-import { Kysely, PostgresDialect, type Transaction } from 'kysely';
+import { Kysely, PostgresDialect, type Transaction, type TransactionBuilder } from 'kysely';
 import pg from 'pg';
+import { preparing } from './prepare.ts';
 import type { Tables } from './tables.ts';
 
 export type Db = Kysely<Tables>;
@@ -36,7 +38,41 @@ export function openStore(options: StoreOptions): Db {
     },
   });
   pool.on('error', options.onError);
-  return new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  return new Store({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
+}
+
+interface Open {
+  store: Db;
+  due: (() => void)[];
+}
+
+const open = new WeakMap<Trx, Open>();
+
+class Store extends Kysely<Tables> {
+  override transaction(): TransactionBuilder<Tables> {
+    const builder = super.transaction();
+    const execute = builder.execute.bind(builder);
+    builder.execute = async <T>(act: (trx: Trx) => Promise<T>): Promise<T> => {
+      const due: (() => void)[] = [];
+      const result = await execute((trx) => {
+        open.set(trx, { store: this, due });
+        return act(trx);
+      });
+      for (const one of due) one();
+      return result;
+    };
+    return builder;
+  }
+}
+
+/**
+ * Runs `act` when `handle` has committed (at once for the store itself), and never when it rolls back. `act` must not
+ * throw; a crash right after the commit loses it, so it may only carry hints. It gets the store, not the transaction.
+ */
+export function afterCommit(handle: Trx | Db, act: (store: Db) => void): void {
+  const transaction = handle.isTransaction ? open.get(handle as Trx) : undefined;
+  if (transaction === undefined) act(handle);
+  else transaction.due.push(() => act(transaction.store));
 }
 
 function safeInteger(text: string): number {

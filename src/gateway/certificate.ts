@@ -22,19 +22,23 @@ export async function loadCertificate(dataFolder: string): Promise<SecureContext
   try {
     return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
   } catch (cause) {
-    throw new Failure('invalid', 'certificate-invalid', `The certificate or key in ${folder} cannot be used.`, {
-      hint: 'Put a PEM certificate and its key there, or remove both files to have new ones made.',
-      cause,
-    });
+    throw new Failure(
+      'invalid',
+      'certificate-invalid',
+      `The certificate or key in ${folder} cannot be used.`,
+      {
+        hint: 'Put a PEM certificate and its key there, or remove both files to have new ones made.',
+        cause,
+      },
+    );
   }
 }
 
 async function makeCertificate(folder: string, paths: { certificate: string; key: string }): Promise<void> {
   // Needed once in the life of an installation, so not loaded at every start; the library wants the polyfill first.
   await import('reflect-metadata');
-  const { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } = await import(
-    '@peculiar/x509'
-  );
+  const { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } =
+    await import('@peculiar/x509');
   const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
   const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const certificate = await X509CertificateGenerator.createSelfSigned({
@@ -56,7 +60,10 @@ async function makeCertificate(folder: string, paths: { certificate: string; key
   const exported = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
   const lines = exported.match(/.{1,64}/g) ?? [];
   await mkdir(folder, { recursive: true, mode: 0o700 });
-  await writeWhole(paths.key, `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`);
+  await writeWhole(
+    paths.key,
+    `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`,
+  );
   await writeWhole(paths.certificate, `${certificate.toString('pem')}\n`);
 }
 

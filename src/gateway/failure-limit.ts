@@ -32,9 +32,16 @@ export function createFailureLimit(): FailureLimit {
     check(address, login) {
       const now = current();
       const tooMany =
-        (now.get(`${address} ${login}`) ?? 0) >= MOST_FAILURES_OF_LOGIN || (now.get(address) ?? 0) >= MOST_FAILURES_OF_ADDRESS;
+        (now.get(`${address} ${login}`) ?? 0) >= MOST_FAILURES_OF_LOGIN ||
+        (now.get(address) ?? 0) >= MOST_FAILURES_OF_ADDRESS;
       if (tooMany) {
-        throw new ProtocolError('limit', 'Too many logins failed from this address.', undefined, '28000', 'Wait ten seconds.');
+        throw new ProtocolError(
+          'limit',
+          'Too many logins failed from this address.',
+          undefined,
+          '28000',
+          'Wait ten seconds.',
+        );
       }
     },
     add(address, login) {

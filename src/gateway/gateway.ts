@@ -91,14 +91,20 @@ export function createGateway(ctx: GatewayContext): Gateway {
     let stream: Duplex = socket;
     try {
       const context: LoginContext = { ...ctx, ...shared, tls, plainAllowed: isLoopback(socket) };
-      const login = await logIn(context, socket, AbortSignal.any([giveUp.signal, stopping.signal]), (upgraded) => {
-        stream = upgraded;
-      });
+      const login = await logIn(
+        context,
+        socket,
+        AbortSignal.any([giveUp.signal, stopping.signal]),
+        (upgraded) => {
+          stream = upgraded;
+        },
+      );
       if (login === null) socket.end();
       else run(login, socket);
     } catch (error) {
       if (!(error instanceof ProtocolError)) ctx.log.error({ err: error }, 'a login failed unexpectedly');
-      else if (error.fault !== 'closed') ctx.log.info({ fault: error.fault, reason: error.message, err: error.cause }, 'a login was refused');
+      else if (error.fault !== 'closed')
+        ctx.log.info({ fault: error.fault, reason: error.message, err: error.cause }, 'a login was refused');
       tell(stream, error);
     } finally {
       clearTimeout(timer);
@@ -160,7 +166,10 @@ export function createGateway(ctx: GatewayContext): Gateway {
 
 /** The last message, and the end. */
 function tell(stream: Duplex, error: unknown): void {
-  const known = error instanceof ProtocolError ? error : new ProtocolError('refused', 'The login failed.', error, 'XX000');
+  const known =
+    error instanceof ProtocolError
+      ? error
+      : new ProtocolError('refused', 'The login failed.', error, 'XX000');
   if (known.fault === 'closed' || stream.destroyed) {
     stream.destroy();
     return;

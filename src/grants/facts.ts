@@ -11,8 +11,8 @@ import type { TargetRow } from '../targets/targets.ts';
 import { type TaskRow, taskFits } from '../targets/tasks.ts';
 
 export interface Asked {
-  target: TargetRow;
-  task: TaskRow;
+  target: Pick<TargetRow, 'id' | 'name' | 'kind' | 'segment' | 'environment' | 'sensitivity' | 'owner'>;
+  task: Pick<TaskRow, 'id' | 'name' | 'kind' | 'segment' | 'parent' | 'description' | 'entitlement'>;
   timeZone: string;
   now: Date;
 }
@@ -22,23 +22,26 @@ export async function loadAsked(
   db: Db | Trx,
   by: { target: string; task: string } | { targetId: string; taskId: string },
 ): Promise<Asked> {
-  const names = 'target' in by;
-  const [target, task] = await Promise.all([
-    db
-      .selectFrom('targets')
-      .innerJoin('segments', 'segments.path', 'targets.segment')
-      .selectAll('targets')
-      .select(['segments.time_zone', sql<Date>`now()`.as('now')])
-      .where(names ? 'targets.name' : 'targets.id', '=', names ? by.target : by.targetId)
-      .executeTakeFirst(),
-    db
-      .selectFrom('tasks')
-      .selectAll()
-      .where(names ? 'name' : 'id', '=', names ? by.task : by.taskId)
-      .executeTakeFirst(),
-  ]);
-  if (target === undefined) throw notFound('target', names ? by.target : by.targetId);
-  if (task === undefined) throw notFound('task', names ? by.task : by.taskId);
+  const [column, targetKey, taskKey] =
+    'target' in by ? ['name', by.target, by.task] : ['id', by.targetId, by.taskId];
+  const key = sql.ref(column);
+  const { rows } = await sql<{
+    target: Asked['target'] | null;
+    task: Asked['task'] | null;
+    time_zone: string | null;
+    now: Date;
+  }>`
+    select now() as now, s.time_zone,
+      case when t.id is not null then jsonb_build_object('id', t.id, 'name', t.name, 'kind', t.kind,
+        'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'owner', t.owner) end as target,
+      case when k.id is not null then jsonb_build_object('id', k.id, 'name', k.name, 'kind', k.kind,
+        'segment', k.segment, 'parent', k.parent, 'description', k.description, 'entitlement', k.entitlement) end as task
+    from (select 1) one
+      left join targets t on t.${key} = ${targetKey} left join segments s on s.path = t.segment
+      left join tasks k on k.${key} = ${taskKey}`.execute(db);
+  const { target, task, time_zone: timeZone, now } = rows[0] ?? {};
+  if (target == null || timeZone == null || now === undefined) throw notFound('target', targetKey);
+  if (task == null) throw notFound('task', taskKey);
   if (!taskFits(task, target)) {
     throw new Failure(
       'invalid',
@@ -50,8 +53,7 @@ export async function loadAsked(
       },
     );
   }
-  const { time_zone: timeZone, now, ...row } = target;
-  return { target: row, task, timeZone, now };
+  return { target, task, timeZone, now };
 }
 
 export interface Circumstances {

@@ -1,7 +1,8 @@
 // The intent of a grant: its row, with the handle that revocation needs, committed before the target is touched, so
 // that no crash can orphan a privilege.
 
-import { append } from '../audit/append.ts';
+import { type RawBuilder, sql } from 'kysely';
+import { appendFor, type Entry } from '../audit/append.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
 import { newId } from '../base/ids.ts';
 import type { Trx } from '../db/client.ts';
@@ -13,43 +14,49 @@ export function loginOf(grantId: string): string {
   return `sp_${grantId.slice(grantId.indexOf('_') + 1)}`;
 }
 
-/** Writes the grant (wanted present, observed unknown) and its entry; returns the new id. */
-export async function intendGrant(
-  trx: Trx,
-  input: {
-    requestId: string;
-    principalId: string;
-    asked: Asked;
-    durationSeconds: number;
-    actor: Actor;
-    policyDigest: string;
-  },
-): Promise<string> {
+interface IntentInput {
+  requestId: string;
+  principalId: string;
+  asked: Pick<Asked, 'target' | 'task'>;
+  durationSeconds: number;
+  actor: Actor;
+  policyDigest: string;
+}
+
+/** A grant that is to be: the row (wanted present, observed unknown) as an INSERT, and its entry; both or none. */
+export interface Intent {
+  id: string;
+  insert: RawBuilder<unknown>;
+  entry: Entry;
+}
+
+export function intentOf(input: IntentInput): Intent {
   const id = newId('grant');
   const login = loginOf(id);
   const { target, task } = input.asked;
-  await trx
-    .insertInto('grants')
-    .values({
-      id,
-      request_id: input.requestId,
-      principal_id: input.principalId,
-      target_id: target.id,
-      task_id: task.id,
-      login,
-      handle: JSON.stringify({ login, grantId: id }),
-      duration_s: input.durationSeconds,
-    })
-    .execute();
-  await append(trx, {
-    kind: 'grant.intended',
-    actor: input.actor,
-    requestId: input.requestId,
-    grantId: id,
-    targetId: target.id,
-    policyDigest: input.policyDigest,
-    detail: { target: target.name, task: task.name, login, durationSeconds: input.durationSeconds },
-  });
-  await publish(trx, { topic: 'grants', id });
-  return id;
+  return {
+    id,
+    insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s)
+      values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
+        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds})`,
+    entry: {
+      kind: 'grant.intended',
+      actor: input.actor,
+      requestId: input.requestId,
+      grantId: id,
+      targetId: target.id,
+      policyDigest: input.policyDigest,
+      detail: { target: target.name, task: task.name, login, durationSeconds: input.durationSeconds },
+    },
+  };
+}
+
+/** Writes an intent and its entry; returns the new grant's id. */
+export async function intendGrant(trx: Trx, input: IntentInput): Promise<string> {
+  const intent = intentOf(input);
+  await sql`with intended as (${intent.insert} returning id) ${appendFor('intended', [intent.entry])}`.execute(
+    trx,
+  );
+  await publish(trx, { topic: 'grants', id: intent.id });
+  return intent.id;
 }

@@ -69,10 +69,10 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const marked = await client.marked(signal);
   const known = new Set(expected.map((row) => row.login));
   for (const handle of marked) {
-    const login = String(handle['login']);
+    const login = String(handle.login);
     if (!known.has(login) && !(await isLive(ctx, login))) await removeOrphan(ctx, targetId, handle, signal);
   }
-  const there = new Set(marked.map((handle) => String(handle['login'])));
+  const there = new Set(marked.map((handle) => String(handle.login)));
   for (const row of expected) {
     const active = row.wanted === 'present' && row.observed === 'present';
     if (active && !there.has(row.login)) await tellVanished(ctx, targetId, row.id, row.login);
@@ -172,7 +172,7 @@ async function sweepTarget(ctx: GrantsContext, targetId: string, signal: AbortSi
       append(trx, {
         kind: 'grant.late-session-ended',
         actor: SYSTEM_ACTOR,
-        grantId: String(handle['grantId'] ?? ''),
+        grantId: String(handle.grantId ?? ''),
         targetId,
         detail: { handle, ended },
       }),

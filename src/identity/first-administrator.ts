@@ -15,11 +15,20 @@ export async function createFirstAdministrator(
   first: { name: string; displayName: string; tokenHash: string },
 ): Promise<boolean> {
   return db.transaction().execute(async (trx) => {
-    const known = await trx.selectFrom('principals').select('id').where('name', '=', first.name).executeTakeFirst();
+    const known = await trx
+      .selectFrom('principals')
+      .select('id')
+      .where('name', '=', first.name)
+      .executeTakeFirst();
     if (known !== undefined) return false;
     const principal = await createPrincipal(
       trx,
-      { kind: 'person', name: first.name, displayName: first.displayName, groups: [ADMINISTRATORS, AUDITORS] },
+      {
+        kind: 'person',
+        name: first.name,
+        displayName: first.displayName,
+        groups: [ADMINISTRATORS, AUDITORS],
+      },
       SYSTEM_ACTOR,
     );
     await storeTokenHash(trx, {

@@ -6,7 +6,7 @@ import { formatDuration } from '../base/duration.ts';
 import { notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import type { Tasks } from '../targets/tasks.ts';
-import { rightsInUse, grantUse } from './usage.ts';
+import { grantUse, rightsInUse } from './usage.ts';
 
 /** Round lengths that people ask for, in seconds; the narrower request names the first that would have fitted. */
 const USUAL_SECONDS = [300, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400];

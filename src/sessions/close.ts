@@ -49,7 +49,10 @@ export function createCloser(ctx: { db: Db; log: Logger }): Closer {
       waiting.delete(ended.sessionId);
       return true;
     } catch (error) {
-      ctx.log.warn({ session: ended.sessionId, reason: messageOf(error) }, 'the end of a session is not written yet');
+      ctx.log.warn(
+        { session: ended.sessionId, reason: messageOf(error) },
+        'the end of a session is not written yet',
+      );
       return false;
     } finally {
       busy--;
@@ -108,7 +111,12 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
       .executeTakeFirst();
     if (row === undefined) return;
     const uses = closing.uses.map((use) => ({ session_id: sessionId, ...use }));
-    if (uses.length > 0) await trx.insertInto('session_use').values(uses).onConflict((oc) => oc.doNothing()).execute();
+    if (uses.length > 0)
+      await trx
+        .insertInto('session_use')
+        .values(uses)
+        .onConflict((oc) => oc.doNothing())
+        .execute();
     await append(trx, {
       kind: 'session.ended',
       actor: SYSTEM_ACTOR,

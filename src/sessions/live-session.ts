@@ -127,7 +127,8 @@ export class Live implements LiveSession {
 
   #warn(beforeMs: number): void {
     const said = `Your access ends in ${beforeMs / 60_000} minutes. Extend it with: sally extend ${this.ticket.grantId}`;
-    if (this.#handlers?.warn(said) === false) this.#timers.push(after(WARN_AGAIN_MS, () => this.#warn(beforeMs)));
+    if (this.#handlers?.warn(said) === false)
+      this.#timers.push(after(WARN_AGAIN_MS, () => this.#warn(beforeMs)));
   }
 
   #disarm(): void {
@@ -135,4 +136,3 @@ export class Live implements LiveSession {
     this.#timers = [];
   }
 }
-

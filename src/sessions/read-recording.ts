@@ -39,14 +39,22 @@ export interface RecordingPage {
 }
 
 /** `from` is a statement's index. Errors: none; what cannot be read is told in `state` and `problem`. */
-export async function readRecording(path: string, page: { from: number; limit: number }): Promise<RecordingPage> {
+export async function readRecording(
+  path: string,
+  page: { from: number; limit: number },
+): Promise<RecordingPage> {
   const result = emptyPage();
   let file: FileHandle;
   try {
     file = await open(path, 'r');
   } catch (error) {
     const missing = codeOf(error) === 'ENOENT';
-    return { ...result, state: missing ? 'missing' : 'broken', intact: false, problem: missing ? 'There is no recording.' : 'The recording cannot be opened.' };
+    return {
+      ...result,
+      state: missing ? 'missing' : 'broken',
+      intact: false,
+      problem: missing ? 'There is no recording.' : 'The recording cannot be opened.',
+    };
   }
   try {
     await new Reader(file, page, result).read();
@@ -84,19 +92,22 @@ class Reader {
 
   async read(): Promise<void> {
     const front = await this.#bytes(0, SLOT_OFFSET);
-    if (!front.subarray(0, MAGIC.length).equals(MAGIC)) throw new BrokenRecording('This file is not a recording.');
+    if (!front.subarray(0, MAGIC.length).equals(MAGIC))
+      throw new BrokenRecording('This file is not a recording.');
     const state = front[STATE_OFFSET];
     const closed = state === JOURNAL.closed;
     this.#result.state = closed ? 'closed' : 'open';
     const slot = closed ? await this.#slot() : null;
     const chain = await walkChain(this.#file, slot?.closing.end ?? null, (chunk) => this.#chunk(chunk));
     if (slot !== null) {
-      if (!sha256(chain.lastHash, slot.body).equals(slot.hash)) throw new BrokenRecording('The closing record does not fit the chunks.');
+      if (!sha256(chain.lastHash, slot.body).equals(slot.hash))
+        throw new BrokenRecording('The closing record does not fit the chunks.');
       if (slot.closing.chunks !== chain.chunks) throw new BrokenRecording('Chunks are missing.');
       this.#result.closing = slot.closing;
       this.#result.hash = slot.hash.toString('hex');
       if (slot.closing.tail !== undefined) this.#tail(slot.closing.tail);
-      if (slot.closing.lost !== null) this.#result.problem = `${slot.closing.lost} statements could not be written.`;
+      if (slot.closing.lost !== null)
+        this.#result.problem = `${slot.closing.lost} statements could not be written.`;
     }
     this.#finish();
   }
@@ -115,13 +126,15 @@ class Reader {
       this.#result.header = unpack<Header>(chunk.body, 'The header');
     } else if (chunk.kind === KIND.statements) {
       this.#last = Math.max(this.#last, chunk.last);
-      if (this.#wanted(chunk.first, chunk.last)) this.#take(unpack<Columns>(chunk.body, `Chunk ${chunk.number}`));
+      if (this.#wanted(chunk.first, chunk.last))
+        this.#take(unpack<Columns>(chunk.body, `Chunk ${chunk.number}`));
     } else throw new BrokenRecording(`Chunk ${chunk.number} is of an unknown kind.`);
   }
 
   #tail(tail: { body: string; first: number; last: number }): void {
     this.#last = Math.max(this.#last, tail.last);
-    if (this.#wanted(tail.first, tail.last)) this.#take(unpack<Columns>(Buffer.from(tail.body, 'base64'), 'The last batch'));
+    if (this.#wanted(tail.first, tail.last))
+      this.#take(unpack<Columns>(Buffer.from(tail.body, 'base64'), 'The last batch'));
   }
 
   #wanted(first: number, last: number): boolean {
@@ -196,13 +209,15 @@ export async function walkChain(
       if (end === null) break;
       throw new BrokenRecording(`Chunk ${number} is not complete.`);
     }
-    if (!head.subarray(13).equals(previous)) throw new BrokenRecording(`Chunk ${number} does not follow from the one before.`);
+    if (!head.subarray(13).equals(previous))
+      throw new BrokenRecording(`Chunk ${number} does not follow from the one before.`);
     visit({ number, kind: head.readUInt8(4), first: head.readUInt32BE(5), last: head.readUInt32BE(9), body });
     previous = sha256(head, body);
     at += CHUNK_HEAD_BYTES + length;
     number++;
   }
-  if (end !== null && at !== end) throw new BrokenRecording('The chunks do not end where the closing record says.');
+  if (end !== null && at !== end)
+    throw new BrokenRecording('The chunks do not end where the closing record says.');
   return { end: at, lastHash: previous, chunks: number };
 }
 
@@ -227,5 +242,14 @@ function unpack<T>(body: Buffer, what: string): T {
 }
 
 function emptyPage(): RecordingPage {
-  return { state: 'open', intact: false, problem: null, statements: [], next: null, header: null, closing: null, hash: null };
+  return {
+    state: 'open',
+    intact: false,
+    problem: null,
+    statements: [],
+    next: null,
+    header: null,
+    closing: null,
+    hash: null,
+  };
 }

@@ -5,10 +5,10 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import {
-  type Closing,
   CHUNKS_OFFSET,
-  chunkBytes,
+  type Closing,
   type Columns,
+  chunkBytes,
   emptyColumns,
   type Header,
   JOURNAL,
@@ -16,8 +16,8 @@ import {
   LARGEST_SLOT_BODY,
   MAGIC,
   NO_HASH,
-  packBody,
   PROTOCOLS,
+  packBody,
   type RecordedProtocol,
   SLOT_OFFSET,
   STATE_OFFSET,
@@ -79,7 +79,11 @@ const MOST_USES = 300;
 const LONGEST_OBJECT = 130;
 
 /** Makes the file (0600, never over another). Errors: whatever the file system says; then there is no session. */
-export async function createRecorder(path: string, header: Header, events: RecorderEvents): Promise<Recorder> {
+export async function createRecorder(
+  path: string,
+  header: Header,
+  events: RecorderEvents,
+): Promise<Recorder> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const file = await open(path, 'wx', 0o600);
   try {
@@ -97,7 +101,14 @@ export async function createRecorder(path: string, header: Header, events: Recor
 
 class FileRecorder implements Recorder {
   readonly path: string;
-  readonly totals: Totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
+  readonly totals: Totals = {
+    statements: 0,
+    refused: 0,
+    errors: 0,
+    rowsRead: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+  };
   readonly #file: FileHandle;
   readonly #events: RecorderEvents;
   readonly #uses = new Map<string, UseCount>();
@@ -127,20 +138,27 @@ class FileRecorder implements Recorder {
     const { totals } = this;
     totals.statements++;
     if (statement.refused) totals.refused++;
-    if (statement.error !== null && statement.error.sqlstate !== NOT_RUN && !statement.refused) totals.errors++;
-    this.#push(statement, statement.durationMs === null ? -1 : Math.round(statement.durationMs * 1000), statement.announced);
+    if (statement.error !== null && statement.error.sqlstate !== NOT_RUN && !statement.refused)
+      totals.errors++;
+    this.#push(
+      statement,
+      statement.durationMs === null ? -1 : Math.round(statement.durationMs * 1000),
+      statement.announced,
+    );
     const { rows, bytes, refused } = this.#batch;
     const position = rows.length;
     rows.push(statement.rows);
     bytes.push(statement.bytes);
     refused.push(statement.refused ? 1 : 0);
-    this.#batchUses.push(statement.refused ? NO_USES : statement.uses);
+    // What was refused or failed used no right.
+    this.#batchUses.push(statement.error === null ? statement.uses : NO_USES);
     if (statement.error !== null) {
       const message = statement.error.message.slice(0, LARGEST_ERROR_CHARACTERS);
       this.#batch.errors[position] = [statement.error.sqlstate, message];
       this.#batchCharacters += message.length;
     }
-    if (this.#batchCharacters > LARGEST_BATCH_CHARACTERS || position >= LARGEST_BATCH_STATEMENTS) this.flush([]);
+    if (this.#batchCharacters > LARGEST_BATCH_CHARACTERS || position >= LARGEST_BATCH_STATEMENTS)
+      this.flush([]);
   }
 
   #push(statement: Begun, durationMicros: number, announced: boolean): void {

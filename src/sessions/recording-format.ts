@@ -64,7 +64,17 @@ export interface Columns {
 }
 
 export function emptyColumns(): Columns {
-  return { index: [], offset: [], duration: [], protocol: [], refused: [], rows: [], bytes: [], text: [], errors: {} };
+  return {
+    index: [],
+    offset: [],
+    duration: [],
+    protocol: [],
+    refused: [],
+    rows: [],
+    bytes: [],
+    text: [],
+    errors: {},
+  };
 }
 
 export interface Totals {
@@ -111,7 +121,13 @@ export function unpackBody(body: Buffer): unknown {
   return JSON.parse(zstdDecompressSync(body, { maxOutputLength: LARGEST_CHUNK_TEXT }).toString('utf8'));
 }
 
-export function chunkBytes(kind: number, first: number, last: number, previous: Buffer, body: Buffer): Buffer {
+export function chunkBytes(
+  kind: number,
+  first: number,
+  last: number,
+  previous: Buffer,
+  body: Buffer,
+): Buffer {
   const head = Buffer.allocUnsafe(CHUNK_HEAD_BYTES);
   head.writeUInt32BE(body.length, 0);
   head.writeUInt8(kind, 4);

@@ -41,22 +41,37 @@ export async function recoverSessions(ctx: {
   return rows.length;
 }
 
-async function recoverOne(ctx: { log: Logger; dataFolder: string }, sessionId: string): Promise<EndedSession> {
+async function recoverOne(
+  ctx: { log: Logger; dataFolder: string },
+  sessionId: string,
+): Promise<EndedSession> {
   const recording = recordingPath(sessionId);
   const path = join(ctx.dataFolder, recording);
   try {
     const page = await readRecording(path, { from: 0, limit: 0 });
-    if (page.state === 'missing') return { sessionId, closing: NOTHING, recording: null, recordingHash: null };
-    if (page.closing !== null) return { sessionId, closing: page.closing, recording, recordingHash: page.hash };
+    if (page.state === 'missing')
+      return { sessionId, closing: NOTHING, recording: null, recordingHash: null };
+    if (page.closing !== null)
+      return { sessionId, closing: page.closing, recording, recordingHash: page.hash };
     const { closing, hash } = await closeInterrupted(path);
     return { sessionId, closing, recording, recordingHash: hash };
   } catch (error) {
-    ctx.log.error({ session: sessionId, code: codeOf(error), reason: messageOf(error) }, 'a recording could not be closed');
+    ctx.log.error(
+      { session: sessionId, code: codeOf(error), reason: messageOf(error) },
+      'a recording could not be closed',
+    );
     return { sessionId, closing: NOTHING, recording, recordingHash: null };
   }
 }
 
-const EMPTY_TOTALS: Totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
+const EMPTY_TOTALS: Totals = {
+  statements: 0,
+  refused: 0,
+  errors: 0,
+  rowsRead: 0,
+  bytesRead: 0,
+  bytesWritten: 0,
+};
 const NOTHING: Closing = {
   endedAtMs: 0,
   durationMs: 0,

@@ -67,7 +67,12 @@ export function createSessions(ctx: SessionsContext): Sessions {
       end: 0,
       lost: null,
     };
-    await closer.add({ sessionId, closing, recording: recordingPath(sessionId), recordingHash: closed?.hash ?? null });
+    await closer.add({
+      sessionId,
+      closing,
+      recording: recordingPath(sessionId),
+      recordingHash: closed?.hash ?? null,
+    });
   }
 
   async function poll(): Promise<void> {
@@ -89,10 +94,12 @@ export function createSessions(ctx: SessionsContext): Sessions {
   return {
     async start() {
       const interrupted = await recoverSessions(ctx);
-      if (interrupted > 0) ctx.log.warn({ sessions: interrupted }, 'sessions of an earlier run were closed as interrupted');
+      if (interrupted > 0)
+        ctx.log.warn({ sessions: interrupted }, 'sessions of an earlier run were closed as interrupted');
       stops.push(
         ctx.events.onGrantEnding((grantId, reason) => {
-          for (const live of open.values()) if (live.ticket.grantId === grantId) live.cut(saidFor(reason), reason);
+          for (const live of open.values())
+            if (live.ticket.grantId === grantId) live.cut(saidFor(reason), reason);
         }),
         ctx.events.onSessionEnd((sessionId, reason) => {
           open.get(sessionId)?.cut(`This session was ended: ${reason}`, `ended: ${reason}`);
@@ -163,29 +170,50 @@ async function begin(
     recorder = await createRecorder(join(ctx.dataFolder, recordingPath(ticket.sessionId)), header, {
       onPressure: (waiting) => find(ticket.sessionId)?.pause(waiting),
       onFailure: (error) => {
-        ctx.log.error({ session: ticket.sessionId, reason: messageOf(error) }, 'a recording cannot be written');
-        find(ticket.sessionId)?.cut('This session ended because it can no longer be recorded.', 'the recording failed');
+        ctx.log.error(
+          { session: ticket.sessionId, reason: messageOf(error) },
+          'a recording cannot be written',
+        );
+        find(ticket.sessionId)?.cut(
+          'This session ended because it can no longer be recorded.',
+          'the recording failed',
+        );
       },
     });
   } catch (cause) {
     ctx.log.error({ session: ticket.sessionId, reason: messageOf(cause) }, 'a recording cannot be made');
-    return new Failure('unavailable', 'recording-unavailable', 'This session cannot be recorded, so it cannot begin.', {
-      cause,
-    });
+    return new Failure(
+      'unavailable',
+      'recording-unavailable',
+      'This session cannot be recorded, so it cannot begin.',
+      {
+        cause,
+      },
+    );
   }
   return new Live(ticket, recorder, { askedAt, startedAt }, whenOver);
 }
 
 function unrecorded(sessionId: string) {
   const totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
-  const closing = { endedAtMs: Date.now(), durationMs: 0, endReason: 'no recording', totals, uses: [], chunks: 0, end: 0, lost: null };
+  const closing = {
+    endedAtMs: Date.now(),
+    durationMs: 0,
+    endReason: 'no recording',
+    totals,
+    uses: [],
+    chunks: 0,
+    end: 0,
+    lost: null,
+  };
   return { sessionId, closing, recording: null, recordingHash: null };
 }
 
 /** What live sessions have done so far, for those who look; the closing writes the truth. */
 async function showLive(ctx: { db: Db; log: Logger }, live: Live[]): Promise<void> {
   if (live.length === 0) return;
-  const column = (pick: (totals: Recorder['totals']) => number) => live.map((one) => pick(one.recorder.totals));
+  const column = (pick: (totals: Recorder['totals']) => number) =>
+    live.map((one) => pick(one.recorder.totals));
   try {
     await sql`
       update sessions s

@@ -50,6 +50,7 @@ after(async () => {
 function serveAccess(seconds = 3600): void {
   const grant = aGrant({ expiresAt: new Date(Date.now() + seconds * 1000).toISOString() });
   server.on('GET /api/grants', () => ({ body: { items: [], nextCursor: null } }));
+  server.on('GET /api/requests', () => ({ body: { items: [], nextCursor: null } }));
   server.on('POST /api/requests', () => ({
     status: 201,
     ...checked(submitted, { request: aRequest({ state: 'approved' }), grant }),
@@ -142,7 +143,8 @@ test('an active grant is used again; one without secrets left is passed over', a
   server.on('GET /api/grants', () => ({
     body: { items: [aGrant({ id: `grt_${'1'.repeat(26)}` })], nextCursor: null },
   }));
-  const asked = () => server.calls.filter((call) => call.path === '/api/requests').length;
+  const asked = () =>
+    server.calls.filter((call) => call.method === 'POST' && call.path === '/api/requests').length;
   const before = asked();
   assert.equal((await sally.run(['connect', 'orders-db', '--', 'true'])).code, 0);
   assert.equal(asked(), before);
@@ -156,6 +158,23 @@ test('an active grant is used again; one without secrets left is passed over', a
   );
   assert.equal((await sally.run([...CONNECT, '--', 'true'])).code, 0);
   assert.equal(asked(), before + 1);
+});
+
+test('a request of the same that waits already is gone on with, not made again', async () => {
+  serveAccess();
+  server.on('GET /api/requests', () => ({ body: { items: [aRequest()], nextCursor: null } }));
+  server.on('GET /api/requests/:id', () =>
+    checked(submitted, { request: aRequest({ state: 'approved' }), grant: aGrant() }),
+  );
+  const asked = () =>
+    server.calls.filter((call) => call.method === 'POST' && call.path === '/api/requests').length;
+  const before = asked();
+  const ended = await sally.run([...CONNECT, '--', 'true']);
+  assert.equal(ended.code, 0, ended.stderr);
+  assert.match(ended.stderr, /Going on with request req_/);
+  assert.equal(asked(), before);
+  assert.equal((await sally.run([...CONNECT, '--for', '5m', '--', 'true'])).code, 0);
+  assert.equal(asked(), before + 1, 'another duration is another request');
 });
 
 test('refused: 4, why, and no client', async () => {

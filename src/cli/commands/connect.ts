@@ -2,38 +2,27 @@
 // one is asked for and waited for; then psql, the built-in prompt or a given command runs with its credentials.
 
 import type { Command } from 'commander';
-import {
-  type Grant,
-  grant as grantSchema,
-  type IssuedCredential,
-  issuedCredential,
-} from '../../api/grants.ts';
-import { parseDuration } from '../../base/duration.ts';
-import { Failure } from '../../base/errors.ts';
+import { type Grant, grant as grantSchema } from '../../api/grants.ts';
 import { after } from '../../base/timer.ts';
-import { type AskOptions, askBody, explainRefusal, submit, USUAL_DURATION } from '../ask-access.ts';
-import { grantSentence, requestSentence } from '../cards.ts';
+import { USUAL_DURATION } from '../ask-access.ts';
+import { grantSentence } from '../cards.ts';
 import { findProgram, runChild } from '../child.ts';
 import { type Api, path } from '../client.ts';
 import { type Dsn, dsnVariables, parseDsn } from '../dsn.ts';
 import { endGrant } from '../end-grant.ts';
-import { EXIT, type ExitCode, usage } from '../exit-codes.ts';
+import { usage } from '../exit-codes.ts';
+import { type AccessOptions, heldAccess, newAccess } from '../find-access.ts';
 import { oneOf } from '../lists.ts';
 import { printable } from '../printable.ts';
 import { askYesNo } from '../prompts.ts';
 import { leaf, type Run, startRun } from '../run.ts';
 import { left } from '../times.ts';
-import { exitCodeFor, isSettled, waitForAccess } from '../wait.ts';
 
-interface Options extends AskOptions {
+interface Options extends AccessOptions {
   client?: string;
-  timeout?: string;
   done?: boolean;
 }
 
-const MOST_HELD = 200;
-/** A grant about to end is no use for a new session. */
-const SHORTEST_REUSE_MS = 30_000;
 /** A session that is lost this near to the deadline was ended by it. */
 const END_SLACK_MS = 2000;
 const WARN_BEFORE_MINUTES = [15, 5];
@@ -75,62 +64,6 @@ export function command(): Command {
       await afterwards(run, api, grant, giveBack);
       process.exitCode = code;
     });
-}
-
-interface Access {
-  grant: Grant;
-  issued: IssuedCredential;
-}
-
-/** Asks, waits, and takes a secret; null when there is no access, with the exit code set. */
-async function newAccess(run: Run, api: Api, target: string, options: Options): Promise<Access | null> {
-  const timeout = options.timeout === undefined ? null : parseDuration(options.timeout, '--timeout');
-  const body = await askBody(run, api, target, options);
-  const now = await waitForAccess(run, api, await submit(api, body), timeout);
-  if (now.grant?.state === 'active') return { grant: now.grant, issued: await issue(api, now.grant) };
-  const code: ExitCode = isSettled(now) ? exitCodeFor(now) : EXIT.timedOut;
-  if (run.out.json) run.out.data(now, () => []);
-  run.out.say(requestSentence(now.request));
-  if (now.grant !== null) run.out.say(grantSentence(now.grant, api.nowMs()));
-  await explainRefusal(run, api, body, now);
-  run.finish(code);
-  return null;
-}
-
-/**
- * The active grant that ends last. Without a task only a single one will do: which one is meant must be plain. One
- * that has given all its secrets out, or has just ended, is passed over.
- */
-async function heldAccess(
-  run: Run,
-  api: Api,
-  target: string,
-  task: string | undefined,
-): Promise<Access | null> {
-  const mine = await api.list('/api/grants', grantSchema, { state: 'active', view: 'mine' }, MOST_HELD);
-  const endsAt = (grant: Grant) =>
-    grant.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(grant.expiresAt);
-  const fitting = mine
-    .filter((grant) => grant.target === target && (task === undefined || grant.task === task))
-    .filter((grant) => endsAt(grant) > api.nowMs() + SHORTEST_REUSE_MS)
-    .sort((a, b) => endsAt(b) - endsAt(a));
-  if (task === undefined && new Set(fitting.map((grant) => grant.task)).size > 1) {
-    const tasks = [...new Set(fitting.map((grant) => grant.task))].join(', ');
-    throw usage(`You hold several tasks on ${target}.`, `Add --task: ${tasks}.`);
-  }
-  for (const grant of fitting) {
-    try {
-      return { grant, issued: await issue(api, grant) };
-    } catch (error) {
-      const passOver = error instanceof Failure && (error.kind === 'limit' || error.kind === 'conflict');
-      if (!passOver || run.interrupt.aborted) throw error;
-    }
-  }
-  return null;
-}
-
-function issue(api: Api, grant: Grant): Promise<IssuedCredential> {
-  return api.post(path`/api/grants/${grant.id}/credentials`, issuedCredential);
 }
 
 async function use(

@@ -36,7 +36,7 @@ export function command(): Command {
       const now = options.wait === true ? await waitForAccess(run, api, first, timeout) : first;
       show(run, api, now);
       const code = exitCodeFor(now);
-      if (code !== EXIT.done) await explainRefusal(run, api, body, now);
+      if (code !== EXIT.done) await explainRefusal(run, api, now);
       run.finish(options.wait === true && !isSettled(now) ? EXIT.timedOut : code);
     });
 }

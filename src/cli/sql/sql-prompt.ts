@@ -87,7 +87,11 @@ async function converse(run: Run, session: SqlSession, dsn: Dsn): Promise<boolea
   terminal.on('history', (lines: string[]) => {
     history = lines;
   });
-  session.onLost(() => terminal.close());
+  session.onLost(() => {
+    // What follows starts on a line of its own, below the prompt.
+    process.stderr.write('\n');
+    terminal.close();
+  });
   run.out.say('\\? shows help; \\q quits.');
   try {
     await readTerminal(run, session, terminal, dsn.database);

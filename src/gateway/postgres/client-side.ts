@@ -94,18 +94,31 @@ export class ClientSide {
   #message(chunk: Buffer, type: number, at: number, end: number): Step {
     const whole = end <= chunk.length;
     const bytes = end - at;
-    if (this.#ctx.ledger.copying && !DURING_COPY.has(type)) return this.#fault('A statement came in the middle of COPY.');
+    if (this.#ctx.ledger.copying && !DURING_COPY.has(type))
+      return this.#fault('A statement came in the middle of COPY.');
     switch (type) {
       case FROM_CLIENT.query:
-        return bytes > LARGEST_STATEMENT_BYTES ? this.#tooLong(true) : whole ? this.#query(chunk, at, end) : WAIT;
+        return bytes > LARGEST_STATEMENT_BYTES
+          ? this.#tooLong(true)
+          : whole
+            ? this.#query(chunk, at, end)
+            : WAIT;
       case FROM_CLIENT.parse:
-        return bytes > LARGEST_STATEMENT_BYTES ? this.#tooLong(false) : whole ? this.#parse(chunk, at, end) : WAIT;
+        return bytes > LARGEST_STATEMENT_BYTES
+          ? this.#tooLong(false)
+          : whole
+            ? this.#parse(chunk, at, end)
+            : WAIT;
       case FROM_CLIENT.copyData:
         return bytes > LARGEST_STREAMED_BYTES ? this.#fault('A COPY message is too long.') : PASS;
       case FROM_CLIENT.bind:
-        return bytes > LARGEST_STREAMED_BYTES ? this.#fault('A Bind message is too long.') : this.#bind(chunk, at, end);
+        return bytes > LARGEST_STREAMED_BYTES
+          ? this.#fault('A Bind message is too long.')
+          : this.#bind(chunk, at, end);
       case FROM_CLIENT.functionCall:
-        return bytes > LARGEST_STREAMED_BYTES ? this.#fault('A FunctionCall message is too long.') : this.#functionCall();
+        return bytes > LARGEST_STREAMED_BYTES
+          ? this.#fault('A FunctionCall message is too long.')
+          : this.#functionCall();
       default:
         if (bytes > LARGEST_SMALL_MESSAGE_BYTES) return this.#fault('A message is too long for its type.');
         return whole ? this.#small(chunk, type, at, end) : WAIT;
@@ -124,7 +137,10 @@ export class ClientSide {
       case FROM_CLIENT.close: {
         const nameEnd = chunk.indexOf(0, at + HEADER_BYTES + 1);
         if (nameEnd < 0 || nameEnd >= end) return this.#fault('A Close message is malformed.');
-        ledger.close(String.fromCharCode(chunk.readUInt8(at + HEADER_BYTES)), nameOf(chunk, at + HEADER_BYTES + 1, nameEnd));
+        ledger.close(
+          String.fromCharCode(chunk.readUInt8(at + HEADER_BYTES)),
+          nameOf(chunk, at + HEADER_BYTES + 1, nameEnd),
+        );
         return PASS;
       }
       case FROM_CLIENT.sync:
@@ -147,7 +163,8 @@ export class ClientSide {
   }
 
   #query(chunk: Buffer, at: number, end: number): Step {
-    if (end - at <= HEADER_BYTES || chunk.readUInt8(end - 1) !== 0) return this.#fault('A Query message is malformed.');
+    if (end - at <= HEADER_BYTES || chunk.readUInt8(end - 1) !== 0)
+      return this.#fault('A Query message is malformed.');
     const text = chunk.toString('utf8', at + HEADER_BYTES, end - 1);
     const verdict = this.#ctx.guard(text, this.#ctx.allow);
     if (verdict.refusal !== null) return this.#refuse(true, '', text, verdict.refusal);
@@ -180,11 +197,17 @@ export class ClientSide {
   }
 
   #functionCall(): Step {
-    return this.#refuse(true, '', '(a call by the FunctionCall message)', {
-      sqlstate: '0A000',
-      text: 'Sallyport does not pass on the FunctionCall message.',
-      hint: 'Call the function in a statement.',
-    }, 'function');
+    return this.#refuse(
+      true,
+      '',
+      '(a call by the FunctionCall message)',
+      {
+        sqlstate: '0A000',
+        text: 'Sallyport does not pass on the FunctionCall message.',
+        hint: 'Call the function in a statement.',
+      },
+      'function',
+    );
   }
 
   #tooLong(simple: boolean): Step {

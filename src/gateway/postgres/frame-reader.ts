@@ -70,7 +70,10 @@ export function createFrameReader(stream: Duplex): FrameReader {
       await atLeast(HEADER_BYTES);
       const bodyBytes = held.readUInt32BE(1) - 4;
       if (bodyBytes < 0 || bodyBytes > limit) {
-        throw new ProtocolError('length', `A message of ${bodyBytes} bytes is not accepted here (at most ${limit}).`);
+        throw new ProtocolError(
+          'length',
+          `A message of ${bodyBytes} bytes is not accepted here (at most ${limit}).`,
+        );
       }
       await atLeast(HEADER_BYTES + bodyBytes);
       const type = held.readUInt8(0);

@@ -89,7 +89,12 @@ export interface SqlMessage {
 const LONGEST_TEXT = 2_000;
 
 function sqlFields(sql: SqlMessage): Buffer {
-  const fields = [`S${sql.severity}`, `V${sql.severity}`, `C${sql.sqlstate}`, `M${sql.text.slice(0, LONGEST_TEXT)}`];
+  const fields = [
+    `S${sql.severity}`,
+    `V${sql.severity}`,
+    `C${sql.sqlstate}`,
+    `M${sql.text.slice(0, LONGEST_TEXT)}`,
+  ];
   if (sql.hint !== undefined) fields.push(`H${sql.hint.slice(0, LONGEST_TEXT)}`);
   if (sql.position !== undefined) fields.push(`P${sql.position}`);
   return Buffer.concat([...fields.map(zeroEnded), Buffer.from([0])]);

@@ -51,7 +51,14 @@ class Entry implements Recorded {
   /** Set on what stands in for a refused statement. */
   refusal: number;
 
-  constructor(kind: number, offsetMs: number, text: string, verdict: Verdict | null, name: string, source: string) {
+  constructor(
+    kind: number,
+    offsetMs: number,
+    text: string,
+    verdict: Verdict | null,
+    name: string,
+    source: string,
+  ) {
     this.kind = kind;
     this.offsetMs = offsetMs;
     this.text = text;
@@ -146,7 +153,13 @@ export class Ledger {
   }
 
   /** A statement that was refused; something that fails goes to the server in its place (stand-in.ts). */
-  refused(simple: boolean, refusal: number, text: string, protocol: RecordedProtocol, error: Recorded['error']): void {
+  refused(
+    simple: boolean,
+    refusal: number,
+    text: string,
+    protocol: RecordedProtocol,
+    error: Recorded['error'],
+  ): void {
     const entry = new Entry(simple ? QUERY : PARSE, this.#now(), text, null, '', '');
     entry.protocol = protocol;
     entry.refused = true;
@@ -185,7 +198,8 @@ export class Ledger {
   /** `count` rows (DataRow, or CopyData from the server) of `bytes` altogether. */
   rows(count: number, bytes: number): void {
     const head = this.#entries[this.#at];
-    if (head === undefined || head.kind > EXECUTE) throw new LedgerFault('The target sent rows that nobody asked for.');
+    if (head === undefined || head.kind > EXECUTE)
+      throw new LedgerFault('The target sent rows that nobody asked for.');
     head.rows += count;
     head.rowsRead += count;
     head.bytes += bytes;
@@ -217,7 +231,8 @@ export class Ledger {
     const end = rest.findIndex((entry) => entry.kind === COPY_END);
     this.#copying = end < 0;
     const during = end < 0 ? rest : rest.slice(0, end);
-    if (during.some((entry) => entry.kind !== SYNC)) throw new LedgerFault('Statements were sent in the middle of COPY.');
+    if (during.some((entry) => entry.kind !== SYNC))
+      throw new LedgerFault('Statements were sent in the middle of COPY.');
     this.#entries = [head, ...(end < 0 ? [] : rest.slice(end + 1))];
     this.#at = 0;
   }
@@ -230,7 +245,8 @@ export class Ledger {
   error(sqlstate: string, message: string, fatal: boolean, refusalId: number): void {
     this.#copying = false;
     const head = this.#entries[this.#at];
-    if (refusalId >= 0 && refusalId !== head?.refusal) throw new LedgerFault('The target answered out of order.');
+    if (refusalId >= 0 && refusalId !== head?.refusal)
+      throw new LedgerFault('The target answered out of order.');
     if (head?.kind === QUERY || fatal) {
       if (head !== undefined && !head.refused) head.error = { sqlstate, message };
       return;
@@ -308,13 +324,15 @@ export class Ledger {
 
   #expect(kind: number): Entry {
     const head = this.#entries[this.#at];
-    if (head === undefined || head.kind !== kind) throw new LedgerFault('The target answered something else than was asked.');
+    if (head === undefined || head.kind !== kind)
+      throw new LedgerFault('The target answered something else than was asked.');
     return head;
   }
 
   #running(): Entry {
     const head = this.#entries[this.#at];
-    if (head === undefined || head.kind > EXECUTE) throw new LedgerFault('The target answered something else than was asked.');
+    if (head === undefined || head.kind > EXECUTE)
+      throw new LedgerFault('The target answered something else than was asked.');
     return head;
   }
 
@@ -373,7 +391,8 @@ export class Ledger {
     this.#imagine(entry);
     if (entry.kind > EXECUTE && !entry.refused) return;
     if (entry.kind === EXECUTE && entry.text === '') entry.text = this.#skipped.get(`P${entry.name}`) ?? '';
-    if (!entry.refused) entry.error ??= { sqlstate: NOT_RUN, message: 'Not run: an earlier statement of the pipeline failed.' };
+    if (!entry.refused)
+      entry.error ??= { sqlstate: NOT_RUN, message: 'Not run: an earlier statement of the pipeline failed.' };
     this.#record(entry);
   }
 

@@ -126,7 +126,13 @@ async function openStream(
       return null;
     } else {
       if (stream === socket && !ctx.plainAllowed) {
-        throw new ProtocolError('startup', 'This gateway wants TLS.', undefined, '28000', 'Connect with sslmode=require.');
+        throw new ProtocolError(
+          'startup',
+          'This gateway wants TLS.',
+          undefined,
+          '28000',
+          'Connect with sslmode=require.',
+        );
       }
       return { stream, reader, version: code, parameters: readVersion(code, body) };
     }
@@ -145,20 +151,30 @@ async function startupPacket(reader: FrameReader, head: Buffer): Promise<{ code:
 
 function readVersion(code: number, body: Buffer): ClientParameters {
   if (code >>> 16 !== 3) {
-    throw new ProtocolError('startup', `Protocol ${code >>> 16}.${code & 0xffff} is not supported.`, undefined, '0A000');
+    throw new ProtocolError(
+      'startup',
+      `Protocol ${code >>> 16}.${code & 0xffff} is not supported.`,
+      undefined,
+      '0A000',
+    );
   }
   return readStartupParameters(body);
 }
 
 function encrypt(ctx: LoginContext, socket: Socket, direct: boolean): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    const stream = new TLSSocket(socket, { isServer: true, secureContext: ctx.tls, ALPNProtocols: ['postgresql'] });
+    const stream = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: ctx.tls,
+      ALPNProtocols: ['postgresql'],
+    });
     stream.on('error', () => undefined);
     stream.once('error', (error) => reject(new ProtocolError('closed', 'TLS failed.', error)));
     stream.once('close', () => reject(new ProtocolError('closed', 'TLS failed.')));
     stream.once('secure', () => {
       // Direct TLS must name the protocol, so that nobody else's TLS client can be led here.
-      if (direct && stream.alpnProtocol !== 'postgresql') reject(new ProtocolError('closed', 'Direct TLS needs ALPN.'));
+      if (direct && stream.alpnProtocol !== 'postgresql')
+        reject(new ProtocolError('closed', 'Direct TLS needs ALPN.'));
       else resolve(stream);
     });
   });
@@ -193,7 +209,13 @@ async function openSession(
     });
   } catch (error) {
     if (!(error instanceof Failure)) {
-      throw new ProtocolError('refused', 'Sallyport cannot open sessions just now.', error, '57P03', 'Try again shortly.');
+      throw new ProtocolError(
+        'refused',
+        'Sallyport cannot open sessions just now.',
+        error,
+        '57P03',
+        'Try again shortly.',
+      );
     }
     throw new ProtocolError('refused', error.message, error, REFUSALS[error.kind] ?? '28000', error.hint);
   }
@@ -221,7 +243,13 @@ function checkEncoding(upstream: Upstream): void {
   const encoding = upstream.parameters.get('client_encoding') ?? 'UTF8';
   if (isSafeEncoding(encoding)) return;
   upstream.socket.destroy();
-  throw new ProtocolError('startup', `The client encoding ${encoding} is not allowed here.`, undefined, '22023', 'Set PGCLIENTENCODING=UTF8.');
+  throw new ProtocolError(
+    'startup',
+    `The client encoding ${encoding} is not allowed here.`,
+    undefined,
+    '22023',
+    'Set PGCLIENTENCODING=UTF8.',
+  );
 }
 
 function welcome(upstream: Upstream, cancelKey: CancelKey): Buffer[] {

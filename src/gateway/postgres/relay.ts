@@ -6,8 +6,8 @@
 
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Logger } from '../../base/log.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
 import { ClientSide } from './client-side.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from './frames.ts';
@@ -126,11 +126,15 @@ class Relay {
       this.#serverSide.take(chunk);
     } catch (error) {
       if (!(error instanceof LedgerFault || error instanceof ServerFault)) throw error;
-      this.#ctx.log.error({ session: this.#ctx.session.ticket.sessionId, reason: error.message }, 'the target broke the protocol');
+      this.#ctx.log.error(
+        { session: this.#ctx.session.ticket.sessionId, reason: error.message },
+        'the target broke the protocol',
+      );
       this.#cut('08P01', `${error.message} The session ends here.`, `protocol: ${error.message}`);
       return;
     }
-    if ((this.#paused & PAUSED_BY_DEPTH) !== 0 && this.#ledger.pending < MOST_PENDING / 2) this.#resume(PAUSED_BY_DEPTH);
+    if ((this.#paused & PAUSED_BY_DEPTH) !== 0 && this.#ledger.pending < MOST_PENDING / 2)
+      this.#resume(PAUSED_BY_DEPTH);
   }
 
   #pause(why: number): void {
@@ -172,10 +176,14 @@ class Relay {
     this.#target.destroy();
     if (upstream.cancelKey !== null) {
       cancelUpstream(session.ticket, upstream.cancelKey, CANCEL_TIMEOUT_MS).catch((error: unknown) => {
-        log.warn({ session: session.ticket.sessionId, reason: messageOf(error) }, 'a cancel request did not reach the target');
+        log.warn(
+          { session: session.ticket.sessionId, reason: messageOf(error) },
+          'a cancel request did not reach the target',
+        );
       });
     }
-    if (this.#serverSide.betweenMessages) this.#client.write(errorResponse({ severity: 'FATAL', sqlstate, text: said }));
+    if (this.#serverSide.betweenMessages)
+      this.#client.write(errorResponse({ severity: 'FATAL', sqlstate, text: said }));
     this.#farewell();
     this.#done(reason);
   }

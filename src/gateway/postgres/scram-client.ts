@@ -33,7 +33,12 @@ export function createScramClient(password: string): ScramClient {
     async final(text) {
       const match = /^r=([^,]+),s=([A-Za-z0-9+/=]+),i=(\d{1,8})(,.*)?$/.exec(text);
       const [combined, salt, iterations] = [match?.[1] ?? '', match?.[2] ?? '', Number(match?.[3] ?? 0)];
-      if (!combined.startsWith(nonce) || combined === nonce || iterations < 1 || iterations > MOST_ITERATIONS) {
+      if (
+        !combined.startsWith(nonce) ||
+        combined === nonce ||
+        iterations < 1 ||
+        iterations > MOST_ITERATIONS
+      ) {
         throw new ProtocolError('target', 'The target sent a SCRAM message that is not acceptable.');
       }
       const keys = await scramKeys(password, Buffer.from(salt, 'base64'), iterations);

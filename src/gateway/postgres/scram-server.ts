@@ -42,7 +42,10 @@ export async function proveClient(
   const match = findMatch(challenge.candidates, authMessage, last.proof);
   if (match === null || !last.wellFormed) return null;
   const signature = serverSignature(match, authMessage).toString('base64');
-  return { credentialId: match.credentialId, final: authentication(AUTH_SASL_FINAL, Buffer.from(`v=${signature}`)) };
+  return {
+    credentialId: match.credentialId,
+    final: authentication(AUTH_SASL_FINAL, Buffer.from(`v=${signature}`)),
+  };
 }
 
 function findMatch(candidates: LoginCandidate[], authMessage: string, proof: Buffer): LoginCandidate | null {
@@ -67,7 +70,8 @@ function parseFirst(body: Buffer): { header: string; bare: string; nonce: string
   const end = body.indexOf(0);
   if (end < 0 || end + 5 > body.length) throw violation('The SASL response is not complete.');
   if (body.toString('latin1', 0, end) !== MECHANISM) throw violation(`Only ${MECHANISM} is offered.`);
-  if (body.readUInt32BE(end + 1) !== body.length - end - 5) throw violation('The SASL response has a wrong length.');
+  if (body.readUInt32BE(end + 1) !== body.length - end - 5)
+    throw violation('The SASL response has a wrong length.');
   const text = body.toString('utf8', end + 5);
   const match = /^([ny],,)(n=[^,]*,r=([\x21-\x2b\x2d-\x7e]+))$/.exec(text);
   if (match === null) throw violation('The first SCRAM message is malformed, or asks for channel binding.');

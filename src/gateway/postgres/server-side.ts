@@ -88,8 +88,10 @@ export class ServerSide {
       const type = chunk[at];
       const bodyBytes = chunk.readUInt32BE(at + 1);
       const end = at + 1 + bodyBytes;
-      if (bodyBytes < 4 || bodyBytes > LARGEST_MESSAGE_BYTES) throw new ServerFault('A message has an impossible length.');
-      if (end > length && bodyBytes <= (type === FROM_SERVER.error ? LARGEST_READ_BYTES : LARGEST_HELD_BYTES)) break;
+      if (bodyBytes < 4 || bodyBytes > LARGEST_MESSAGE_BYTES)
+        throw new ServerFault('A message has an impossible length.');
+      if (end > length && bodyBytes <= (type === FROM_SERVER.error ? LARGEST_READ_BYTES : LARGEST_HELD_BYTES))
+        break;
       if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
         rows++;
         rowBytes += bodyBytes + 1;
@@ -171,7 +173,12 @@ export class ServerSide {
     const text = fields.get('M') ?? '';
     const refusal = this.#ctx.standIns.find(text);
     const severity = fields.get('V') ?? fields.get('S');
-    this.#ctx.ledger.error(fields.get('C') ?? '', text, severity === 'FATAL' || severity === 'PANIC', refusal);
+    this.#ctx.ledger.error(
+      fields.get('C') ?? '',
+      text,
+      severity === 'FATAL' || severity === 'PANIC',
+      refusal,
+    );
     return refusal < 0 ? null : this.#ctx.standIns.answer(refusal);
   }
 }

@@ -35,7 +35,14 @@ export function createStandIns(): StandIns {
       return id;
     },
     query: (id) => message(FROM_CLIENT.query, zeroEnded(mark + id)),
-    parse: (id, name) => message(FROM_CLIENT.parse, Buffer.from(name, 'latin1'), Buffer.from([0]), zeroEnded(mark + id), Buffer.from([0, 0])),
+    parse: (id, name) =>
+      message(
+        FROM_CLIENT.parse,
+        Buffer.from(name, 'latin1'),
+        Buffer.from([0]),
+        zeroEnded(mark + id),
+        Buffer.from([0, 0]),
+      ),
     find: (errorMessage) => Number(pattern.exec(errorMessage)?.[1] ?? -1),
     answer(id) {
       const refusal = waiting.get(id) ?? { sqlstate: '42501', text: 'Sallyport refused this statement.' };

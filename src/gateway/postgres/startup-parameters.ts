@@ -37,7 +37,8 @@ const ALLOWED = new Set([
 
 // In these, every byte below 0x80 is the ASCII character, also inside a character of many bytes: only so does the
 // guard read a statement as the target does (in SJIS, BIG5, GBK a second byte can be a backslash or a quote).
-const SAFE_ENCODINGS = /^(utf-?8|unicode|sql_?ascii|latin-?([1-9]|10)|win125[0-8]|win866|win874|iso_?8859_?[5-8]|koi8_?[ru])$/i;
+const SAFE_ENCODINGS =
+  /^(utf-?8|unicode|sql_?ascii|latin-?([1-9]|10)|win125[0-8]|win866|win874|iso_?8859_?[5-8]|koi8_?[ru])$/i;
 
 const LONGEST_VALUE = 1_000;
 const LONGEST_NAME_BYTES = 63;
@@ -51,7 +52,13 @@ export function isSafeEncoding(name: string): boolean {
 /** `body` is a startup packet after its version. Errors: ProtocolError that names the parameter. */
 export function readStartupParameters(body: Buffer): ClientParameters {
   const pairs = readPairs(body);
-  const parameters: ClientParameters = { user: '', database: '', application: null, settings: new Map(), unknownOptions: [] };
+  const parameters: ClientParameters = {
+    user: '',
+    database: '',
+    application: null,
+    settings: new Map(),
+    unknownOptions: [],
+  };
   for (const [name, value] of pairs) applyParameter(parameters, name, value);
   if (parameters.user === '') throw refused('No user name was given.', '28000');
   if (parameters.database === '') throw refused('No database was given.', '3D000');
@@ -64,7 +71,8 @@ function applyParameter(parameters: ClientParameters, name: string, value: strin
   else if (name === 'user') parameters.user = nameValue(name, value);
   else if (name === 'database') parameters.database = nameValue(name, value);
   else if (name === 'application_name') parameters.application = value;
-  else if (name === 'options') for (const [key, setting] of readOptions(value)) applySetting(parameters, key, setting);
+  else if (name === 'options')
+    for (const [key, setting] of readOptions(value)) applySetting(parameters, key, setting);
   else applySetting(parameters, name, value);
 }
 
@@ -75,14 +83,18 @@ function applySetting(parameters: ClientParameters, name: string, value: string)
     return;
   }
   if (!ALLOWED.has(key)) {
-    throw refused(`The startup parameter "${clip(name)}" is not allowed here.`, '42501', [
-      'Allowed are application_name and ',
-      [...ALLOWED].join(', '),
-      '.',
-    ].join(''));
+    throw refused(
+      `The startup parameter "${clip(name)}" is not allowed here.`,
+      '42501',
+      ['Allowed are application_name and ', [...ALLOWED].join(', '), '.'].join(''),
+    );
   }
   if (key === 'client_encoding' && !isSafeEncoding(value)) {
-    throw refused(`The client encoding "${clip(value)}" is not allowed here.`, '22023', 'Use UTF8 (PGCLIENTENCODING=UTF8).');
+    throw refused(
+      `The client encoding "${clip(value)}" is not allowed here.`,
+      '22023',
+      'Use UTF8 (PGCLIENTENCODING=UTF8).',
+    );
   }
   parameters.settings.set(key, value);
 }
@@ -125,7 +137,12 @@ function readOptions(text: string): [string, string][] {
     if (word === '-c') setting = words[++i] ?? '';
     else if (word.startsWith('--')) setting = word.slice(2);
     else if (word.startsWith('-c')) setting = word.slice(2);
-    else throw refused(`"${clip(word)}" in the startup parameter "options" is not understood.`, '22023', 'Write -c name=value.');
+    else
+      throw refused(
+        `"${clip(word)}" in the startup parameter "options" is not understood.`,
+        '22023',
+        'Write -c name=value.',
+      );
     const equals = setting.indexOf('=');
     if (equals < 1) throw refused(`"${clip(setting)}" in the startup parameter "options" is not name=value.`);
     settings.push([setting.slice(0, equals), setting.slice(equals + 1)]);

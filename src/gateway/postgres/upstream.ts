@@ -6,7 +6,17 @@ import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { SessionTicket } from '../../sessions/admission.ts';
 import { createFrameReader, type Frame, type FrameReader } from './frame-reader.ts';
-import { CANCEL_REQUEST, FROM_CLIENT, FROM_SERVER, int32, message, PROTOCOL_3_0, readSqlFields, SSL_REQUEST, zeroEnded } from './frames.ts';
+import {
+  CANCEL_REQUEST,
+  FROM_CLIENT,
+  FROM_SERVER,
+  int32,
+  message,
+  PROTOCOL_3_0,
+  readSqlFields,
+  SSL_REQUEST,
+  zeroEnded,
+} from './frames.ts';
 import { ProtocolError } from './protocol-error.ts';
 import { createScramClient, MECHANISM, type ScramClient } from './scram-client.ts';
 
@@ -62,7 +72,8 @@ async function secure(socket: Socket, tls: SessionTicket['upstream']['tls']): Pr
   socket.write(Buffer.concat([int32(8), int32(SSL_REQUEST)]));
   const answer = (await reader.bytes(1)).toString('latin1');
   // Bytes that came with the answer were not encrypted and could be anybody's (CVE-2021-23222).
-  if (reader.release().length > 0) throw new ProtocolError('target', 'The target sent data before TLS began.');
+  if (reader.release().length > 0)
+    throw new ProtocolError('target', 'The target sent data before TLS began.');
   if (answer === 'S') return upgrade(socket);
   if (answer === 'N' && tls === 'prefer') return socket;
   throw new ProtocolError('target', 'The target does not offer TLS, which its settings require.');
@@ -87,7 +98,13 @@ async function logIn(
   const reader = createFrameReader(stream);
   stream.write(startupPacket(ticket, settings));
   const scram = createScramClient(ticket.upstream.password.reveal());
-  const upstream: Upstream = { stream, socket, parameters: new Map(), cancelKey: null, early: Buffer.alloc(0) };
+  const upstream: Upstream = {
+    stream,
+    socket,
+    parameters: new Map(),
+    cancelKey: null,
+    early: Buffer.alloc(0),
+  };
   for (let count = 0; count < MOST_LOGIN_MESSAGES; count++) {
     const frame = await reader.frame(LARGEST_LOGIN_MESSAGE_BYTES);
     if (frame.type === FROM_SERVER.authentication) await authenticate(frame, scram, stream);
@@ -110,8 +127,12 @@ function keepLoginMessage(upstream: Upstream, frame: Frame, ticket: SessionTicke
       return;
     }
     case FROM_SERVER.backendKey:
-      if (frame.body.length < 8) throw new ProtocolError('target', 'The target sent a cancel key that is too short.');
-      upstream.cancelKey = { processId: frame.body.readUInt32BE(0), secret: Buffer.from(frame.body.subarray(4)) };
+      if (frame.body.length < 8)
+        throw new ProtocolError('target', 'The target sent a cancel key that is too short.');
+      upstream.cancelKey = {
+        processId: frame.body.readUInt32BE(0),
+        secret: Buffer.from(frame.body.subarray(4)),
+      };
       return;
     case FROM_SERVER.error:
       throw targetError(frame.body, ticket);
@@ -119,7 +140,10 @@ function keepLoginMessage(upstream: Upstream, frame: Frame, ticket: SessionTicke
     case FROM_SERVER.negotiateVersion:
       return;
     default:
-      throw new ProtocolError('target', `The target "${ticket.target}" does not speak PostgreSQL's protocol.`);
+      throw new ProtocolError(
+        'target',
+        `The target "${ticket.target}" does not speak PostgreSQL's protocol.`,
+      );
   }
 }
 
@@ -127,7 +151,8 @@ async function authenticate(frame: Frame, scram: ScramClient, stream: Duplex): P
   const code = frame.body.length >= 4 ? frame.body.readUInt32BE(0) : -1;
   const text = frame.body.toString('utf8', 4);
   if (code === 0) {
-    if (!scram.verified()) throw new ProtocolError('target', 'The target lets this login in without its password.');
+    if (!scram.verified())
+      throw new ProtocolError('target', 'The target lets this login in without its password.');
     return;
   }
   if (code === 10 && text.split('\0').includes(MECHANISM)) stream.write(scram.first());
@@ -148,11 +173,20 @@ function targetError(body: Buffer, ticket: SessionTicket): ProtocolError {
     '3D000': 'has no such database',
   };
   const what = known[code] ?? 'refused the connection';
-  return new ProtocolError('target', `The target "${ticket.target}" ${what} (${code}).`, fields.get('M'), code);
+  return new ProtocolError(
+    'target',
+    `The target "${ticket.target}" ${what} (${code}).`,
+    fields.get('M'),
+    code,
+  );
 }
 
 function startupPacket(ticket: SessionTicket, settings: Map<string, string>): Buffer {
-  const pairs: [string, string][] = [['user', ticket.upstream.user], ['database', ticket.upstream.database], ...settings];
+  const pairs: [string, string][] = [
+    ['user', ticket.upstream.user],
+    ['database', ticket.upstream.database],
+    ...settings,
+  ];
   const parts = pairs.flatMap(([name, value]) => [zeroEnded(name), zeroEnded(value)]);
   const body = Buffer.concat([int32(PROTOCOL_3_0), ...parts, Buffer.from([0])]);
   return Buffer.concat([int32(body.length + 4), body]);
@@ -173,7 +207,9 @@ export async function cancelUpstream(
     });
     // The server answers by closing, once the signal is sent.
     socket.resume();
-    socket.write(Buffer.concat([int32(12 + key.secret.length), int32(CANCEL_REQUEST), int32(key.processId), key.secret]));
+    socket.write(
+      Buffer.concat([int32(12 + key.secret.length), int32(CANCEL_REQUEST), int32(key.processId), key.secret]),
+    );
   });
 }
 

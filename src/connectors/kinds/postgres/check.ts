@@ -8,6 +8,7 @@ import { type Connection, type PostgresClient, withConnection } from './client.t
 import type { Entitlement } from './entitlement.ts';
 import { ANY_MARK_PREFIX, quoteName, readMark } from './names.ts';
 import { flag, number, only, text, texts } from './row.ts';
+import { MEMBERSHIP_OPTIONS_VERSION } from './statements.ts';
 
 const OLDEST_VERSION = 150_000;
 /** lifecycle.md: more than this is told. */
@@ -29,10 +30,10 @@ export async function check(
       items.push(await checkPublicConnect(connection), await checkPublicCreate(connection));
       items.push(
         await checkPasswords(connection),
-        await checkHba(connection),
+        await checkHba(connection, server.version),
         await checkStandbys(connection),
       );
-      items.push(await checkMarks(connection, client), checkTls(client));
+      items.push(await checkPrepared(connection), await checkMarks(connection, client), checkTls(client));
       return items;
     });
   } catch (error) {
@@ -134,11 +135,13 @@ async function checkPasswords(connection: Connection): Promise<CheckItem> {
 }
 
 /** A grant can change its own password and log in directly (lifecycle.md), unless pg_hba keeps it out. */
-async function checkHba(connection: Connection): Promise<CheckItem> {
+async function checkHba(connection: Connection, version: number): Promise<CheckItem> {
+  // Patterns for users came with 16; before it, members of each task's role can be named.
+  const users = version >= MEMBERSHIP_OPTIONS_VERSION ? '"/^sp_"' : '+sp_task_…';
   const fix = [
-    '# pg_hba.conf, above the other lines; put the gateway’s address in place of GATEWAY:',
-    'host  all  "/^sp_"  GATEWAY/32  scram-sha-256   # PostgreSQL 16 and later',
-    'host  all  "/^sp_"  all         reject',
+    `# pg_hba.conf, above the other lines${users.startsWith('+') ? ', two for each role that begins with sp_task_' : ''}; put the gateway’s address in place of GATEWAY:`,
+    `host  all  ${users}  GATEWAY/32  scram-sha-256`,
+    `host  all  ${users}  all         reject`,
   ].join('\n');
   const readable = only(
     await connection.rows(
@@ -156,7 +159,8 @@ async function checkHba(connection: Connection): Promise<CheckItem> {
   const rows = await connection.rows(
     `SELECT ARRAY(SELECT 'line ' || line_number || ' (' || auth_method || ')' FROM pg_hba_file_rules
        WHERE error IS NULL AND type <> 'local' AND 'all' = ANY (user_name) AND auth_method <> 'reject'
-         AND NOT EXISTS (SELECT FROM pg_hba_file_rules r WHERE r.auth_method = 'reject' AND r.user_name::text LIKE '%sp\\_%')
+         AND line_number < coalesce((SELECT min(line_number) FROM pg_hba_file_rules
+           WHERE auth_method = 'reject' AND user_name::text LIKE '%sp\\_%'), 1000000)
        ORDER BY line_number) AS open,
      ARRAY(SELECT 'line ' || line_number || ' (' || auth_method || ')' FROM pg_hba_file_rules
        WHERE error IS NULL AND auth_method IN ('trust', 'md5', 'password') ORDER BY line_number) AS weak`,
@@ -192,6 +196,19 @@ async function checkStandbys(connection: Connection): Promise<CheckItem> {
     status: 'warn',
     detail: `${standbys} standby or other receiver is connected. Revocation ends sessions on this server only: a session on a standby lives on until it ends by itself.`,
     fix: 'Keep logins that begin with sp_ out of the standbys in their pg_hba.conf: host all "/^sp_" all reject',
+  };
+}
+
+/** A prepared transaction belongs to no session: it outlives its grant, and whoever may can commit it later. */
+async function checkPrepared(connection: Connection): Promise<CheckItem> {
+  const row = only(await connection.rows(`SELECT current_setting('max_prepared_transactions')::int AS most`));
+  if (number(row, 'most') === 0)
+    return { name: 'prepared-transactions', status: 'ok', detail: 'Prepared transactions are switched off.' };
+  return {
+    name: 'prepared-transactions',
+    status: 'warn',
+    detail: 'A grant can leave a prepared transaction behind, which revocation does not end.',
+    fix: 'ALTER SYSTEM SET max_prepared_transactions = 0; -- and restart, unless an application needs them',
   };
 }
 

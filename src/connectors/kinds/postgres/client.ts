@@ -3,11 +3,10 @@
 // not in the pool, because a wait there cannot be given up.
 
 import pg from 'pg';
-import { Failure } from '../../../base/errors.ts';
 import { after } from '../../../base/timer.ts';
 import type { TargetAccess } from '../../contract.ts';
 import { CONNECT_TIMEOUT_MS, DialedStream, openSocket, sendCancel } from './dialed-stream.ts';
-import { aborted, asFailure, isDatabaseError } from './failures.ts';
+import { aborted, asFailure } from './failures.ts';
 import type { TargetSettings } from './settings.ts';
 import { Slots } from './slots.ts';
 
@@ -107,7 +106,7 @@ export async function withConnection<T>(
       broken = false;
       return result;
     } catch (error) {
-      broken = signal.aborted || !(await rolledBack(connected, error));
+      broken = signal.aborted || !(await rolledBack(connected));
       throw asFailure(error, 'working');
     } finally {
       connected.off('error', ignore);
@@ -177,9 +176,9 @@ function run<T>(
   );
 }
 
-// A statement that failed leaves its transaction open; the connection itself is sound.
-async function rolledBack(connected: pg.PoolClient, error: unknown): Promise<boolean> {
-  if (connected.getTransactionStatus() === 'I') return isDatabaseError(error) || error instanceof Failure;
+// Whatever failed may have left its transaction open. `pg` reports an error before the server has told its state, so
+// the state that it knows is the one before; ROLLBACK outside a transaction is only a warning.
+async function rolledBack(connected: pg.PoolClient): Promise<boolean> {
   try {
     await connected.query('ROLLBACK');
     return true;

@@ -12,6 +12,11 @@ import type { TargetSettings } from './settings.ts';
 export const CONNECT_TIMEOUT_MS = 5_000;
 
 const SSL_REQUEST = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+const NO_ANSWER = { code: 'target-down', message: 'The target does not answer as PostgreSQL does.' };
+const TLS_FAILED = {
+  code: 'target-tls-failed',
+  message: 'TLS with the target could not be set up: its certificate may not fit its name or authority.',
+};
 const CANCEL_CODE = 80_877_102;
 
 /** A socket on which the PostgreSQL startup may begin. Errors: `target-down`, `target-tls-refused`, `target-tls-failed`. */
@@ -61,7 +66,7 @@ export async function sendCancel(
 }
 
 function firstByte(socket: Socket): Promise<string> {
-  return within(socket, (resolve) => {
+  return within(socket, NO_ANSWER, (resolve) => {
     // Exactly one byte is read: what a man in the middle put behind it must not count as said under TLS.
     socket.once('readable', () => {
       const byte: Buffer | null = socket.read(1);
@@ -76,7 +81,7 @@ function firstByte(socket: Socket): Promise<string> {
 // As libpq has it: without an authority `require` encrypts and verifies nothing; with one, chain and name.
 function upgrade(socket: Socket, settings: TargetSettings): Promise<Socket> {
   const isAddress = /^[0-9.]+$|:/.test(settings.host);
-  return within(socket, (resolve) => {
+  return within(socket, TLS_FAILED, (resolve) => {
     const secure = connectTls({
       socket,
       host: settings.host,
@@ -92,7 +97,11 @@ function upgrade(socket: Socket, settings: TargetSettings): Promise<Socket> {
 }
 
 /** One step of the opening, bounded in time. */
-function within<T>(socket: Socket, act: (resolve: (value: T) => void) => void): Promise<T> {
+function within<T>(
+  socket: Socket,
+  _told: { code: string; message: string },
+  act: (resolve: (value: T) => void) => void,
+): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), CONNECT_TIMEOUT_MS);
     const fail = (cause?: unknown) => {

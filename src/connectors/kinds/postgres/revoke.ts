@@ -6,7 +6,7 @@ import { codeOf } from '../../../base/errors.ts';
 import { monotonicMs, sleep } from '../../../base/timer.ts';
 import type { Handle, RevokeReport } from '../../contract.ts';
 import { describeLockHolders, LOCK_CODES } from './blockers.ts';
-import { type Connection, type PostgresClient, withConnection } from './client.ts';
+import { type Connection, type PostgresClient, withConnection, withDatabase } from './client.ts';
 import { absent, type LoginState, loginState, oidOf } from './login-state.ts';
 import { type GrantHandle, quoteName, readHandle } from './names.ts';
 import { clearDependents } from './owned.ts';
@@ -128,7 +128,10 @@ async function tellOwnersRights(
 ): Promise<void> {
   const { owner, before } = known;
   if (owner === undefined || before === undefined) return;
-  const added = await withConnection(client, signal, (connection) => newSince(connection, owner, before));
+  const database = known.database ?? client.access.settings.database;
+  const added = await withDatabase(client, database, signal, (connection) =>
+    newSince(connection, owner, before),
+  );
   report.leftBehind = [...new Set([...report.leftBehind, ...added])].slice(0, MOST_KEPT);
 }
 

@@ -83,7 +83,8 @@ class Walk {
     for (const relation of this.#read) {
       const plain = relation.schemaname === undefined && this.#commonTables.has(text(relation.relname));
       if (!plain && !this.#claimed.has(relation)) this.#use('select', relation);
-      if (this.#makesView && isSettingsView(relation)) this.#need('set-role', 'it makes a view of pg_settings');
+      if (this.#makesView && isSettingsView(relation))
+        this.#need('set-role', 'it makes a view of pg_settings');
     }
     return {
       needs: this.#needs,
@@ -118,6 +119,8 @@ class Walk {
   /** Gives the relations that the statement itself names the statement's verb. */
   #claim(kind: string, node: Node): void {
     const verb = kind === 'CopyStmt' ? (node.is_from === true ? 'insert' : 'select') : VERBS[kind];
+    if (kind === 'SelectStmt' && isNode(node.intoClause))
+      this.#claimNode('create-table', node.intoClause.rel);
     if (verb === undefined) {
       if (kind === 'DropStmt') this.#drop(node);
       return;
@@ -125,7 +128,11 @@ class Walk {
     for (const key of ['relation', 'view', 'rel', 'sequence', 'typevar']) this.#claimNode(verb, node[key]);
     for (const item of list(node.relations)) if (isNode(item)) this.#claimNode(verb, item.RangeVar);
     if (isNode(node.into)) this.#claimNode(verb, node.into.rel);
-    if (kind === 'InsertStmt' && isNode(node.onConflictClause) && node.onConflictClause.action === 'ONCONFLICT_UPDATE') {
+    if (
+      kind === 'InsertStmt' &&
+      isNode(node.onConflictClause) &&
+      node.onConflictClause.action === 'ONCONFLICT_UPDATE'
+    ) {
       this.#claimNode('update', node.relation);
     }
   }
@@ -162,7 +169,8 @@ class Walk {
     if (asTargetFolds(name.at(-1) ?? '') !== 'set_config') return;
     this.#literalsMatter = true;
     const setting = constantText(given[0]);
-    if (setting === null) this.#need('set-role', 'set_config() with a name that is not written out may set the role');
+    if (setting === null)
+      this.#need('set-role', 'set_config() with a name that is not written out may set the role');
     else for (const need of settingNeeds(setting, constantText(given[1]) ?? UNKNOWN)) this.#needs.push(need);
   }
 
@@ -195,7 +203,9 @@ const VERBS: Record<string, string> = {
 
 const CHECKS: Record<string, (node: Node) => Need[]> = {
   TransactionStmt: (node) =>
-    ['TRANS_STMT_PREPARE', 'TRANS_STMT_COMMIT_PREPARED', 'TRANS_STMT_ROLLBACK_PREPARED'].includes(text(node.kind))
+    ['TRANS_STMT_PREPARE', 'TRANS_STMT_COMMIT_PREPARED', 'TRANS_STMT_ROLLBACK_PREPARED'].includes(
+      text(node.kind),
+    )
       ? [{ rule: 'two-phase', what: 'it concerns a transaction that outlives the session' }]
       : [],
   CopyStmt: (node) =>
@@ -204,20 +214,25 @@ const CHECKS: Record<string, (node: Node) => Need[]> = {
       : [],
   VariableSetStmt: (node) => {
     const value = node.kind === 'VAR_SET_VALUE' ? (constantText(list(node.args)[0]) ?? UNKNOWN) : null;
-    return node.kind === 'VAR_RESET_ALL' || node.kind === 'VAR_SET_MULTI' ? [] : settingNeeds(text(node.name), value);
+    return node.kind === 'VAR_RESET_ALL' || node.kind === 'VAR_SET_MULTI'
+      ? []
+      : settingNeeds(text(node.name), value);
   },
   UpdateStmt: (node) => settingsTarget(node),
   MergeStmt: (node) => settingsTarget(node),
   RenameStmt: (node) => {
     if (node.renameType === 'OBJECT_ROLE') return [{ rule: 'roles', what: 'it renames a role' }];
     if (node.renameType === 'OBJECT_DATABASE') return [{ rule: 'databases', what: 'it renames a database' }];
-    return node.renameType === 'OBJECT_POLICY' ? [{ rule: 'privileges', what: 'it renames a row security policy' }] : [];
+    return node.renameType === 'OBJECT_POLICY'
+      ? [{ rule: 'privileges', what: 'it renames a row security policy' }]
+      : [];
   },
   DefineStmt: (node) =>
     ['OBJECT_AGGREGATE', 'OBJECT_OPERATOR', 'OBJECT_TYPE'].includes(text(node.kind))
       ? [{ rule: 'functions', what: 'it defines an aggregate, operator or base type out of functions' }]
       : [],
-  CreateSchemaStmt: (node) => (isNode(node.authrole) ? [{ rule: 'privileges', what: 'it gives a schema an owner' }] : []),
+  CreateSchemaStmt: (node) =>
+    isNode(node.authrole) ? [{ rule: 'privileges', what: 'it gives a schema an owner' }] : [],
 };
 
 // Not a value that any setting accepts.
@@ -229,8 +244,10 @@ function settingNeeds(name: string, value: string | null): Need[] {
   if (setting === 'role' || setting === 'session_authorization') {
     return [{ rule: 'set-role', what: 'it changes the role or the user of the session' }];
   }
-  if (setting === 'session_replication_role') return [{ rule: 'system', what: 'it turns triggers and constraints off' }];
-  if (setting === 'client_connection_check_interval') return [{ rule: null, what: 'it would let work outlive the session' }];
+  if (setting === 'session_replication_role')
+    return [{ rule: 'system', what: 'it turns triggers and constraints off' }];
+  if (setting === 'client_connection_check_interval')
+    return [{ rule: null, what: 'it would let work outlive the session' }];
   if (setting === 'client_encoding' && value !== null && !isSafeEncoding(value)) {
     return [{ rule: null, what: 'this client encoding is not one that statements can be read in; use UTF8' }];
   }
@@ -284,5 +301,8 @@ function text(tree: Tree | undefined): string {
 
 /** `AlterRoleSetStmt` → `ALTER ROLE SET`. */
 function words(kind: string): string {
-  return kind.replace(/Stmt$/, '').replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ').toUpperCase();
+  return kind
+    .replace(/Stmt$/, '')
+    .replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')
+    .toUpperCase();
 }

@@ -1,7 +1,7 @@
 // The guard: one verdict per statement text, found in a cache by shape or by text, parsed only when both miss.
 // Analyses are shared by all sessions (they do not depend on the task); what a task allows is looked at last.
 
-import { analyse, type Analysis, type Need, type Use } from './analyse.ts';
+import { type Analysis, analyse, type Need, type Use } from './analyse.ts';
 import { createParser, type Parsed, type Parser } from './parser.ts';
 import { shapeOf } from './shape.ts';
 
@@ -47,7 +47,8 @@ export async function createGuard(): Promise<Guard> {
     if (known !== undefined) return known;
     const { entry, literalsMatter } = examine(parser, text);
     if (shape !== null && !literalsMatter) byShape.set(shape, entry);
-    else if (text.length <= LARGEST_CACHED_TEXT && entry.fault?.sqlstate !== UNAVAILABLE) byText.set(text, entry);
+    else if (text.length <= LARGEST_CACHED_TEXT && entry.fault?.sqlstate !== UNAVAILABLE)
+      byText.set(text, entry);
     return entry;
   }
 
@@ -82,7 +83,10 @@ function refusalFor(needs: readonly Need[], allow: ReadonlySet<string>): Refusal
   return {
     sqlstate: '42501',
     text: `Sallyport refused this statement: ${missing.what}.`,
-    hint: missing.rule === null ? 'No task allows this.' : `A task that needs this allows "${missing.rule}" in its guard.`,
+    hint:
+      missing.rule === null
+        ? 'No task allows this.'
+        : `A task that needs this allows "${missing.rule}" in its guard.`,
   };
 }
 

@@ -31,7 +31,10 @@ interface Module {
   HEAPU8: Uint8Array;
 }
 
-type Factory = (options: { printErr: (line: string) => void; print: (line: string) => void }) => Promise<Module>;
+type Factory = (options: {
+  printErr: (line: string) => void;
+  print: (line: string) => void;
+}) => Promise<Module>;
 
 const factory: Factory = createRequire(import.meta.url)('libpg-query/wasm/libpg-query.js');
 
@@ -54,8 +57,17 @@ export function createParser(): Parser {
   return {
     ready: fill(),
     parse(text) {
+      // The parser stops at a zero byte, and so would read less than was sent.
+      const zero = text.indexOf('\0');
+      if (zero >= 0)
+        return { ok: false, fault: 'syntax', message: 'a zero byte in a statement', position: zero + 1 };
       if (current === null) {
-        return { ok: false, fault: 'unavailable', message: 'The statement cannot be read just now. Try again.', position: 0 };
+        return {
+          ok: false,
+          fault: 'unavailable',
+          message: 'The statement cannot be read just now. Try again.',
+          position: 0,
+        };
       }
       try {
         const parsed = parseWith(current, text);
@@ -64,7 +76,12 @@ export function createParser(): Parser {
       } catch {
         // A trap (stack, exit): whatever the cause, the text is not one that we can vouch for.
         replace();
-        return { ok: false, fault: 'too-complex', message: 'The statement is nested too deeply to be read.', position: 0 };
+        return {
+          ok: false,
+          fault: 'too-complex',
+          message: 'The statement is nested too deeply to be read.',
+          position: 0,
+        };
       }
     },
   };

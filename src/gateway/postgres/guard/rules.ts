@@ -58,11 +58,16 @@ export const NOT_STATEMENTS: ReadonlySet<string> = new Set(['ReplicaIdentityStmt
 
 /** Statement kinds whose verdict never depends on a constant's value, but for functions that say so (shape.ts). */
 export const SHAPED_STATEMENTS: ReadonlySet<string> = new Set(
-  ['Select', 'Insert', 'Update', 'Delete', 'Merge', 'Transaction', 'Execute', 'Fetch', 'ClosePortal'].map((kind) => `${kind}Stmt`),
+  ['Select', 'Insert', 'Update', 'Delete', 'Merge', 'Transaction', 'Execute', 'Fetch', 'ClosePortal'].map(
+    (kind) => `${kind}Stmt`,
+  ),
 );
 
 const FUNCTION_NAMES: ReadonlyMap<string, GuardRule> = new Map([
-  ...named('dynamic-sql', 'query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_stat xpath_table connectby crosstab'),
+  ...named(
+    'dynamic-sql',
+    'query_to_xml query_to_xmlschema query_to_xml_and_xmlschema ts_stat xpath_table connectby crosstab',
+  ),
   ...named('dynamic-sql', 'crosstab2 crosstab3 crosstab4 crosstabn'),
   ...named('server-files', 'lo_import lo_export pg_stat_file pg_logdir_ls pg_current_logfile'),
   ...named('system', 'pg_reload_conf pg_rotate_logfile pg_promote pg_switch_wal pg_create_restore_point'),

@@ -1,0 +1,141 @@
+// kill -9 in the middle of granting and of revoking, again and again: after each start, the logins on the target are
+// the active grants, nothing more and nothing less, and the log verifies.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { grant, issuedCredential } from '../../src/api/grants.ts';
+import { submitted } from '../../src/api/requests.ts';
+import { pageOf } from '../../src/api/text.ts';
+import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
+
+const CRASHES = 20;
+const CONVERGENCE_LIMIT_MS = 60_000;
+
+let sallyport: Sallyport;
+before(async () => {
+  sallyport = await startSallyport();
+});
+after(() => sallyport[Symbol.asyncDispose]());
+
+const grants = pageOf(grant);
+
+/** Requests and early returns, as fast as they go, until the program is gone. */
+async function churn(signal: AbortSignal): Promise<void> {
+  const one = async () => {
+    while (!signal.aborted) {
+      const got = await sallyport.ask('engineer', 'POST', '/api/requests?wait=5', submitted, {
+        target: 'orders-db',
+        task: 'read-orders',
+        duration: '10m',
+        reason: 'churn',
+      });
+      // Some stay active, so that the crash also finds grants that must survive it.
+      if (got.grant !== null && Math.random() < 0.8)
+        await sallyport.ask('engineer', 'POST', `/api/grants/${got.grant.id}/done`, grant);
+    }
+  };
+  await Promise.allSettled(Array.from({ length: 4 }, one));
+}
+
+async function loginsOnTarget(): Promise<string[]> {
+  const admin = new pg.Client({ connectionString: sallyport.adminUrl() });
+  await admin.connect();
+  try {
+    const { rows } = await admin.query(
+      "select rolname from pg_roles where rolname like 'sp\\_0%' order by rolname",
+    );
+    return rows.map((row: { rolname: string }) => row.rolname);
+  } finally {
+    await admin.end();
+  }
+}
+
+async function live(): Promise<{ login: string; state: string }[]> {
+  const all: { login: string; state: string }[] = [];
+  let cursor = '';
+  do {
+    const page = await sallyport.ask('admin', 'GET', `/api/grants?state=live&limit=200${cursor}`, grants);
+    all.push(...page.items);
+    cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor}`;
+  } while (cursor !== '');
+  return all;
+}
+
+async function converged(round: number): Promise<void> {
+  const endsAt = Date.now() + CONVERGENCE_LIMIT_MS;
+  let seen = '';
+  while (Date.now() < endsAt) {
+    const grantsNow = await live();
+    const expected = grantsNow.map((one) => one.login).sort();
+    const there = await loginsOnTarget();
+    seen = JSON.stringify({ states: grantsNow.map((one) => one.state), expected, there });
+    if (
+      grantsNow.every((one) => one.state === 'active') &&
+      JSON.stringify(expected) === JSON.stringify(there)
+    )
+      return;
+    await delay(200);
+  }
+  assert.fail(`round ${round} did not converge: ${seen}`);
+}
+
+test(`${CRASHES} crashes at random moments of granting and revoking`, { timeout: 600_000 }, async () => {
+  for (let round = 1; round <= CRASHES; round++) {
+    const stopping = new AbortController();
+    const work = churn(stopping.signal);
+    await delay(300 + Math.random() * 1_200);
+    await sallyport.crash();
+    stopping.abort();
+    await work;
+    await sallyport.start();
+    await converged(round);
+    // Leave a few for the next crash, not all of them for ever.
+    for (const one of (
+      await sallyport.ask('engineer', 'GET', '/api/grants?view=mine&state=active&limit=200', grants)
+    ).items.slice(5)) {
+      await sallyport.ask('engineer', 'POST', `/api/grants/${one.id}/done`, grant);
+    }
+  }
+  await converged(CRASHES + 1);
+  const verified = await sallyport.cli('auditor', 'audit', 'verify', '--json');
+  assert.equal(verified.code, 0, verified.stderr);
+});
+
+test('a session that was open in the crash is closed in the record, and its grant goes on', async () => {
+  const { grant: granted } = await sallyport.ask('engineer', 'POST', '/api/requests?wait=10', submitted, {
+    target: 'orders-db',
+    task: 'read-orders',
+    duration: '10m',
+    reason: 'open in the crash',
+  });
+  assert.ok(granted);
+  const credential = () =>
+    sallyport.ask('engineer', 'POST', `/api/grants/${granted.id}/credentials`, issuedCredential);
+  const client = new pg.Client({ connectionString: (await credential()).dsn });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('select 1 as before_the_crash');
+  await delay(600);
+  await sallyport.crash();
+  await sallyport.start();
+  const list = (await sallyport.call('auditor', 'GET', `/api/sessions?grant=${granted.id}`)).body as {
+    items: { id: string; live: boolean; endReason: string }[];
+  };
+  assert.equal(list.items.length, 1);
+  assert.equal(list.items[0]?.live, false);
+  const detail = (await sallyport.call('auditor', 'GET', `/api/sessions/${list.items[0]?.id}`)).body as {
+    recording: { intact: boolean; problem: string };
+    statementList: { text: string }[];
+  };
+  assert.equal(detail.recording.intact, true, detail.recording.problem);
+  assert.deepEqual(
+    detail.statementList.map((one) => one.text),
+    ['select 1 as before_the_crash'],
+  );
+  const again = new pg.Client({ connectionString: (await credential()).dsn });
+  await again.connect();
+  assert.equal((await again.query('select count(*) from orders')).rows[0]?.count, '120000');
+  await again.end();
+});
