@@ -33,10 +33,12 @@ export function ElevationNow({ request, grant, me }: Props) {
   if (request.state === 'approved') return null;
   return (
     <div className="sp-panel sp-pad sp-stack">
-      <div className="sp-row">
-        <StateBadge words={REQUEST_STATES[request.state]} />
-        <span className="sp-soft">{REQUEST_STATES[request.state].meaning}</span>
-      </div>
+      {request.approvals.some((given) => given.verdict === 'deny') ? null : (
+        <div className="sp-row">
+          <StateBadge words={REQUEST_STATES[request.state]} />
+          <span className="sp-soft">{REQUEST_STATES[request.state].meaning}</span>
+        </div>
+      )}
       <Verdicts approvals={request.approvals} />
       {request.decision.outcome === 'deny' ? <DecisionView decision={request.decision} /> : null}
       {mine ? (

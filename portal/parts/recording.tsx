@@ -17,7 +17,7 @@ interface Props {
 
 export function Recording({ session, statements, more }: Props) {
   const { moments, totalMs } = useMemo(() => layOut(statements), [statements]);
-  const player = usePlayer(totalMs);
+  const player = usePlayer(totalMs, session.live ? totalMs : 0);
   const [followed, setFollowed] = useState(session.live);
   const count = useRef(statements.length);
   const current = indexAt(moments, player.atMs);

@@ -11,8 +11,9 @@ export interface Player {
   setSpeed: (speed: number) => void;
 }
 
-export function usePlayer(totalMs: number): Player {
-  const [atMs, setAtMs] = useState(0);
+/** Starts at `startMs`, standing still. */
+export function usePlayer(totalMs: number, startMs: number): Player {
+  const [atMs, setAtMs] = useState(startMs);
   const [playing, setPlaying] = useState(false);
   const [speed, setSpeed] = useState(1);
   const last = useRef(0);

@@ -4,11 +4,11 @@ import { sql } from 'kysely';
 import type { z } from 'zod';
 import type { Grant, grantQuery } from '../api/grants.ts';
 import { notFound } from '../base/errors.ts';
-import { mayAdminister } from '../identity/rights.ts';
 import type { GrantsContext } from './context.ts';
+import { mayAdminister, seesEverything } from './platform-rights.ts';
 import type { Caller } from './submit.ts';
 import { grantState } from './transitions.ts';
-import { mayReadGrant, seesEverything } from './visibility.ts';
+import { mayReadGrant } from './visibility.ts';
 import { OVERDUE_SECONDS } from './worker.ts';
 
 function selectGrants(ctx: Pick<GrantsContext, 'db'>) {
@@ -35,9 +35,17 @@ function selectGrants(ctx: Pick<GrantsContext, 'db'>) {
     ]);
 }
 
-type Row = Awaited<ReturnType<ReturnType<typeof selectGrants>['executeTakeFirstOrThrow']>>;
+/** A grant with what its view shows besides. */
+export type GrantViewRow = Awaited<ReturnType<ReturnType<typeof selectGrants>['executeTakeFirstOrThrow']>>;
 
-function grantFrom(row: Row, caller: Caller): Grant {
+export function loadGrant(
+  ctx: Pick<GrantsContext, 'db'>,
+  grantId: string,
+): Promise<GrantViewRow | undefined> {
+  return selectGrants(ctx).where('g.id', '=', grantId).executeTakeFirst();
+}
+
+export function grantFrom(row: GrantViewRow, caller: Caller, administers: boolean): Grant {
   const report = row.report as { blockers?: string[] } | null;
   const state = grantState(row);
   return {
@@ -65,19 +73,17 @@ function grantFrom(row: Row, caller: Caller): Grant {
     lastError: row.last_error,
     blockers: report?.blockers ?? [],
     liveSessions: row.live_sessions,
-    mayEnd:
-      row.wanted === 'present' &&
-      (row.principal_id === caller.principal.id || mayAdminister(caller.principal)),
+    mayEnd: row.wanted === 'present' && (row.principal_id === caller.principal.id || administers),
   };
 }
 
 /** Errors: `unknown-grant`, also for one that the caller may not see. */
 export async function viewGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<Grant> {
-  const row = await selectGrants(ctx).where('g.id', '=', grantId).executeTakeFirst();
+  const row = await loadGrant(ctx, grantId);
   if (row === undefined) throw notFound('grant', grantId);
-  const own = row.principal_id === caller.principal.id || seesEverything(caller.principal);
+  const own = row.principal_id === caller.principal.id || seesEverything(ctx, caller);
   if (!own && !(await mayReadGrant(ctx, caller, grantId))) throw notFound('grant', grantId);
-  return grantFrom(row, caller);
+  return grantFrom(row, caller, mayAdminister(ctx, caller));
 }
 
 /** The grant of a request, as the request's own reader sees it. */
@@ -87,7 +93,7 @@ export async function viewGrantOfRequest(
   requestId: string,
 ): Promise<Grant | null> {
   const row = await selectGrants(ctx).where('g.request_id', '=', requestId).executeTakeFirst();
-  return row === undefined ? null : grantFrom(row, caller);
+  return row === undefined ? null : grantFrom(row, caller, mayAdminister(ctx, caller));
 }
 
 /** Newest first. Those who administer or audit see all; everyone else sees their own. */
@@ -96,7 +102,7 @@ export async function listGrants(
   caller: Caller,
   query: z.infer<typeof grantQuery>,
 ): Promise<{ items: Grant[]; nextCursor: string | null }> {
-  const mine = query.view === 'mine' || !seesEverything(caller.principal);
+  const mine = query.view === 'mine' || !seesEverything(ctx, caller);
   const rows = await selectGrants(ctx)
     .$if(mine, (q) => q.where('g.principal_id', '=', caller.principal.id))
     .$if(query.cursor !== undefined, (q) => q.where('g.id', '<', query.cursor ?? ''))
@@ -104,18 +110,20 @@ export async function listGrants(
     .orderBy('g.id', 'desc')
     .limit(query.limit + 1)
     .execute();
-  const items = rows.slice(0, query.limit).map((row) => grantFrom(row, caller));
+  const administers = mayAdminister(ctx, caller);
+  const items = rows.slice(0, query.limit).map((row) => grantFrom(row, caller, administers));
   return { items, nextCursor: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
 }
 
+// Each in parentheses of its own: they are joined with AND to who may see what.
 const STATE_CONDITIONS = {
-  planned: sql<boolean>`false`,
-  granting: sql<boolean>`g.wanted = 'present' and g.observed = 'unknown'`,
-  active: sql<boolean>`g.wanted = 'present' and g.observed = 'present'`,
-  revoking: sql<boolean>`g.wanted = 'absent' and g.observed in ('unknown', 'present')`,
-  'cleanup-pending': sql<boolean>`g.wanted = 'absent' and g.observed = 'inert'`,
-  revoked: sql<boolean>`g.wanted = 'absent' and g.observed = 'absent'`,
-  live: sql<boolean>`g.wanted = 'present' or g.observed <> 'absent'`,
-  overdue: sql<boolean>`g.wanted = 'absent' and g.observed in ('unknown', 'present')
-    and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS})`,
+  planned: sql<boolean>`(false)`,
+  granting: sql<boolean>`(g.wanted = 'present' and g.observed = 'unknown')`,
+  active: sql<boolean>`(g.wanted = 'present' and g.observed = 'present')`,
+  revoking: sql<boolean>`(g.wanted = 'absent' and g.observed in ('unknown', 'present'))`,
+  'cleanup-pending': sql<boolean>`(g.wanted = 'absent' and g.observed = 'inert')`,
+  revoked: sql<boolean>`(g.wanted = 'absent' and g.observed = 'absent')`,
+  live: sql<boolean>`(g.wanted = 'present' or g.observed <> 'absent')`,
+  overdue: sql<boolean>`(g.wanted = 'absent' and g.observed in ('unknown', 'present')
+    and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}))`,
 };

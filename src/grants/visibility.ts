@@ -2,21 +2,19 @@
 // not do says why. Approvers are found by policy, so these rules follow it.
 
 import { type Principal, principalById } from '../identity/principals.ts';
-import { mayAdminister, mayAudit } from '../identity/rights.ts';
 import { mayApprove } from '../policy/engine/decide.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import { whyNeverCounts } from '../policy/engine/quorum.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked, principalFacts } from './facts.ts';
+import { mayAdminister, seesEverything } from './platform-rights.ts';
 import { quorumFacts } from './quorum.ts';
 import type { Caller } from './submit.ts';
 
-/** Whose requests and grants a principal sees: everybody's, or their own and those they may decide. */
-export function seesEverything(principal: Principal): boolean {
-  return mayAdminister(principal) || mayAudit(principal);
-}
-
-/** Why `approver` cannot approve what `requester` asked (from `approverAddress`, when they act now), or null. Policy first, then who is never counted. */
+/**
+ * Why `approver` cannot approve what `requester` asked, or null: first who is never counted, then policy, with the
+ * approver's own address where they act now.
+ */
 export function whyNotApprove(
   ctx: Pick<GrantsContext, 'policies'>,
   approver: Principal,
@@ -69,7 +67,7 @@ async function grantPeople(ctx: GrantsContext, grantId: string): Promise<GrantPe
 export async function mayReadGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<boolean> {
   const people = await grantPeople(ctx, grantId);
   if (people === null) return false;
-  if (people.principalId === caller.principal.id || seesEverything(caller.principal)) return true;
+  if (people.principalId === caller.principal.id || seesEverything(ctx, caller)) return true;
   return whyNotApprove(ctx, caller.principal, people.requester, people.facts) === null;
 }
 
@@ -77,6 +75,6 @@ export async function mayReadGrant(ctx: GrantsContext, caller: Caller, grantId: 
 export async function mayEndGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<boolean> {
   const people = await grantPeople(ctx, grantId);
   if (people === null) return false;
-  if (people.principalId === caller.principal.id || mayAdminister(caller.principal)) return true;
+  if (people.principalId === caller.principal.id || mayAdminister(ctx, caller)) return true;
   return whyNotApprove(ctx, caller.principal, people.requester, people.facts) === null;
 }

@@ -3,9 +3,9 @@
 
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../base/errors.ts';
+import { mayOnPlatform } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
-import { mayAdminister, mayAudit } from '../identity/rights.ts';
-import type { Principals } from '../identity/sign-in.ts';
+import type { HttpContext } from './context.ts';
 import type { Access } from './guard.ts';
 
 export const COOKIE = 'sallyport';
@@ -18,7 +18,7 @@ export interface SignedCaller extends Caller {
 
 /** The caller, or null where the route lets anyone in. Errors: `unauthenticated`, `may-not`, `cross-site`. */
 export async function admit(
-  principals: Principals,
+  ctx: Pick<HttpContext, 'principals' | 'grants'>,
   access: Access,
   request: FastifyRequest,
 ): Promise<SignedCaller | null> {
@@ -37,25 +37,28 @@ export async function admit(
     });
   }
   const sourceAddress = addressOf(request);
-  const { principal, tokenId } = await principals.authenticate(token, sourceAddress);
+  const { principal, tokenId } = await ctx.principals.authenticate(token, sourceAddress);
   if (bearer === undefined && !SAFE_METHODS.has(request.method)) requireSameOrigin(request);
-  const allowed = {
-    'signed-in': true,
-    person: principal.kind === 'person',
-    audit: mayAudit(principal),
-    metrics: mayAudit(principal),
-    administer: mayAdminister(principal),
-  }[access];
-  if (!allowed) throw new Failure('denied', 'may-not', MAY_NOT[access]);
-  return { principal, sourceAddress, tokenId };
+  const caller = { principal, sourceAddress, tokenId };
+  if (!isAllowed(ctx, access, caller)) throw new Failure('denied', 'may-not', MAY_NOT[access]);
+  return caller;
 }
 
-const MAY_NOT = {
+type SignedAccess = Exclude<Access, 'anyone' | 'loopback'>;
+
+function isAllowed(ctx: Pick<HttpContext, 'grants'>, access: SignedAccess, caller: SignedCaller): boolean {
+  if (access === 'signed-in') return true;
+  if (access === 'person') return caller.principal.kind === 'person';
+  return mayOnPlatform(ctx.grants, caller, access === 'metrics' ? 'audit' : access);
+}
+
+const MAY_NOT: Record<SignedAccess, string> = {
   'signed-in': '',
   person: 'Only people do this, not services or agents.',
-  audit: 'This needs the right to audit (group "auditors").',
-  metrics: 'This needs the right to audit (group "auditors").',
-  administer: 'This needs the right to administer (group "administrators").',
+  audit: 'This needs the right to audit, which policy gives (action "audit").',
+  metrics: 'This needs the right to audit, which policy gives (action "audit").',
+  administer: 'This needs the right to administer, which policy gives (action "administer").',
+  changePolicy: 'This needs the right to change policies, which policy gives (action "changePolicy").',
 };
 
 /** The socket's address; an IPv4 address in IPv6 form is written as IPv4. */

@@ -3,7 +3,15 @@
 // requests that it may decide) the use-cases decide by policy.
 
 /** `loopback` is anyone on this machine, with a Host that names it; `metrics` is loopback, or the right to audit. */
-export type Access = 'anyone' | 'loopback' | 'signed-in' | 'person' | 'audit' | 'administer' | 'metrics';
+export type Access =
+  | 'anyone'
+  | 'loopback'
+  | 'signed-in'
+  | 'person'
+  | 'audit'
+  | 'administer'
+  | 'changePolicy'
+  | 'metrics';
 
 export const GUARD = {
   'GET /healthz': 'anyone',
@@ -49,7 +57,7 @@ export const GUARD = {
 
   'POST /api/policy/explain': 'signed-in',
   'GET /api/policy': 'signed-in',
-  'POST /api/policy': 'administer',
+  'POST /api/policy': 'changePolicy',
 
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',

@@ -76,11 +76,12 @@ export function route<
     },
     // Before the body is read: a stranger's ten megabytes are not even parsed.
     onRequest: async (request) => {
-      callers.set(request, await admit(ctx.principals, access, request));
+      callers.set(request, await admit(ctx, access, request));
     },
     handler: async (request, reply) => {
       const gone = new AbortController();
-      reply.raw.once('close', () => gone.abort());
+      // After the answer nobody listens any more, and an abort is not free.
+      reply.raw.once('close', () => !reply.raw.writableFinished && gone.abort());
       if (spec.status !== undefined) reply.code(spec.status);
       // The validator has parsed body, query and params with these very schemas.
       return handle({

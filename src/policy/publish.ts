@@ -3,29 +3,43 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { append, type Entry, SYSTEM_ACTOR } from '../audit/append.ts';
 import { digestOf } from '../base/canonical-json.ts';
-import { Failure } from '../base/errors.ts';
+import { conflict, Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { type CompiledPolicies, compilePolicies } from './engine/compile.ts';
-import type { Decided, DecisionFacts, Permission } from './engine/facts.ts';
+import { permittedOnPlatform } from './engine/decide.ts';
+import type { Decided, DecisionFacts, Permission, PlatformFacts } from './engine/facts.ts';
 
 export type PolicyFiles = Record<string, string>;
 
 /**
  * Puts a whole set in force, in one transaction with its audit entry. The set that is in force already changes
- * nothing. `by` is null for Sallyport itself. Errors: `policy-invalid`, listing every mistake.
+ * nothing. `by` is null for Sallyport itself; a `publisher` must still be one under the new set, so that nobody
+ * locks everybody out by mistake. Errors: `policy-invalid`, listing every mistake; `would-lock-out`.
  */
 export async function publishPolicies(
   ctx: { db: Db },
-  input: { files: PolicyFiles; by: Entry['actor'] | null },
+  input: { files: PolicyFiles; by: Entry['actor'] | null; publisher?: PlatformFacts },
 ): Promise<{ digest: string }> {
   const compiled = compilePolicies(input.files);
   const { digest } = compiled;
+  if (
+    input.publisher !== undefined &&
+    !permittedOnPlatform(compiled, 'changePolicy', input.publisher).allowed
+  ) {
+    throw conflict(
+      'would-lock-out',
+      'Under these policies you could not change policies any more; nothing was changed.',
+      {
+        hint: 'Keep a permit for Action::"changePolicy" that holds for you.',
+      },
+    );
+  }
   await ctx.db.transaction().execute(async (trx) => {
     // Two publishers at once take turns; the later one wins.
     await sql`lock table policy_sets in share row exclusive mode`.execute(trx);
@@ -152,21 +166,22 @@ export interface StoredDecision {
 
 /** Keeps a decision whole, with the facts that it was made from. Returns its id. */
 export async function storeDecision(trx: Trx, stored: StoredDecision): Promise<string> {
+  const { id, insert } = decisionInsert(stored);
+  await insert.execute(trx);
+  return id;
+}
+
+/** The same as an INSERT that is not executed yet, for an act that is one larger statement. */
+export function decisionInsert(stored: StoredDecision): { id: string; insert: RawBuilder<unknown> } {
   const { decided } = stored;
   const id = newId('decision');
-  await trx
-    .insertInto('decisions')
-    .values({
-      id,
-      request_id: stored.requestId ?? null,
-      grant_id: stored.grantId ?? null,
-      action: stored.action,
-      outcome: 'outcome' in decided ? decided.outcome : decided.allowed ? 'allow' : 'deny',
-      policy_digest: stored.policyDigest,
-      facts: JSON.stringify(stored.facts),
-      reasons: JSON.stringify(decided.reasons),
-      obligations: JSON.stringify(decided.obligations),
-    })
-    .execute();
-  return id;
+  const outcome = 'outcome' in decided ? decided.outcome : decided.allowed ? 'allow' : 'deny';
+  return {
+    id,
+    insert: sql`insert into decisions
+        (id, request_id, grant_id, action, outcome, policy_digest, facts, reasons, obligations)
+      values (${id}, ${stored.requestId ?? null}, ${stored.grantId ?? null}, ${stored.action}, ${outcome},
+        ${stored.policyDigest}, ${JSON.stringify(stored.facts)}, ${JSON.stringify(decided.reasons)},
+        ${JSON.stringify(decided.obligations)})`,
+  };
 }

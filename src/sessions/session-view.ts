@@ -9,28 +9,32 @@ import { append } from '../audit/append.ts';
 import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import { publish } from '../events/events.ts';
-import { actorOf, type Principal } from '../identity/principals.ts';
-import { mayAdminister, mayAudit } from '../identity/rights.ts';
+import type { GrantsContext } from '../grants/context.ts';
+import { mayAdminister, seesEverything } from '../grants/platform-rights.ts';
+import type { Caller } from '../grants/submit.ts';
+import { actorOf } from '../identity/principals.ts';
 import { readRecording } from './read-recording.ts';
 import { recordingPath } from './recording-path.ts';
 
 export interface SessionReader {
   list(
-    reader: Principal,
+    reader: Caller,
     query: z.infer<typeof sessionQuery>,
   ): Promise<{ items: Session[]; nextCursor: string | null }>;
   /** A page of statements in their order. Errors: `unknown-session`. */
-  detail(reader: Principal, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
+  detail(reader: Caller, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
   /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
-  end(by: Principal, id: string, reason: string): Promise<Session>;
+  end(by: Caller, id: string, reason: string): Promise<Session>;
 }
 
-export function createSessionReader(ctx: { db: Db; dataFolder: string }): SessionReader {
+type SessionReaderContext = Pick<GrantsContext, 'db' | 'policies'> & { dataFolder: string };
+
+export function createSessionReader(ctx: SessionReaderContext): SessionReader {
   return {
     async list(reader, query) {
-      const mine = query.view === 'mine' || !seesAll(reader);
+      const mine = query.view === 'mine' || !seesEverything(ctx, reader);
       const rows = await selectSessions(ctx.db)
-        .$if(mine, (q) => q.where('s.principal_id', '=', reader.id))
+        .$if(mine, (q) => q.where('s.principal_id', '=', reader.principal.id))
         .$if(query.state === 'live', (q) => q.where('s.ended_at', 'is', null))
         .$if(query.state === 'ended', (q) => q.where('s.ended_at', 'is not', null))
         .$if(query.grant !== undefined, (q) => q.where('s.grant_id', '=', query.grant ?? ''))
@@ -43,7 +47,7 @@ export function createSessionReader(ctx: { db: Db; dataFolder: string }): Sessio
     },
 
     async detail(reader, id, query) {
-      const row = await oneVisible(ctx.db, reader, id);
+      const row = await oneVisible(ctx, reader, id);
       const from = Number(query.cursor ?? 0);
       if (!Number.isSafeInteger(from) || from < 0) throw invalid('cursor', 'Not a cursor of this list.');
       const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
@@ -57,8 +61,8 @@ export function createSessionReader(ctx: { db: Db; dataFolder: string }): Sessio
     },
 
     async end(by, id, reason) {
-      const row = await oneVisible(ctx.db, by, id);
-      if (row.principal_id !== by.id && !mayAdminister(by)) {
+      const row = await oneVisible(ctx, by, id);
+      if (row.principal_id !== by.principal.id && !mayAdminister(ctx, by)) {
         throw new Failure('denied', 'may-not', 'You may not end this session.', {
           hint: 'Its own principal and administrators may; whoever may approve can revoke the grant.',
         });
@@ -67,7 +71,7 @@ export function createSessionReader(ctx: { db: Db; dataFolder: string }): Sessio
       await ctx.db.transaction().execute(async (trx) => {
         await append(trx, {
           kind: 'session.ending',
-          actor: actorOf(by),
+          actor: actorOf(by.principal),
           grantId: row.grant_id,
           sessionId: id,
           targetId: row.target_id,
@@ -78,10 +82,6 @@ export function createSessionReader(ctx: { db: Db; dataFolder: string }): Sessio
       return sessionFrom(row);
     },
   };
-}
-
-function seesAll(principal: Principal): boolean {
-  return mayAdminister(principal) || mayAudit(principal);
 }
 
 // The chain shows that the file is whole; the hash in the log shows that it is the file of that session.
@@ -95,9 +95,9 @@ function judged(
   return { intact: page.intact, problem: page.problem };
 }
 
-async function oneVisible(db: Db, reader: Principal, id: string) {
-  const row = await selectSessions(db).where('s.id', '=', id).executeTakeFirst();
-  if (row === undefined || (row.principal_id !== reader.id && !seesAll(reader)))
+async function oneVisible(ctx: SessionReaderContext, reader: Caller, id: string) {
+  const row = await selectSessions(ctx.db).where('s.id', '=', id).executeTakeFirst();
+  if (row === undefined || (row.principal_id !== reader.principal.id && !seesEverything(ctx, reader)))
     throw notFound('session', id);
   return row;
 }

@@ -248,3 +248,18 @@ test('a changed task starts the request again: its approvals would be for someth
     await store.end();
   }
 });
+
+test('everybody sees their own grants only, whatever the filter; who administers or audits sees all', async () => {
+  const list = async (person: Person, query: string) =>
+    ((await sallyport.call(person, 'GET', `/api/grants?limit=200&${query}`)).body as { items: { principal: { name: string } }[] }).items;
+  const states = ['live', 'active', 'granting', 'revoking', 'cleanup-pending', 'revoked', 'overdue', 'planned'];
+  for (const query of ['', 'view=mine', ...states.flatMap((state) => [`state=${state}`, `view=mine&state=${state}`])]) {
+    for (const person of ['engineer', 'approver', 'second-approver', 'deploy-bot'] as const) {
+      const others = (await list(person, query)).filter((one) => one.principal.name !== person);
+      assert.deepEqual(others, [], `${person} with ${query}`);
+    }
+  }
+  assert.ok((await list('engineer', 'state=live')).length > 0, 'there is something to see');
+  assert.ok((await list('auditor', 'state=live')).length > 0);
+  assert.deepEqual(await list('admin', 'view=mine'), []);
+});

@@ -7,7 +7,7 @@ import { idText } from '../../api/text.ts';
 import { approve } from '../../grants/approve.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
-import { submittedOf } from './get-request.ts';
+import { requestAndGrant } from './get-request.ts';
 
 const params = z.object({ id: idText });
 
@@ -20,7 +20,7 @@ export function approveRequest(app: FastifyInstance, ctx: HttpContext): void {
     async ({ params: { id }, body, caller }) => {
       const { grantId } = await approve(ctx.grants, caller, id, body);
       if (grantId !== null) ctx.worker.kick(grantId);
-      return submittedOf(ctx, caller, id);
+      return requestAndGrant(ctx, caller, id);
     },
   );
 }

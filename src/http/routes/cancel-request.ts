@@ -7,7 +7,7 @@ import { idText } from '../../api/text.ts';
 import { cancel } from '../../grants/approve.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
-import { submittedOf } from './get-request.ts';
+import { requestAndGrant } from './get-request.ts';
 
 const params = z.object({ id: idText });
 
@@ -19,7 +19,7 @@ export function cancelRequest(app: FastifyInstance, ctx: HttpContext): void {
     { summary: 'Cancel a request', params, answer: submitted },
     async ({ params: { id }, caller }) => {
       await cancel(ctx.grants, caller, id);
-      return submittedOf(ctx, caller, id);
+      return requestAndGrant(ctx, caller, id);
     },
   );
 }

@@ -7,7 +7,7 @@ import { idText } from '../../api/text.ts';
 import { deny } from '../../grants/approve.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
-import { submittedOf } from './get-request.ts';
+import { requestAndGrant } from './get-request.ts';
 
 const params = z.object({ id: idText });
 
@@ -19,7 +19,7 @@ export function denyRequest(app: FastifyInstance, ctx: HttpContext): void {
     { summary: 'Deny a request', params, body: denyBody, answer: submitted },
     async ({ params: { id }, body, caller }) => {
       await deny(ctx.grants, caller, id, body.reason);
-      return submittedOf(ctx, caller, id);
+      return requestAndGrant(ctx, caller, id);
     },
   );
 }

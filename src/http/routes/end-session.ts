@@ -16,6 +16,6 @@ export function endSession(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'POST /api/sessions/:id/end',
     { summary: 'End a session', params, body: revokeBody, answer: session },
-    async ({ params: { id }, body, caller }) => ctx.sessions.end(caller.principal, id, body.reason),
+    async ({ params: { id }, body, caller }) => ctx.sessions.end(caller, id, body.reason),
   );
 }

@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { insights } from '../../api/insights.ts';
-import { mayAudit } from '../../identity/rights.ts';
+import { seesEverything } from '../../grants/platform-rights.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 
@@ -16,6 +16,6 @@ export function getInsights(app: FastifyInstance, ctx: HttpContext): void {
     'GET /api/insights',
     { summary: 'Insights', query, answer: insights },
     async ({ query: { days }, caller }) =>
-      ctx.insight.summary(days, mayAudit(caller.principal) ? null : caller.principal.id),
+      ctx.insight.summary(days, seesEverything(ctx.grants, caller) ? null : caller.principal.id),
   );
 }

@@ -2,22 +2,23 @@
 
 import type { FastifyInstance } from 'fastify';
 import { type Me, me } from '../../api/people.ts';
-import { type Principal, refOf } from '../../identity/principals.ts';
-import { rightsOf } from '../../identity/rights.ts';
+import { platformRightsOf } from '../../grants/platform-rights.ts';
+import type { Caller } from '../../grants/submit.ts';
+import { refOf } from '../../identity/principals.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 
 export function getMe(app: FastifyInstance, ctx: HttpContext): void {
   route(app, ctx, 'GET /api/me', { summary: 'Who is signed in', answer: me }, async ({ caller }) =>
-    meOf(ctx, caller.principal),
+    meOf(ctx, caller),
   );
 }
 
-export function meOf(ctx: HttpContext, principal: Principal): Me {
+export function meOf(ctx: HttpContext, caller: Caller): Me {
   return {
-    ...refOf(principal),
-    groups: principal.groups,
-    rights: rightsOf(principal),
+    ...refOf(caller.principal),
+    groups: caller.principal.groups,
+    rights: platformRightsOf(ctx.grants, caller),
     demo: ctx.demo !== null,
     version: ctx.version,
   };

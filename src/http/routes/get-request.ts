@@ -22,15 +22,15 @@ export function getRequest(app: FastifyInstance, ctx: HttpContext): void {
     async ({ params: { id }, query, caller, gone }) => {
       if (query.wait > 0) {
         await viewRequest(ctx.grants, caller, id);
-        await waitForAccess(ctx.grants, id, query.wait, gone);
+        await waitForAccess(ctx.grants, id, null, { seconds: query.wait, signal: gone });
       }
-      return submittedOf(ctx, caller, id, true);
+      return requestAndGrant(ctx, caller, id, true);
     },
   );
 }
 
 /** `seen` notes that an approver has looked at the card. */
-export async function submittedOf(
+export async function requestAndGrant(
   ctx: HttpContext,
   caller: Caller,
   id: string,

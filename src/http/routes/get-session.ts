@@ -15,6 +15,6 @@ export function getSession(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'GET /api/sessions/:id',
     { summary: 'One session with its statements', params, query: pageQuery, answer: sessionDetail },
-    async ({ params: { id }, query, caller }) => ctx.sessions.detail(caller.principal, id, query),
+    async ({ params: { id }, query, caller }) => ctx.sessions.detail(caller, id, query),
   );
 }

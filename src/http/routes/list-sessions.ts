@@ -12,6 +12,6 @@ export function getSessions(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'GET /api/sessions',
     { summary: 'Sessions', query: sessionQuery, answer: pageOf(session) },
-    async ({ query, caller }) => ctx.sessions.list(caller.principal, query),
+    async ({ query, caller }) => ctx.sessions.list(caller, query),
   );
 }

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { platformFacts } from '../../grants/platform-rights.ts';
 import { actorOf } from '../../identity/principals.ts';
 import { publishPolicies } from '../../policy/publish.ts';
 import type { HttpContext } from '../context.ts';
@@ -24,6 +25,6 @@ export function publishPolicy(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/policy',
     { summary: 'Publish policies', body, answer: z.object({ digest: z.string() }) },
     async ({ body: { files }, caller }) =>
-      publishPolicies(ctx.grants, { files, by: actorOf(caller.principal) }),
+      publishPolicies(ctx.grants, { files, by: actorOf(caller.principal), publisher: platformFacts(caller) }),
   );
 }

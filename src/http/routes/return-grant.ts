@@ -2,12 +2,13 @@
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { grant } from '../../api/grants.ts';
+import { type Grant, grant } from '../../api/grants.ts';
 import { waitQuery } from '../../api/requests.ts';
 import { idText } from '../../api/text.ts';
 import { returnGrant } from '../../grants/finish.ts';
-import { viewGrant } from '../../grants/grant-view.ts';
-import { waitForEnd } from '../../grants/wait.ts';
+import { grantFrom, viewGrant } from '../../grants/grant-view.ts';
+import type { Caller } from '../../grants/submit.ts';
+import { type Patience, waitForEnd } from '../../grants/wait.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 
@@ -20,10 +21,20 @@ export function returnGrants(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/grants/:id/done',
     { summary: 'Give a grant back', params, query: waitQuery, answer: grant },
     async ({ params: { id }, query, caller, gone }) => {
-      await returnGrant(ctx.grants, caller, id);
+      const ended = await returnGrant(ctx.grants, caller, id);
       ctx.worker.kick(id);
-      if (query.wait > 0) await waitForEnd(ctx.grants, id, query.wait, gone);
-      return viewGrant(ctx.grants, caller, id);
+      return grantAfterEnd(ctx, caller, id, { seconds: query.wait, signal: gone, lookAtOnce: !ended });
     },
   );
+}
+
+/** The grant as it is when it is over, or when the time is up. Who may end a grant may see it. */
+export async function grantAfterEnd(
+  ctx: HttpContext,
+  caller: Caller,
+  grantId: string,
+  patience: Patience,
+): Promise<Grant> {
+  const over = patience.seconds === 0 ? null : await waitForEnd(ctx.grants, grantId, patience);
+  return over === null ? viewGrant(ctx.grants, caller, grantId) : grantFrom(over, caller);
 }

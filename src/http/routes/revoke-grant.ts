@@ -6,10 +6,9 @@ import { grant, revokeBody } from '../../api/grants.ts';
 import { waitQuery } from '../../api/requests.ts';
 import { idText } from '../../api/text.ts';
 import { revokeGrant } from '../../grants/finish.ts';
-import { viewGrant } from '../../grants/grant-view.ts';
-import { waitForEnd } from '../../grants/wait.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
+import { grantAfterEnd } from './return-grant.ts';
 
 const params = z.object({ id: idText });
 
@@ -20,10 +19,9 @@ export function revokeGrants(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/grants/:id/revoke',
     { summary: 'Revoke a grant', params, query: waitQuery, body: revokeBody, answer: grant },
     async ({ params: { id }, query, body, caller, gone }) => {
-      await revokeGrant(ctx.grants, caller, id, body.reason);
+      const ended = await revokeGrant(ctx.grants, caller, id, body.reason);
       ctx.worker.kick(id);
-      if (query.wait > 0) await waitForEnd(ctx.grants, id, query.wait, gone);
-      return viewGrant(ctx.grants, caller, id);
+      return grantAfterEnd(ctx, caller, id, { seconds: query.wait, signal: gone, lookAtOnce: !ended });
     },
   );
 }

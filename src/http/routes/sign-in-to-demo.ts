@@ -19,9 +19,10 @@ export function signInToDemo(app: FastifyInstance, ctx: HttpContext): void {
       if (ctx.demo === null || !ctx.demo.people.some((person) => person.name === body.person)) {
         throw notFound('person', body.person);
       }
-      const signed = await ctx.principals.signInAs(body.person, addressOf(request));
+      const sourceAddress = addressOf(request);
+      const signed = await ctx.principals.signInAs(body.person, sourceAddress);
       setCookie(request, reply, signed);
-      return meOf(ctx, signed.principal);
+      return meOf(ctx, { principal: signed.principal, sourceAddress });
     },
   );
 }

@@ -15,9 +15,10 @@ export function signIn(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/sign-in',
     { summary: 'Sign in with a token', body: signInBody, answer: me },
     async ({ body, request, reply }) => {
-      const signed = await ctx.principals.signIn(body.token, addressOf(request));
+      const sourceAddress = addressOf(request);
+      const signed = await ctx.principals.signIn(body.token, sourceAddress);
       setCookie(request, reply, signed);
-      return meOf(ctx, signed.principal);
+      return meOf(ctx, { principal: signed.principal, sourceAddress });
     },
   );
 }

@@ -1,12 +1,14 @@
 // Asks for a privilege. A refusal by policy is an answer, not an error: it is stored and explained.
 
 import type { FastifyInstance } from 'fastify';
-import { submitBody, submitted, waitQuery } from '../../api/requests.ts';
-import { submit } from '../../grants/submit.ts';
+import { type Submitted, submitBody, submitted, waitQuery } from '../../api/requests.ts';
+import { type GrantViewRow, grantFrom, viewGrant } from '../../grants/grant-view.ts';
+import { viewSubmitted } from '../../grants/request-view.ts';
+import { type Caller, type SubmitResult, submit } from '../../grants/submit.ts';
 import { waitForAccess } from '../../grants/wait.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
-import { submittedOf } from './get-request.ts';
+import { requestAndGrant } from './get-request.ts';
 
 export function submitRequest(app: FastifyInstance, ctx: HttpContext): void {
   route(
@@ -15,10 +17,30 @@ export function submitRequest(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/requests',
     { summary: 'Request a privilege', body: submitBody, query: waitQuery, answer: submitted, status: 201 },
     async ({ body, query, caller, gone }) => {
-      const { requestId, grantId } = await submit(ctx.grants, caller, body);
-      if (grantId !== null) ctx.worker.kick(grantId);
-      if (query.wait > 0) await waitForAccess(ctx.grants, requestId, query.wait, gone);
-      return submittedOf(ctx, caller, requestId);
+      const done = await submit(ctx.grants, caller, body);
+      if (done.grantId !== null) ctx.worker.kick(done.grantId);
+      if (query.wait === 0 || done.row.state === 'denied') return submittedOf(ctx, caller, done);
+      const patience = { seconds: query.wait, signal: gone, lookAtOnce: false };
+      const grant = await waitForAccess(ctx.grants, done.row.id, done.grantId, patience);
+      return submittedOf(ctx, caller, done, grant);
     },
   );
+}
+
+async function submittedOf(
+  ctx: HttpContext,
+  caller: Caller,
+  done: SubmitResult,
+  found: GrantViewRow | null = null,
+): Promise<Submitted> {
+  if (done.row.state === 'pending') return requestAndGrant(ctx, caller, done.row.id);
+  const [request, grant] = await Promise.all([
+    viewSubmitted(ctx.grants, caller, done),
+    done.grantId === null
+      ? null
+      : found === null
+        ? viewGrant(ctx.grants, caller, done.grantId)
+        : grantFrom(found, caller),
+  ]);
+  return { request, grant };
 }

@@ -99,8 +99,10 @@ test('who approves, administers and audits', () => {
       platform('administrators', 'administer'),
       platform('administrators', 'audit'),
       platform('auditors', 'audit'),
+      platform('auditors', 'administer'),
+      platform('engineering', 'audit'),
     ],
-    [true, false, true],
+    [true, true, true, false, false],
   );
 });
 
