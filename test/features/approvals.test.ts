@@ -251,9 +251,26 @@ test('a changed task starts the request again: its approvals would be for someth
 
 test('everybody sees their own grants only, whatever the filter; who administers or audits sees all', async () => {
   const list = async (person: Person, query: string) =>
-    ((await sallyport.call(person, 'GET', `/api/grants?limit=200&${query}`)).body as { items: { principal: { name: string } }[] }).items;
-  const states = ['live', 'active', 'granting', 'revoking', 'cleanup-pending', 'revoked', 'overdue', 'planned'];
-  for (const query of ['', 'view=mine', ...states.flatMap((state) => [`state=${state}`, `view=mine&state=${state}`])]) {
+    (
+      (await sallyport.call(person, 'GET', `/api/grants?limit=200&${query}`)).body as {
+        items: { principal: { name: string } }[];
+      }
+    ).items;
+  const states = [
+    'live',
+    'active',
+    'granting',
+    'revoking',
+    'cleanup-pending',
+    'revoked',
+    'overdue',
+    'planned',
+  ];
+  for (const query of [
+    '',
+    'view=mine',
+    ...states.flatMap((state) => [`state=${state}`, `view=mine&state=${state}`]),
+  ]) {
     for (const person of ['engineer', 'approver', 'second-approver', 'deploy-bot'] as const) {
       const others = (await list(person, query)).filter((one) => one.principal.name !== person);
       assert.deepEqual(others, [], `${person} with ${query}`);

@@ -1,0 +1,686 @@
+// Every route of the guard's table, called by everybody who should and who should not. The expectations are written
+// out route by route, so that a new route fails here until somebody has decided who may call it.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
+import { type Grant, grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
+import { submitted } from '../../src/api/requests.ts';
+import { session } from '../../src/api/sessions.ts';
+import { pageOf } from '../../src/api/text.ts';
+import { newId } from '../../src/base/ids.ts';
+import { GUARD, type RouteName } from '../../src/http/guard.ts';
+import { type RawAnswer, type RawRequest, rawHttp } from '../harness/raw-http.ts';
+import { type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+
+const PEOPLE = ['engineer', 'approver', 'auditor', 'admin', 'deploy-bot'] as const;
+/** Who cannot sign in: all of these are 401 wherever somebody must be signed in. */
+const STRANGERS = ['nobody', 'malformed', 'unknown', 'expired', 'revoked', 'disabled'] as const;
+type Stranger = (typeof STRANGERS)[number];
+type Row = Record<(typeof PEOPLE)[number], number> & {
+  /** Without a valid token; 401 unless given. */
+  strangers?: number;
+  path?: (ids: Ids) => string;
+  body?: unknown;
+};
+
+interface Ids {
+  /** The engineer's: a pending request, one that was cancelled, a grant that is over, a session that ended. */
+  pending: string;
+  cancelled: string;
+  grant: string;
+  session: string;
+}
+
+const all = (status: number) =>
+  ({ engineer: status, approver: status, auditor: status, admin: status, 'deploy-bot': status }) as const;
+const REASON = { reason: 'a test of routes' };
+const ASKED = { target: 'orders-db', task: 'read-orders', duration: '45s' };
+
+/**
+ * What each may do, as the status of the answer. 409 and 422 are those who are let in, with what cannot be done:
+ * so nothing here changes what the next row finds.
+ */
+const EXPECTED: Record<RouteName, Row> = {
+  'GET /healthz': { ...all(200), strangers: 200 },
+  'GET /metrics': { engineer: 403, approver: 403, auditor: 200, admin: 200, 'deploy-bot': 403 },
+  'GET /api/openapi.json': { ...all(200), strangers: 200 },
+  'POST /api/sign-in': {
+    ...all(401),
+    strangers: 401,
+    body: { token: `sally_${'A'.repeat(43)}` },
+  },
+  'POST /api/sign-out': all(204),
+  'GET /api/me': all(200),
+  'GET /api/demo/people': { ...all(200), strangers: 200 },
+  // An unsafe one of the demo's own page only: all of these calls come without an Origin.
+  'POST /api/demo/sign-in': { ...all(403), strangers: 403, body: { person: 'engineer' } },
+  'GET /api/targets': all(200),
+  'POST /api/targets': { ...all(403), admin: 422, body: { name: 'UPPER' } },
+  'POST /api/targets/:name/check': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/targets/no-such-target/check',
+  },
+  'GET /api/targets/:name/standing-access': {
+    ...all(403),
+    auditor: 200,
+    admin: 200,
+    path: () => '/api/targets/orders-db/standing-access',
+  },
+  'GET /api/tasks': all(200),
+  'POST /api/tasks': { ...all(403), admin: 422, body: { name: 'UPPER' } },
+  'POST /api/requests': { ...all(422), body: ASKED },
+  'POST /api/requests/preview': { ...all(200), body: ASKED },
+  'GET /api/requests': all(200),
+  'GET /api/requests/:id': { ...all(200), 'deploy-bot': 404, path: (ids) => `/api/requests/${ids.pending}` },
+  'POST /api/requests/:id/approve': {
+    ...all(403),
+    approver: 422,
+    path: (ids) => `/api/requests/${ids.pending}/approve`,
+    body: { duration: '20d' },
+  },
+  'POST /api/requests/:id/deny': {
+    ...all(403),
+    approver: 409,
+    path: (ids) => `/api/requests/${ids.cancelled}/deny`,
+    body: REASON,
+  },
+  'POST /api/requests/:id/cancel': {
+    ...all(404),
+    engineer: 409,
+    path: (ids) => `/api/requests/${ids.cancelled}/cancel`,
+  },
+  'GET /api/grants': all(200),
+  'GET /api/grants/:id': { ...all(200), 'deploy-bot': 404, path: (ids) => `/api/grants/${ids.grant}` },
+  'POST /api/grants/:id/credentials': {
+    ...all(404),
+    engineer: 409,
+    path: (ids) => `/api/grants/${ids.grant}/credentials`,
+  },
+  'POST /api/grants/:id/extend': {
+    ...all(404),
+    engineer: 409,
+    path: (ids) => `/api/grants/${ids.grant}/extend`,
+    body: { duration: '1m', ...REASON },
+  },
+  'POST /api/grants/:id/done': {
+    ...all(404),
+    engineer: 200,
+    path: (ids) => `/api/grants/${ids.grant}/done`,
+  },
+  'POST /api/grants/:id/revoke': {
+    ...all(200),
+    auditor: 403,
+    'deploy-bot': 404,
+    path: (ids) => `/api/grants/${ids.grant}/revoke`,
+    body: REASON,
+  },
+  'GET /api/grants/:id/receipt': {
+    ...all(200),
+    'deploy-bot': 404,
+    path: (ids) => `/api/grants/${ids.grant}/receipt`,
+  },
+  'GET /api/sessions': all(200),
+  'GET /api/sessions/:id': {
+    ...all(404),
+    engineer: 200,
+    auditor: 200,
+    admin: 200,
+    path: (ids) => `/api/sessions/${ids.session}`,
+  },
+  'POST /api/sessions/:id/end': {
+    ...all(404),
+    engineer: 409,
+    auditor: 403,
+    admin: 409,
+    path: (ids) => `/api/sessions/${ids.session}/end`,
+    body: REASON,
+  },
+  'GET /api/audit/entries': { ...all(403), auditor: 200, admin: 200 },
+  'GET /api/audit/export': { ...all(403), auditor: 200, admin: 200 },
+  'GET /api/audit/checkpoint': { ...all(403), auditor: 200, admin: 200 },
+  'POST /api/policy/explain': { ...all(200), body: ASKED },
+  'GET /api/policy': all(200),
+  'POST /api/policy': { ...all(403), admin: 422, body: { files: { 'UPPER.cedar': '' } } },
+  'GET /api/insights': all(200),
+  'GET /api/events': all(200),
+};
+
+const SECURITY_HEADERS: Record<string, RegExp> = {
+  'content-security-policy': /default-src 'self'.*object-src 'none'.*frame-ancestors 'none'/,
+  'x-content-type-options': /^nosniff$/,
+  'x-frame-options': /^DENY$/,
+  'referrer-policy': /^no-referrer$/,
+  'cross-origin-opener-policy': /^same-origin$/,
+  'cross-origin-resource-policy': /^same-origin$/,
+};
+
+let sallyport: Sallyport;
+let store: pg.Client;
+let ids: Ids;
+const tokens = new Map<Stranger, string>();
+
+before(async () => {
+  sallyport = await startSallyport();
+  store = new pg.Client({ connectionString: sallyport.storeUrl() });
+  await store.connect();
+  ids = await makeThings();
+  await makeStrangers();
+});
+after(async () => {
+  await store.end();
+  await sallyport[Symbol.asyncDispose]();
+});
+
+async function makeThings(): Promise<Ids> {
+  const fix = () =>
+    sallyport.ask('engineer', 'POST', '/api/requests', submitted, {
+      ...ASKED,
+      task: 'fix-orders',
+      ...REASON,
+    });
+  const [pending, cancelled] = [(await fix()).request.id, (await fix()).request.id];
+  await sallyport.ask('engineer', 'POST', `/api/requests/${cancelled}/cancel`, submitted);
+  const granted = await readGrant();
+  const client = new pg.Client({ connectionString: await dsnOf(granted.id) });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('select count(*) from orders');
+  await client.end();
+  await sallyport.ask('engineer', 'POST', `/api/grants/${granted.id}/done?wait=20`, grantSchema);
+  const sessions = await sallyport.ask(
+    'engineer',
+    'GET',
+    `/api/sessions?grant=${granted.id}`,
+    pageOf(session),
+  );
+  return { pending, cancelled, grant: granted.id, session: sessions.items[0]?.id ?? '' };
+}
+
+async function readGrant(): Promise<Grant> {
+  const got = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
+    ...ASKED,
+    duration: '30m',
+    ...REASON,
+  });
+  assert.equal(got.grant?.state, 'active');
+  return got.grant;
+}
+
+async function dsnOf(grantId: string): Promise<string> {
+  return (await sallyport.ask('engineer', 'POST', `/api/grants/${grantId}/credentials`, issuedCredential))
+    .dsn;
+}
+
+// Written into the store as its own code writes them: there is no route that makes a token that has expired.
+async function makeStrangers(): Promise<void> {
+  const insert = async (principalId: string, columns: { expires: string; revoked: string | null }) => {
+    const token = `sally_${randomBytes(32).toString('base64url')}`;
+    await store.query(
+      `insert into tokens (id, principal_id, kind, name, hash, expires_at, revoked_at)
+       values ($1, $2, 'api', 'test', $3, now() + $4::interval, $5::timestamptz)`,
+      [
+        newId('token'),
+        principalId,
+        createHash('sha256').update(token).digest(),
+        columns.expires,
+        columns.revoked,
+      ],
+    );
+    return token;
+  };
+  const { rows } = await store.query("select id from principals where name = 'admin'");
+  const admin = String(rows[0]?.id);
+  const disabled = newId('principal');
+  await store.query(
+    `insert into principals (id, kind, name, display_name, account_type, disabled_at)
+     values ($1, 'person', 'gone-admin', 'Gone', 'employee', now())`,
+    [disabled],
+  );
+  await store.query(
+    "insert into memberships (group_id, principal_id) select id, $1 from groups where name = 'administrators'",
+    [disabled],
+  );
+  tokens.set('malformed', 'sally_short');
+  tokens.set('unknown', `sally_${'B'.repeat(43)}`);
+  tokens.set('expired', await insert(admin, { expires: '-1 second', revoked: null }));
+  tokens.set(
+    'revoked',
+    await insert(admin, { expires: '1 day', revoked: new Date(Date.now() - 1_000).toISOString() }),
+  );
+  tokens.set('disabled', await insert(disabled, { expires: '1 day', revoked: null }));
+}
+
+let address = 0;
+/** Failures are counted by address, so each call of a stranger has one of its own. */
+function newAddress(): string {
+  address += 1;
+  return `127.77.${Math.floor(address / 250)}.${(address % 250) + 1}`;
+}
+
+const names = Object.keys(GUARD) as RouteName[];
+const split = (name: RouteName): [method: string, path: string] => {
+  const [method = '', url = ''] = name.split(' ');
+  return [method, EXPECTED[name].path?.(ids) ?? url];
+};
+
+function send(name: RouteName, more: Partial<RawRequest> = {}): Promise<RawAnswer> {
+  const [method, path] = split(name);
+  const body = method === 'POST' ? (EXPECTED[name].body ?? {}) : undefined;
+  return rawHttp({ server: sallyport.server(), method, path, body, ...more });
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+test('every route of the table has its row here, and no row is for a route that is gone', () => {
+  assert.deepEqual(Object.keys(EXPECTED).sort(), [...names].sort());
+});
+
+describe('who may call what', () => {
+  for (const name of names) {
+    test(name, async () => {
+      const row = EXPECTED[name];
+      for (const stranger of STRANGERS) {
+        const token = tokens.get(stranger);
+        // Loopback without any token is what a scraper on this machine has.
+        const expected = name === 'GET /metrics' && token === undefined ? 200 : (row.strangers ?? 401);
+        const answer = await send(name, {
+          from: newAddress(),
+          ...(token === undefined ? {} : { headers: bearer(token) }),
+        });
+        assert.equal(answer.status, expected, `${stranger}: ${answer.text.slice(0, 300)}`);
+        checkHeaders(name, answer);
+        if (expected === 401) {
+          assert.equal(answer.json?.code, 'unauthenticated');
+          assert.equal(answer.headers['www-authenticate'], 'Bearer');
+        }
+      }
+      for (const person of PEOPLE) {
+        // Signing out would end the demo's own token: it gets one that was made for this.
+        const token = name === 'POST /api/sign-out' ? await cookieOf(person) : sallyport.token(person);
+        const answer = await send(name, { headers: bearer(token) });
+        assert.equal(answer.status, row[person], `${person}: ${answer.text.slice(0, 300)}`);
+        checkHeaders(name, answer);
+      }
+    });
+  }
+});
+
+function checkHeaders(where: string, answer: RawAnswer): void {
+  for (const [header, form] of Object.entries(SECURITY_HEADERS)) {
+    assert.match(String(answer.headers[header]), form, `${where}: ${header}`);
+  }
+  assert.equal(answer.headers['access-control-allow-origin'], undefined, where);
+  assert.equal(answer.headers['x-powered-by'], undefined, where);
+  assert.equal(answer.headers.server, undefined, where);
+  if (answer.status >= 400) {
+    assert.match(String(answer.headers['content-type']), /^application\/problem\+json/, where);
+    assert.equal(answer.json?.status, answer.status, where);
+    assert.doesNotMatch(answer.text, /\bat .*\.ts:\d+|node_modules|select .* from/i, where);
+  }
+  if (where.includes('/api/')) assert.equal(answer.headers['cache-control'], 'no-store', where);
+}
+
+async function cookieOf(person: Person): Promise<string> {
+  const answer = await rawHttp({
+    server: sallyport.server(),
+    method: 'POST',
+    path: '/api/sign-in',
+    body: { token: sallyport.token(person) },
+  });
+  assert.equal(answer.status, 200, answer.text);
+  const [cookie = ''] = answer.headers['set-cookie'] ?? [];
+  assert.match(cookie, /^sallyport=[^;]+;.*HttpOnly.*SameSite=Strict/i);
+  return cookie.slice('sallyport='.length, cookie.indexOf(';'));
+}
+
+describe('the cookie', () => {
+  test('works on safe methods from anywhere, and on unsafe ones only from our own page', async () => {
+    const cookie = `sallyport=${await cookieOf('admin')}`;
+    const own = sallyport.server();
+    const port = Number(new URL(own).port);
+    const foreign = [
+      undefined,
+      'null',
+      'http://evil.example',
+      `http://127.0.0.1:${port + 1}`,
+      `http://127.0.0.1.evil.example:${port}`,
+      `http://evil.example:${port}`,
+      `${own}.evil.example`,
+      `${own}/`,
+      '',
+    ];
+    const unsafe = names.filter((name) => name.startsWith('POST ') && !GUARD[name].match(/anyone|loopback/));
+    assert.ok(unsafe.length > 10);
+    for (const name of unsafe) {
+      for (const origin of foreign) {
+        const answer = await send(name, {
+          headers: { cookie, ...(origin === undefined ? {} : { origin }) },
+        });
+        assert.equal(answer.status, 403, `${name} from ${origin}: ${answer.text}`);
+        assert.equal(answer.json?.code, 'cross-site', `${name} from ${origin}`);
+      }
+      if (name === 'POST /api/sign-out') continue;
+      const answer = await send(name, { headers: { cookie, origin: own } });
+      assert.equal(answer.status, EXPECTED[name].admin, `${name} from our own page: ${answer.text}`);
+    }
+    for (const name of names.filter((one) => one.startsWith('GET '))) {
+      const answer = await send(name, { headers: { cookie } });
+      assert.equal(answer.status, EXPECTED[name].admin, `${name}: ${answer.text.slice(0, 300)}`);
+    }
+  });
+
+  test('signing in is not for other sites either: nobody is signed in as somebody else behind their back', async () => {
+    for (const origin of ['http://evil.example', 'null', 'http://127.0.0.1:1']) {
+      const answer = await rawHttp({
+        server: sallyport.server(),
+        method: 'POST',
+        path: '/api/sign-in',
+        headers: { origin },
+        body: { token: sallyport.token('engineer') },
+      });
+      assert.equal(answer.status, 403, `${origin}: ${answer.text}`);
+      assert.equal(answer.headers['set-cookie'], undefined);
+    }
+  });
+
+  test('a form of another site has no content type that is read', async () => {
+    const cookie = `sallyport=${await cookieOf('admin')}`;
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+    ]) {
+      const answer = await send('POST /api/requests', {
+        headers: { cookie, origin: sallyport.server(), 'content-type': type },
+      });
+      assert.equal(answer.status, 415, `${type}: ${answer.text}`);
+    }
+  });
+
+  test('after signing out it is worth nothing', async () => {
+    const cookie = `sallyport=${await cookieOf('auditor')}`;
+    const out = await send('POST /api/sign-out', { headers: { cookie, origin: sallyport.server() } });
+    assert.equal(out.status, 204);
+    assert.match(String(out.headers['set-cookie']), /^sallyport=;/);
+    assert.equal((await send('GET /api/me', { headers: { cookie }, from: newAddress() })).status, 401);
+  });
+
+  test('a session that the caller brings along is not taken over', async () => {
+    const brought = `sally_${'C'.repeat(43)}`;
+    const answer = await rawHttp({
+      server: sallyport.server(),
+      method: 'POST',
+      path: '/api/sign-in',
+      headers: { cookie: `sallyport=${brought}` },
+      body: { token: sallyport.token('engineer') },
+    });
+    assert.equal(answer.status, 200);
+    assert.equal(String(answer.headers['set-cookie']).includes(brought), false);
+  });
+});
+
+describe('headers that only a proxy or another part of a system should write', () => {
+  const forged = {
+    'x-forwarded-for': '10.1.2.3, 10.9.9.9',
+    'x-real-ip': '10.1.2.3',
+    forwarded: 'for=10.1.2.3;proto=https;host=evil.example',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'https',
+    'x-client-ip': '10.1.2.3',
+    'true-client-ip': '10.1.2.3',
+    'cf-connecting-ip': '10.1.2.3',
+    'x-user': 'admin',
+    'x-remote-user': 'admin',
+    'remote-user': 'admin',
+    'x-sallyport-principal': 'admin',
+    'x-warpgate-username': 'admin',
+    'x-http-method-override': 'DELETE',
+    'x-original-url': '/api/audit/entries',
+    'x-rewrite-url': '/api/audit/entries',
+  };
+
+  test('make nobody else of the caller, and change neither address nor route', async () => {
+    const nobody = await send('GET /api/me', { headers: forged, from: newAddress() });
+    assert.equal(nobody.status, 401);
+    const me = await send('GET /api/me', {
+      headers: { ...forged, ...bearer(sallyport.token('engineer')) },
+    });
+    assert.equal(me.json?.name, 'engineer');
+    assert.deepEqual(me.json?.rights, []);
+    const asked = await send('POST /api/requests', {
+      headers: { ...forged, ...bearer(sallyport.token('engineer')) },
+      body: { ...ASKED, task: 'fix-orders', ...REASON },
+      from: '127.66.5.4',
+    });
+    assert.equal(asked.status, 201, asked.text);
+    const { request } = submitted.parse(asked.json);
+    assert.equal(request.sourceAddress, '127.66.5.4');
+    const { rows } = await store.query(
+      "select leaf::jsonb ->> 'sourceAddress' as address from audit_entries where request_id = $1",
+      [request.id],
+    );
+    assert.deepEqual(rows, [{ address: '127.66.5.4' }]);
+  });
+
+  test('let nobody past the count of failures by naming other addresses', async () => {
+    const from = newAddress();
+    const statuses: number[] = [];
+    for (let i = 0; i < 60; i++) {
+      const answer = await send('GET /api/me', {
+        from,
+        headers: {
+          'x-forwarded-for': `10.0.0.${i}`,
+          ...bearer(`sally_${randomBytes(32).toString('base64url')}`),
+        },
+      });
+      statuses.push(answer.status);
+    }
+    assert.equal(statuses[0], 401);
+    assert.equal(statuses.at(-1), 429);
+    const valid = await send('GET /api/me', { from, headers: bearer(sallyport.token('engineer')) });
+    assert.equal(
+      valid.status,
+      200,
+      "somebody's wrong tokens lock nobody else out, not even from the same address",
+    );
+  });
+
+  test('a Host of another name gets neither the demo nor the metrics without a token', async () => {
+    const port = new URL(sallyport.server()).port;
+    for (const host of [
+      'evil.example',
+      `evil.example:${port}`,
+      `127.0.0.1.evil.example:${port}`,
+      `localhost.evil:${port}`,
+      '',
+    ]) {
+      assert.equal(
+        (await send('GET /api/demo/people', { headers: { host } })).status,
+        host === '' ? 403 : 403,
+        host,
+      );
+      assert.equal((await send('GET /metrics', { headers: { host } })).status, 401, host);
+      const signIn = await send('POST /api/demo/sign-in', {
+        headers: { host, origin: `http://${host}` },
+        body: { person: 'admin' },
+      });
+      assert.equal(signIn.status, 403, host);
+    }
+    for (const host of [`localhost:${port}`, `127.0.0.1:${port}`, `[::1]:${port}`]) {
+      assert.equal((await send('GET /api/demo/people', { headers: { host } })).status, 200, host);
+    }
+  });
+});
+
+describe('paths', () => {
+  const TRAVERSALS = [
+    '/../../../../etc/passwd',
+    '/..%2f..%2f..%2f..%2fetc/passwd',
+    '/%2e%2e/%2e%2e/%2e%2e/etc/passwd',
+    '/%252e%252e%252f%252e%252e%252fetc/passwd',
+    '/assets/../../../package.json',
+    '/assets/..%2f..%2f..%2fpackage.json',
+    '/assets/%2e%2e%5c%2e%2e%5cpackage.json',
+    '/assets/....//....//package.json',
+    '/assets/%00',
+    '/index.html%00.png',
+    '/..\\..\\package.json',
+    '//etc/passwd',
+    '/.git/config',
+    '/demo.json',
+    '/keys/master.key',
+    '/%c0%ae%c0%ae/etc/passwd',
+    '/%',
+    '/%zz',
+    '/api/../demo.json',
+    `/${'a'.repeat(5_000)}`,
+  ];
+  const IDS = [
+    '..',
+    '..%2f..%2fdemo.json',
+    '%2e%2e%2f%2e%2e%2fkeys%2fmaster.key',
+    'ses_..%2f..%2f..%2f..%2f..%2f..%2fetc',
+    "' or 1=1 --",
+    '%27%20or%201=1%20--',
+    'ses_01jd2q0v6w8x9y0z1a2b3c4d5%00',
+    'SES_01JD2Q0V6W8X9Y0Z1A2B3C4D5G',
+    '%ff%fe',
+    '*',
+    'null',
+    '0',
+    'a'.repeat(199),
+    'a'.repeat(5_000),
+    'ses_01jd2q0v6w8x9y0z1a2b3c4d5g',
+  ];
+
+  test('that lead out of the portal give nothing', async () => {
+    for (const path of TRAVERSALS) {
+      for (const headers of [{}, { accept: 'text/html' }]) {
+        const answer = await rawHttp({ server: sallyport.server(), path: encodeSpaces(path), headers });
+        const shell = answer.status === 200 && /<div id="root">/.test(answer.text);
+        assert.ok(shell || [400, 403, 404, 414].includes(answer.status), `${path}: ${answer.status}`);
+        assert.doesNotMatch(answer.text, /root:|"dependencies"|\[core\]|sally_[A-Za-z0-9_-]{43}/, path);
+      }
+    }
+  });
+
+  test('with ids that are none give nothing and break nothing', async () => {
+    const withIds = names.filter((name) => name.includes('/:'));
+    assert.ok(withIds.length > 10);
+    for (const name of withIds) {
+      const [method = '', url = ''] = name.split(' ');
+      for (const id of IDS) {
+        const answer = await rawHttp({
+          server: sallyport.server(),
+          method,
+          path: encodeSpaces(url.replace(/:(id|name)/, id)),
+          headers: bearer(sallyport.token('admin')),
+          ...(method === 'POST' ? { body: EXPECTED[name].body ?? {} } : {}),
+        });
+        assert.ok(
+          [400, 403, 404, 405, 414, 422].includes(answer.status),
+          `${name} with ${id.slice(0, 40)}: ${answer.status} ${answer.text.slice(0, 200)}`,
+        );
+      }
+    }
+    assert.equal((await send('GET /healthz')).status, 200);
+  });
+
+  test('of another kind of thing are foreign: an id of a grant is none of a request', async () => {
+    for (const [path, id] of [
+      ['/api/requests/', ids.grant],
+      ['/api/grants/', ids.pending],
+      ['/api/sessions/', ids.grant],
+      ['/api/grants/', ids.session],
+    ]) {
+      const answer = await rawHttp({
+        server: sallyport.server(),
+        path: `${path}${id}`,
+        headers: bearer(sallyport.token('admin')),
+      });
+      assert.equal(answer.status, 404, `${path}${id}: ${answer.text}`);
+    }
+  });
+
+  test('a query or a fragment does not get past the guard', async () => {
+    for (const path of [
+      '/api/audit/entries?/healthz',
+      '/api/audit/entries?x=/api/openapi.json',
+      '/api/audit/entries#/healthz',
+      '/api/audit/entries/',
+      '/api//audit/entries',
+      '/api/audit/./entries',
+      '/healthz/../api/audit/entries',
+      '/API/AUDIT/ENTRIES',
+      '/api/audit/entries;/healthz',
+    ]) {
+      const answer = await rawHttp({ server: sallyport.server(), path, from: newAddress() });
+      assert.ok([400, 401, 404].includes(answer.status), `${path}: ${answer.status}`);
+    }
+  });
+});
+
+test('methods that the table does not name are refused, for administrators too', async () => {
+  const paths = new Set(names.map((name) => split(name)[1]));
+  for (const path of paths) {
+    for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND']) {
+      if (names.some((name) => split(name)[0] === method && split(name)[1] === path)) continue;
+      const answer = await rawHttp({
+        server: sallyport.server(),
+        method,
+        path,
+        headers: bearer(sallyport.token('admin')),
+      });
+      assert.ok([400, 404, 405].includes(answer.status), `${method} ${path}: ${answer.status}`);
+    }
+  }
+});
+
+test('bodies: none that is too large, malformed or of another shape does anything, and none is read before the guard', async () => {
+  const large = JSON.stringify({ reason: 'x'.repeat(10 * 1024 * 1024) });
+  const unsafe = names.filter((name) => name.startsWith('POST '));
+  const before = await counts();
+  for (const name of unsafe) {
+    const access = GUARD[name];
+    const headers = access === 'anyone' || access === 'loopback' ? {} : bearer(sallyport.token('admin'));
+    const status = async (body: string) =>
+      (await send(name, { headers, body }).catch(() => ({ status: 413 }))).status;
+    assert.ok([413, 403, 404].includes(await status(large)), `${name}: ten megabytes`);
+    for (const body of [
+      '{',
+      '[]',
+      'null',
+      '"text"',
+      '{"__proto__": {"admin": true}}',
+      '\u0000',
+      '{"a":1}}',
+    ]) {
+      const got = await status(body);
+      // What needs no body does not mind an object that it does not read.
+      assert.ok(got < 500, `${name} with ${body}: ${got}`);
+      if (EXPECTED[name].body !== undefined && name !== 'POST /api/requests/:id/approve')
+        assert.ok(got >= 400, `${name} with ${body}: ${got}`);
+    }
+    if (headers.authorization === undefined) continue;
+    const stranger = await send(name, { body: '{', from: newAddress() });
+    assert.equal(stranger.status, 401, `${name}: a stranger's body is not looked at`);
+  }
+  assert.deepEqual(await counts(), before, 'nothing was made');
+});
+
+async function counts(): Promise<unknown> {
+  const { rows } = await store.query(
+    `select (select count(*) from requests) as requests, (select count(*) from approvals) as approvals,
+      (select count(*) from targets) as targets, (select count(*) from tasks) as tasks,
+      (select count(*) from policy_sets) as policies`,
+  );
+  return rows;
+}
+
+/** A request line cannot hold a space or a backslash-free-for-all; the rest is sent as it is. */
+function encodeSpaces(path: string): string {
+  return path.replaceAll(' ', '%20').replaceAll("'", '%27');
+}
