@@ -6,6 +6,7 @@ import {
   ActionIcon,
   Badge,
   Button,
+  Combobox,
   type CSSVariablesResolver,
   createTheme,
   defaultVariantColorsResolver,
@@ -140,6 +141,7 @@ export const theme = createTheme({
       defaultProps: { inputWrapperOrder: ['label', 'input', 'description', 'error'] },
     }),
     ActionIcon: ActionIcon.extend({ defaultProps: { variant: 'subtle' } }),
+    Combobox: Combobox.extend({ defaultProps: { shadow: 'md' } }),
     Badge: Badge.extend({ defaultProps: { tt: 'none', fw: 600 } }),
     Modal: Modal.extend({
       defaultProps: { centered: true, radius: 'lg', overlayProps: { backgroundOpacity: 0.5, blur: 2 } },

@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Failure, messageOf } from './base/errors.ts';
 import { createLog, type Logger } from './base/log.ts';
+import { sleep } from './base/timer.ts';
 import { type Config, loadConfig } from './config.ts';
 import { lockData } from './db/embedded/data-lock.ts';
 import { type Embedded, startEmbedded } from './db/embedded/embedded.ts';
@@ -16,6 +17,8 @@ import { type Program, startProgram } from './program.ts';
 const ROOT = join(import.meta.dirname, '..');
 /** The whole stop, embedded servers included; after that the process ends whatever hangs. */
 const STOP_LIMIT_MS = 4_800;
+/** Of that, for a start that is under way to end what it has begun. */
+const UNDO_LIMIT_MS = 1_800;
 const STORE_DATABASE = 'postgres';
 
 interface Running {
@@ -33,12 +36,14 @@ async function main(): Promise<void> {
   removeDemoFile(config.dataFolder);
   const stopping = new AbortController();
   const servers: Embedded[] = [];
-  let running: Running | null = null;
+  let starting: Promise<Running> | null = null;
 
   const stop = async (reason: string) => {
     if (stopping.signal.aborted) return;
     stopping.abort();
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    const late = sleep(UNDO_LIMIT_MS).then(() => null);
+    const running = await Promise.race([starting?.catch(() => null) ?? null, late]);
     await shutDown(config, running, servers, reason, log);
     unlock();
     process.exit(0);
@@ -47,8 +52,9 @@ async function main(): Promise<void> {
   watchParent(() => void stop('the process that started this one is gone'));
 
   try {
-    running = await start(config, log, servers, stopping.signal);
-    if (!stopping.signal.aborted) welcome(config, running.program);
+    starting = start(config, log, servers, stopping.signal);
+    const { program } = await starting;
+    if (!stopping.signal.aborted) welcome(config, program);
   } catch (error) {
     if (stopping.signal.aborted) return;
     await Promise.allSettled(servers.map((server) => server.stop()));
@@ -76,8 +82,9 @@ async function start(
     storeUrl = store.url(STORE_DATABASE);
   }
   const demo: DemoTarget | null =
-    config.mode === 'demo' ? await startDemoTarget(config.dataFolder, log, say, signal) : null;
-  if (demo !== null) servers.unshift(demo.server);
+    config.mode === 'demo'
+      ? await startDemoTarget(config.dataFolder, log, say, signal, (server) => servers.unshift(server))
+      : null;
   let tokens = new Map<string, string>();
   const program = await startProgram({
     config,

@@ -6,7 +6,7 @@ import { append, SYSTEM_ACTOR } from './audit/append.ts';
 import { openLogKey } from './audit/keys.ts';
 import { createAuditLog } from './audit/log.ts';
 import { createSequencer } from './audit/sequence.ts';
-import { messageOf } from './base/errors.ts';
+import { codeOf, Failure, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { loadMasterKey } from './base/master-key.ts';
 import type { Config } from './config.ts';
@@ -156,7 +156,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     port: config.postgresGateway.port,
     dataFolder: config.dataFolder,
   });
-  await gateway.start();
+  await listening('SALLY_PG_PORT', config.postgresGateway, gateway.start());
   ctx.gatewayAddress.port = gateway.port;
   stops.push(['gateway', () => gateway.stop('Sallyport is stopping.')]);
 
@@ -182,14 +182,18 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     worker,
     events,
     principals: createPrincipals({ db }),
-    sessions: createSessionReader({ db, dataFolder: config.dataFolder }),
+    sessions: createSessionReader({ db, policies, dataFolder: config.dataFolder }),
     audit: createAuditLog({ db, sequencer, signer, dataFolder: config.dataFolder }),
     insight: createInsight({ db, tasks }),
     demo: input.demo,
     portalFolder: input.portalFolder,
   });
   stops.push(['http', () => server.close()]);
-  const httpUrl = await server.listen({ host: config.http.host, port: config.http.port });
+  const httpUrl = await listening(
+    'SALLY_HTTP_PORT',
+    config.http,
+    server.listen({ host: config.http.host, port: config.http.port }),
+  );
 
   return {
     ctx,
@@ -206,6 +210,31 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
 
 /** One process, one gateway; replicas will have names of their own. */
 const GATEWAY_NAME = 'gateway-1';
+
+/** Errors: Failure `cannot-listen`, which says what to set. */
+async function listening<T>(variable: string, where: Config['http'], started: Promise<T>): Promise<T> {
+  try {
+    return await started;
+  } catch (error) {
+    const why = CANNOT_LISTEN[codeOf(error) ?? ''];
+    if (why === undefined) throw error;
+    throw new Failure(
+      'unavailable',
+      'cannot-listen',
+      `Cannot listen on ${where.host}:${where.port}: ${why}.`,
+      {
+        hint: `Set another port with ${variable}, or another address in the configuration file.`,
+        cause: error,
+      },
+    );
+  }
+}
+
+const CANNOT_LISTEN: Record<string, string> = {
+  EADDRINUSE: 'another program has it',
+  EADDRNOTAVAIL: 'this machine does not have that address',
+  EACCES: 'this user may not',
+};
 
 function endings(events: ReturnType<typeof createEvents>) {
   return {

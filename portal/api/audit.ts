@@ -43,7 +43,7 @@ export const elevationEntriesQuery = (requestId: string, grantId: string | null)
       const joined = new Map<string, AuditEntry>();
       for (const entry of pages.flatMap((page) => page.items)) joined.set(JSON.stringify(entry.leaf), entry);
       return [...joined.values()].sort(
-        (a, b) => a.leaf.at.localeCompare(b.leaf.at) || (a.index ?? Infinity) - (b.index ?? Infinity),
+        (a, b) => (a.index ?? Infinity) - (b.index ?? Infinity) || a.leaf.at.localeCompare(b.leaf.at),
       );
     },
   });

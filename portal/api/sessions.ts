@@ -8,6 +8,10 @@ import { apiPath } from './paths.ts';
 
 const PAGE = 25;
 const STATEMENTS_PAGE = 200;
+// The server gives no hint for every statement: what is on screen of a live session is asked for again.
+const LIVE_MS = 2_000;
+// Each question reads the recording from its start: long ones are asked for less often.
+const LONG_LIVE_MS = 10_000;
 const sessionPage = pageOf(session);
 
 export const sessionsPages = (state: 'live' | 'ended') =>
@@ -21,6 +25,7 @@ export const sessionsPages = (state: 'live' | 'ended') =>
       ),
     initialPageParam: '',
     getNextPageParam: (last) => last.nextCursor,
+    refetchInterval: state === 'live' ? LIVE_MS : false,
   });
 
 export const grantSessionsQuery = (grantId: string) =>
@@ -41,6 +46,11 @@ export const sessionPages = (id: string) =>
       ),
     initialPageParam: '',
     getNextPageParam: (last) => last.nextCursor,
+    refetchInterval: (query) => {
+      const pages = query.state.data?.pages ?? [];
+      if (pages[0]?.live !== true) return false;
+      return pages.length > 1 ? LONG_LIVE_MS : LIVE_MS;
+    },
   });
 
 export const endSession = (id: string, reason: string): Promise<Session> =>

@@ -27,6 +27,7 @@ const START: TaskDraft = {
   readOnly: true,
   tables: [emptyTable(1)],
   functions: '',
+  sequences: '',
   actAs: '',
 };
 
@@ -156,9 +157,22 @@ export function AddTaskForm() {
           autosize
           minRows={2}
         />
+        <Textarea
+          label="Sequences"
+          description="One a line: inserting into a table with a serial column needs its sequence."
+          placeholder="public.refunds_id_seq"
+          value={draft.sequences}
+          onChange={(event) => change({ sequences: event.currentTarget.value })}
+          autosize
+          minRows={2}
+        />
         <TextInput
           label="Act as"
-          description="A role that owns what is changed, for work on structure."
+          description={
+            draft.readOnly
+              ? 'A role that owns what is changed; not for a task that is read only.'
+              : 'A role that owns what is changed, for work on structure.'
+          }
           placeholder="orders_owner"
           value={draft.actAs}
           disabled={draft.readOnly}

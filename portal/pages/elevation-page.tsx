@@ -1,7 +1,7 @@
 // One elevation from the request to the proof that it is over: what can be done with it now, and what happened.
 
 import { useQuery } from '@tanstack/react-query';
-import { Link, useParams } from '@tanstack/react-router';
+import { useParams } from '@tanstack/react-router';
 import { describeDuration } from '../../src/base/duration.ts';
 import { requestQuery } from '../api/requests.ts';
 import { grantSessionsQuery } from '../api/sessions.ts';
@@ -74,10 +74,6 @@ export function ElevationPage() {
                     · grant <span className="sp-mono sp-wrap">{grant.id}</span>
                   </>
                 )}
-                {' · '}
-                <Link to="/request" search={{ like: request.id }} className="sp-link">
-                  Same again
-                </Link>
               </span>
             </p>
           </>

@@ -68,7 +68,7 @@ export function CheckpointCard({ auditor }: { auditor: boolean }) {
         </div>
         <p className="sp-soft sp-small">
           Whoever holds the store and the signing key together is caught by the copies of checkpoints that are
-          kept elsewhere: keep the note at the left where only you can write.
+          kept elsewhere: keep the signed note where only you can write.
         </p>
       </section>
     </div>

@@ -2,7 +2,7 @@
 
 import type { Decision } from '../../src/api/requests.ts';
 import { describeDuration } from '../../src/base/duration.ts';
-import { fromWhom, listText } from '../words/counts.ts';
+import { approvalsText, listText } from '../words/counts.ts';
 import { OUTCOMES } from '../words/states.ts';
 import styles from './decision-view.module.css';
 import { StateBadge } from './state-badge.tsx';
@@ -24,14 +24,14 @@ export function DecisionView({ decision, longestSeconds = null, enough = [] }: P
       </div>
       {decision.outcome === 'needs-approval' ? (
         <p className={styles.main}>
-          Needs {listText(stages.map((stage) => `${stage.count} of ${fromWhom(stage.from)}`))} to approve.
+          It opens after {approvalsText(stages)}.
         </p>
       ) : null}
       {decision.outcome === 'allow' ? <p className={styles.main}>It opens as soon as you ask.</p> : null}
       {decision.reasons.length === 0 ? null : (
         <ul className={styles.reasons}>
           {decision.reasons.map((reason) => (
-            <li key={`${reason.policy} ${reason.text}`} data-effect={reason.effect}>
+            <li key={`${reason.policy} ${reason.text}`} data-effect={decision.outcome === 'deny' ? 'forbid' : reason.effect}>
               {reason.text}{' '}
               {reason.policy === '' ? null : <code className={styles.policy}>{reason.policy}</code>}
             </li>

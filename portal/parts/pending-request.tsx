@@ -42,6 +42,10 @@ export function PendingRequest({ request, me }: { request: Request; me: Me }) {
         </div>
         <StateBadge words={REQUEST_STATES[request.state]} />
       </header>
+      <p className="sp-wrap">
+        {request.reason}
+        {request.ticket === null ? null : <span className={styles.ticket}>{request.ticket}</span>}
+      </p>
       <StageList request={request} />
       {cancelling.error === null ? null : <FailureNote error={cancelling.error} />}
       <footer className="sp-row">

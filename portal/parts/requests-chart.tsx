@@ -58,7 +58,7 @@ export function RequestsChart({ days, span }: { days: Insights['byDay']; span: n
           />
           <Bar
             dataKey="other"
-            name="Pending or lapsed"
+            name="Pending, cancelled or expired"
             stackId="all"
             fill="var(--sp-chart-0)"
             isAnimationActive={false}

@@ -66,9 +66,7 @@ export function SideBar({ me, onHelp, onSignOut }: Props) {
 }
 
 export function whoText(me: Me): string {
-  const held = [
-    ...me.groups,
-    ...me.rights.map((right) => (right === 'administer' ? 'administrator' : 'auditor')),
-  ];
+  if (me.groups.length > 0) return me.groups.join(', ');
+  const held = me.rights.map((right) => (right === 'administer' ? 'administrator' : 'auditor'));
   return held.length === 0 ? me.kind : held.join(', ');
 }

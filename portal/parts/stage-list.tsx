@@ -24,7 +24,7 @@ export function StageList({ request }: { request: Request }) {
               <span className="sp-soft">
                 {stage.candidates.length === 0
                   ? '. Nobody can give it now: tell an administrator.'
-                  : `: ${listText(stage.candidates.map((person) => person.displayName))} can`}
+                  : `: ${listText(stage.candidates.map((person) => person.displayName))} can approve`}
               </span>
             ) : null}
           </span>

@@ -9,7 +9,7 @@ export function UnusedRights({ rights }: { rights: Insights['unusedRights'] }) {
   const tasks = [...new Set(rights.map((right) => right.task))];
   return (
     <section className="sp-section" aria-labelledby="unused">
-      <h2 id="unused">Given, never used</h2>
+      <h2 id="unused">Given, not used</h2>
       <div className={`sp-panel sp-pad ${styles.columns}`}>
         {tasks.map((task) => (
           <div key={task}>

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bytesText, counted, fromWhom, listText, millisText, percentText } from './counts.ts';
+import { approvalsText, bytesText, counted, fromWhom, listText, millisText, percentText } from './counts.ts';
 
 test('counts, sizes, times and shares', () => {
   assert.equal(counted(1, 'row'), '1 row');
@@ -20,4 +20,15 @@ test('names', () => {
   assert.equal(listText(['a', 'b', 'c']), 'a, b and c');
   assert.equal(fromWhom('Group::"dba"'), 'dba');
   assert.equal(fromWhom('manager'), 'manager');
+});
+
+test('approvals that are asked for', () => {
+  assert.equal(approvalsText([{ count: 1, from: 'Group::"approvers"' }]), '1 approval from approvers');
+  assert.equal(
+    approvalsText([
+      { count: 2, from: 'Group::"dba"' },
+      { count: 1, from: 'manager' },
+    ]),
+    '2 approvals from dba and 1 from manager',
+  );
 });

@@ -37,5 +37,16 @@ export function listText(names: string[]): string {
 /** `Group::"dba"` as policies write it, `dba` as people say it. */
 export const fromWhom = (from: string): string => from.replaceAll(/\b[A-Z][A-Za-z]*::"([^"]*)"/g, '$1');
 
+/** Approvals that are asked for: `1 approval from approvers`, `2 approvals from dba and 1 from manager`. */
+export function approvalsText(stages: { count: number; from: string }[]): string {
+  return listText(
+    stages.map((stage, position) =>
+      position === 0
+        ? `${counted(stage.count, 'approval')} from ${fromWhom(stage.from)}`
+        : `${stage.count} from ${fromWhom(stage.from)}`,
+    ),
+  );
+}
+
 /** With a capital at the start: for sentences of which only the beginning is ours to shape. */
 export const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -6,7 +6,7 @@ import type { Request } from '../../src/api/requests.ts';
 import type { Session } from '../../src/api/sessions.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { secondsBetween } from '../time/when.ts';
-import { capital, counted, fromWhom, listText } from './counts.ts';
+import { approvalsText, capital, counted } from './counts.ts';
 import type { Tone } from './states.ts';
 
 export interface Station {
@@ -81,13 +81,11 @@ const happening = (at: string, title: string, tone: Tone, detail: string | null 
 function decisionHappenings(request: Request): Happening[] {
   const asked = `${request.requester.displayName} asked for ${request.task.name} on ${request.target.name} for ${describeDuration(request.durationSeconds)}`;
   const list = [happening(request.createdAt, asked, 'quiet', request.reason)];
-  const stages = listText(
-    request.decision.obligations.approvals.map((s) => `${s.count} of ${fromWhom(s.from)}`),
-  );
+  const stages = approvalsText(request.decision.obligations.approvals);
   const said = {
     allow: 'Policy allowed it at once',
-    'needs-approval': `Policy needs approval: ${stages}`,
-    deny: 'Policy refused it',
+    'needs-approval': `Policy asks for ${stages}`,
+    deny: 'Policy denied it',
   };
   const why = request.decision.reasons.map((reason) => reason.text).join(' ') || null;
   const tone = { allow: 'good', 'needs-approval': 'wait', deny: 'bad' } as const;

@@ -29,7 +29,7 @@ export const GRANT_STATES: Record<GrantState, StateWords> = {
 export const REQUEST_STATES: Record<RequestState, StateWords> = {
   pending: { word: 'Pending', tone: 'wait', meaning: 'Waiting for approval.' },
   approved: { word: 'Approved', tone: 'good', meaning: 'It was allowed.' },
-  denied: { word: 'Denied', tone: 'bad', meaning: 'It was refused.' },
+  denied: { word: 'Denied', tone: 'bad', meaning: 'Policy or an approver said no.' },
   cancelled: { word: 'Cancelled', tone: 'quiet', meaning: 'The requester took it back.' },
   expired: { word: 'Expired', tone: 'quiet', meaning: 'Nobody decided in time.' },
 };
@@ -37,5 +37,5 @@ export const REQUEST_STATES: Record<RequestState, StateWords> = {
 export const OUTCOMES: Record<Outcome, StateWords> = {
   allow: { word: 'Allowed at once', tone: 'good', meaning: 'Nobody needs to approve it.' },
   'needs-approval': { word: 'Needs approval', tone: 'wait', meaning: 'Somebody has to say yes.' },
-  deny: { word: 'Refused', tone: 'bad', meaning: 'Policy does not allow it.' },
+  deny: { word: 'Denied', tone: 'bad', meaning: 'Policy does not allow it.' },
 };

@@ -17,6 +17,8 @@ export interface TaskDraft {
   tables: TableDraft[];
   /** Comma-separated `schema.name(types)`; one a line, because types hold commas. */
   functions: string;
+  /** `schema.name`, one a line. */
+  sequences: string;
   actAs: string;
 }
 
@@ -35,9 +37,12 @@ const parts = (text: string, by: RegExp) =>
     .map((part) => part.trim())
     .filter((part) => part !== '');
 
-/** Leaves out whatever was not filled in. A table without a schema is taken from `public`. */
+const inPublic = (name: string) => (name.includes('.') ? name : `public.${name}`);
+
+/** Leaves out whatever was not filled in. What has no schema is taken from `public`. */
 export function taskBodyOf(draft: TaskDraft): Record<string, unknown> {
   const functions = parts(draft.functions, /\n/);
+  const sequences = parts(draft.sequences, /[\n,]/).map(inPublic);
   return {
     name: draft.name,
     kind: 'postgres',
@@ -49,13 +54,13 @@ export function taskBodyOf(draft: TaskDraft): Record<string, unknown> {
         .filter((table) => table.name.trim() !== '')
         .map((table) => {
           const columns = parts(table.columns, /,/);
-          const name = table.name.trim();
           return {
-            name: name.includes('.') ? name : `public.${name}`,
+            name: inPublic(table.name.trim()),
             privileges: table.privileges,
             ...(columns.length === 0 ? {} : { columns }),
           };
         }),
+      ...(sequences.length === 0 ? {} : { sequences }),
       ...(functions.length === 0 ? {} : { functions }),
       ...(draft.actAs.trim() === '' ? {} : { actAs: draft.actAs.trim() }),
     },

@@ -1,7 +1,14 @@
 // The installation's one root secret: it seals what must be kept (a target's administrator password) and derives
 // what need not be (each grant's password on the target), so that a copy of the store alone opens nothing.
 
-import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createSecretKey,
+  hkdfSync,
+  randomBytes,
+} from 'node:crypto';
 import {
   chmodSync,
   closeSync,
@@ -51,8 +58,9 @@ export function loadMasterKey(path: string): MasterKey {
 
 /** For a key that comes from elsewhere. `key` is 32 bytes. */
 export function masterKeyFrom(key: Buffer): MasterKey {
+  const root = createSecretKey(key);
   const derive = (purpose: string, id: string, bytes: number) =>
-    Buffer.from(hkdfSync('sha256', key, '', `sallyport ${purpose} ${id}`, bytes));
+    Buffer.from(hkdfSync('sha256', root, '', `sallyport ${purpose} ${id}`, bytes));
   const sealingKey = derive('sealing', 'v1', KEY_BYTES);
   return {
     check: createHash('sha256')

@@ -1,11 +1,20 @@
 // SCRAM-SHA-256 (RFC 5802, RFC 7677) as PostgreSQL speaks it, for three places: the verifier that a login on
 // a target gets (so its password never reaches that server's log), the gateway as server, the gateway as client.
 
-import { createHash, createHmac, pbkdf2 as pbkdf2Callback, randomBytes, timingSafeEqual } from 'node:crypto';
+import {
+  createHash,
+  createHmac,
+  pbkdf2 as pbkdf2Callback,
+  pbkdf2Sync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto';
 import { promisify } from 'node:util';
 
 const pbkdf2 = promisify(pbkdf2Callback);
 const KEY_BYTES = 32;
+/** So few are done before another thread would have begun. */
+const FEW_ITERATIONS = 256;
 
 /** PostgreSQL's own default (`scram_iterations`). Our secrets are random, so more would only cost time. */
 export const SCRAM_ITERATIONS = 4096;
@@ -29,7 +38,10 @@ export async function scramKeys(
   salt: Buffer = randomBytes(16),
   iterations: number = SCRAM_ITERATIONS,
 ): Promise<ScramKeys> {
-  const salted = await pbkdf2(password, salt, iterations, KEY_BYTES, 'sha256');
+  const salted =
+    iterations <= FEW_ITERATIONS
+      ? pbkdf2Sync(password, salt, iterations, KEY_BYTES, 'sha256')
+      : await pbkdf2(password, salt, iterations, KEY_BYTES, 'sha256');
   const clientKey = hmac(salted, 'Client Key');
   return {
     salt,

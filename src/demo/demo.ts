@@ -38,12 +38,13 @@ export function removeDemoFile(dataFolder: string): void {
   rmSync(demoFile(dataFolder), { force: true });
 }
 
-/** The target's server, filled. Errors: those of the embedded server. */
+/** The target's server, filled; `started` gets it before that, so that it can be stopped. Errors: those of the embedded server. */
 export async function startDemoTarget(
   dataFolder: string,
   log: Logger,
   say: (line: string) => void,
   signal: AbortSignal,
+  started: (server: Embedded) => void,
 ): Promise<DemoTarget> {
   say('Starting the demo target orders-db (another real PostgreSQL 18) …');
   const server = await startEmbedded({
@@ -52,6 +53,7 @@ export async function startDemoTarget(
     log,
     signal,
   });
+  started(server);
   const password = randomBytes(24).toString('base64url');
   await fillOrdersDatabase(server.adminUrl, password);
   return { server, password: new Secret(password) };

@@ -29,6 +29,8 @@ export interface Event {
 const CHANNEL = 'sallyport_events';
 const RECONNECT_MS = 1_000;
 const LONGEST_REASON = 500;
+/** Other processes hear this much later, and many events at once: a NOTIFY costs as much as a step of a grant. */
+const GATHER_MS = 20;
 /** PostgreSQL takes payloads below 8,000 bytes. */
 const LONGEST_PAYLOAD_BYTES = 7_500;
 /** Past this the oldest are dropped: whoever waited for them polls. */
@@ -81,6 +83,7 @@ export function createEvents(ctx: { connectionString: string; log: Logger; db?: 
   const own = randomBytes(9).toString('base64url');
   const unsent: Event[] = [];
   let sending = false;
+  let sent: Promise<void> = Promise.resolve();
   let client: pg.Client | null = null;
 
   async function connect(): Promise<void> {
@@ -102,7 +105,7 @@ export function createEvents(ctx: { connectionString: string; log: Logger; db?: 
     // A hint that is lost in a crash of the store was of no use to anyone.
     await fresh.query(`set synchronous_commit = off; listen ${CHANNEL}`);
     client = fresh;
-    void send();
+    if (!sending) sent = send();
   }
 
   async function reconnect(): Promise<void> {
@@ -115,11 +118,10 @@ export function createEvents(ctx: { connectionString: string; log: Logger; db?: 
     }
   }
 
-  // While one NOTIFY is under way the next events gather, so that a burst is a few of them.
   async function send(): Promise<void> {
-    if (sending) return;
     sending = true;
     try {
+      await sleep(GATHER_MS, stopping.signal);
       while (client !== null && unsent.length > 0) {
         const parcel: Parcel = { from: own, events: takeParcel(unsent) };
         await client.query('select pg_notify($1, $2)', [CHANNEL, JSON.stringify(parcel)]);
@@ -135,7 +137,7 @@ export function createEvents(ctx: { connectionString: string; log: Logger; db?: 
     emitter.emit('event', event);
     if (unsent.length >= MOST_UNSENT) unsent.shift();
     unsent.push(event);
-    void send();
+    if (!sending) sent = send();
   };
 
   const subscribe = (handler: (event: Event) => void) => {
@@ -153,6 +155,7 @@ export function createEvents(ctx: { connectionString: string; log: Logger; db?: 
     async stop() {
       stopping.abort();
       if (ctx.db !== undefined) listening.delete(ctx.db);
+      await sent;
       await client?.end().catch(() => undefined);
     },
     subscribe,

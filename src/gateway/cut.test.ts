@@ -207,7 +207,7 @@ for (const version of [15, 18] as const) {
       const idle = new pg.Client({
         connectionString: world.url(grant).replace(`:${world.gateway.port}/`, `:${other.port}/`),
       });
-      const failed = new Promise<Error>((resolve) => idle.once('error', resolve));
+      const failed = new Promise<Error>((resolve) => idle.on('error', resolve));
       await idle.connect();
       wire.send(msg('Q', 'select pg_sleep(30)'));
       const from = monotonicMs();

@@ -1,4 +1,5 @@
 // Sessions from end to end: real clients, the gateway, a real store and a real target.
+// Long because every case runs in one world for each version of the server, and worlds take seconds to make.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

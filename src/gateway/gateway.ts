@@ -54,7 +54,7 @@ export interface Gateway {
 
 export function createGateway(ctx: GatewayContext): Gateway {
   const limits = { ...LIMITS, ...ctx.limits };
-  const sockets = new Set<Socket>();
+  const sockets = new Set<Duplex>();
   const endings = new Set<Promise<void>>();
   const stopping = new AbortController();
   const shared = { cancelKeys: createCancelKeys(), failures: createFailureLimit() };
@@ -67,16 +67,20 @@ export function createGateway(ctx: GatewayContext): Gateway {
   function accept(socket: Socket): void {
     socket.on('error', () => undefined);
     socket.setNoDelay(true);
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    if (logins >= limits.logins) {
-      tell(socket, new ProtocolError('limit', 'Too many logins are under way.'));
+    track(socket);
+    if (sockets.size > limits.connections || logins >= limits.logins) {
+      tell(socket, new ProtocolError('limit', 'Too many connections.'));
       return;
     }
     logins++;
     void serve(socket).finally(() => {
       logins--;
     });
+  }
+
+  function track(stream: Duplex): void {
+    sockets.add(stream);
+    stream.once('close', () => sockets.delete(stream));
   }
 
   /** Resolves when the login is over, whether a session runs or not. */
@@ -123,6 +127,11 @@ export function createGateway(ctx: GatewayContext): Gateway {
       client,
       upstream,
       early,
+      replaced(stream) {
+        if (stream === socket || stream === client) return;
+        sockets.delete(socket);
+        track(stream);
+      },
       whenOver(reason) {
         shared.cancelKeys.remove(cancelKey);
         const ending = session.end(reason).catch((error: unknown) => {
@@ -141,7 +150,6 @@ export function createGateway(ctx: GatewayContext): Gateway {
     async start() {
       [guard, tls] = await Promise.all([ctx.guard ?? createGuard(), loadCertificate(ctx.dataFolder)]);
       const listening = createServer({ noDelay: true, pauseOnConnect: true }, accept);
-      listening.maxConnections = limits.connections;
       await new Promise<void>((resolve, reject) => {
         listening.once('error', reject);
         listening.listen({ host: ctx.host, port: ctx.port, backlog: 1_024 }, resolve);

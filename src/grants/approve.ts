@@ -18,10 +18,11 @@ import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { type Asked, decisionFacts, loadAsked, requestDigest } from './facts.ts';
 import { intendGrant } from './intend.ts';
+import { seesEverything } from './platform-rights.ts';
 import { quorumOf, wouldCount } from './quorum.ts';
 import type { Caller } from './submit.ts';
 import { nextRequestState } from './transitions.ts';
-import { seesEverything, whyNotApprove } from './visibility.ts';
+import { whyNotApprove } from './visibility.ts';
 
 export type RequestRow = Selectable<Tables['requests']>;
 
@@ -130,7 +131,7 @@ async function lockRequest(
   const facts = factsOf(row, requester, asked);
   const why = whyNotApprove(ctx, caller.principal, requester, facts, caller.sourceAddress);
   if (why !== null) {
-    const visible = row.requester_id === caller.principal.id || seesEverything(caller.principal);
+    const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
     if (!visible && caller.principal.samePersonAs !== row.requester_id) throw notFound('request', requestId);
     throw new Failure('denied', 'may-not-approve', why);
   }

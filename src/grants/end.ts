@@ -2,10 +2,20 @@
 // `wanted = absent` and tell the gateways; what follows on the target is reconcile's, always the same.
 
 import { sql } from 'kysely';
-import { append } from '../audit/append.ts';
+import { appendFor, type Entry } from '../audit/append.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
-import type { Trx } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
+import type { GrantIdentity } from './known-grants.ts';
+import {
+  type Hand,
+  NOBODY_HAS_IT,
+  STEP_COLUMNS,
+  STEP_JOINS,
+  STEP_TABLES,
+  type StepGrant,
+  TAKEN_UP,
+} from './lease.ts';
 
 /** Why a grant ended, as stored and shown. */
 export type EndReason =
@@ -18,42 +28,53 @@ export type EndReason =
   | 'policy-changed';
 
 export interface Ending {
-  grantId: string;
+  grant: Omit<GrantIdentity, 'principal_id'>;
   reason: EndReason;
   /** What a person said, or what went wrong; for people. */
   note: string | null;
   actor: Actor;
+  /** Where the person who ended it was; none for the system. */
+  sourceAddress?: string;
   /** The principal who ended it, or null for the system. */
   byId: string | null;
 }
 
-/** True when this call ended it; false when it had ended before: ending twice is one effect and one entry. */
-export async function endGrant(trx: Trx, ending: Ending): Promise<boolean> {
-  const row = await trx
-    .updateTable('grants')
-    .set({
-      wanted: 'absent',
-      end_reason: ending.reason,
-      ended_by: ending.byId,
-      ended_at: sql`now()`,
-      next_attempt_at: sql`now()`,
-      attempts: 0,
-      last_error: null,
-      version: sql`version + 1`,
-    })
-    .where('id', '=', ending.grantId)
-    .where('wanted', '=', 'present')
-    .returning(['id', 'request_id', 'target_id', 'login'])
-    .executeTakeFirst();
-  if (row === undefined) return false;
-  await append(trx, {
+/**
+ * True when this call ended it; false when it had ended before: ending twice is one effect and one entry. One statement,
+ * so that outside a transaction it is one by itself. A worker finds it due at once.
+ */
+export async function endGrant(store: Trx | Db, ending: Ending): Promise<boolean> {
+  return (await writeEnd(store, ending, NOBODY_HAS_IT)) !== null;
+}
+
+/** The same by who takes up the revocation at once: its step, or null when it had ended before. */
+export function endAndTakeUp(db: Db, ending: Ending): Promise<StepGrant | null> {
+  return writeEnd(db, ending, TAKEN_UP);
+}
+
+async function writeEnd(store: Trx | Db, ending: Ending, hand: Hand): Promise<StepGrant | null> {
+  const { grant, reason, note } = ending;
+  const entry: Entry = {
     kind: 'grant.ending',
     actor: ending.actor,
-    requestId: row.request_id,
-    grantId: row.id,
-    targetId: row.target_id,
-    detail: { reason: ending.reason, note: ending.note, login: row.login },
-  });
-  await publish(trx, { topic: 'grants', id: row.id, act: 'ending', reason: ending.note ?? ending.reason });
-  return true;
+    requestId: grant.request_id,
+    grantId: grant.id,
+    targetId: grant.target_id,
+    sourceAddress: ending.sourceAddress,
+    detail: { reason, note, login: grant.login },
+  };
+  const { rows } = await sql<StepGrant>`
+    with ended as (
+      update grants g set wanted = 'absent', end_reason = ${reason}, ended_by = ${ending.byId}, ended_at = now(),
+        next_attempt_at = now() + make_interval(secs => ${hand.othersWaitSeconds}), attempts = ${hand.attempts}, last_error = null,
+        version = g.version + 1
+      from ${STEP_TABLES}
+      where g.id = ${grant.id} and g.wanted = 'present' and ${STEP_JOINS}
+      returning ${STEP_COLUMNS}),
+    logged as (${appendFor('ended', [entry])})
+    select * from ended`.execute(store);
+  const [ended] = rows;
+  if (ended === undefined) return null;
+  await publish(store, { topic: 'grants', id: grant.id, act: 'ending', reason: note ?? reason });
+  return ended;
 }

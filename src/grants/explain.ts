@@ -8,12 +8,12 @@ import { principalByName } from '../identity/principals.ts';
 import { decide } from '../policy/engine/decide.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
+import { seesEverything } from './platform-rights.ts';
 import { type Caller, previewOf } from './submit.ts';
-import { seesEverything } from './visibility.ts';
 
 export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainBody): Promise<Preview> {
   const own = body.principal === undefined || body.principal === caller.principal.name;
-  if (!own && !seesEverything(caller.principal)) {
+  if (!own && !seesEverything(ctx, caller)) {
     throw new Failure('denied', 'may-not', 'You may ask for yourself only.', {
       field: 'principal',
       hint: 'Leave the principal out, or ask somebody who may audit.',

@@ -11,7 +11,10 @@ import type { TargetRow } from '../targets/targets.ts';
 import { type TaskRow, taskFits } from '../targets/tasks.ts';
 
 export interface Asked {
-  target: Pick<TargetRow, 'id' | 'name' | 'kind' | 'segment' | 'environment' | 'sensitivity' | 'owner'>;
+  target: Pick<
+    TargetRow,
+    'id' | 'name' | 'kind' | 'segment' | 'environment' | 'sensitivity' | 'owner' | 'version'
+  >;
   task: Pick<TaskRow, 'id' | 'name' | 'kind' | 'segment' | 'parent' | 'description' | 'entitlement'>;
   timeZone: string;
   now: Date;
@@ -33,7 +36,7 @@ export async function loadAsked(
   }>`
     select now() as now, s.time_zone,
       case when t.id is not null then jsonb_build_object('id', t.id, 'name', t.name, 'kind', t.kind,
-        'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'owner', t.owner) end as target,
+        'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'owner', t.owner, 'version', t.version) end as target,
       case when k.id is not null then jsonb_build_object('id', k.id, 'name', k.name, 'kind', k.kind,
         'segment', k.segment, 'parent', k.parent, 'description', k.description, 'entitlement', k.entitlement) end as task
     from (select 1) one

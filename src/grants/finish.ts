@@ -3,50 +3,55 @@
 import { Failure, notFound } from '../base/errors.ts';
 import { actorOf } from '../identity/principals.ts';
 import type { GrantsContext } from './context.ts';
-import { endGrant } from './end.ts';
+import { endAndTakeUp } from './end.ts';
+import { grantIdentity } from './known-grants.ts';
+import type { StepGrant } from './lease.ts';
 import type { Caller } from './submit.ts';
 import { mayEndGrant, mayReadGrant } from './visibility.ts';
 
-/** Early return by its own principal. Returning twice is one effect and no error. Errors: `unknown-grant`. */
-export async function returnGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<void> {
-  const row = await ctx.db
-    .selectFrom('grants')
-    .select('id')
-    .where('id', '=', grantId)
-    .where('principal_id', '=', caller.principal.id)
-    .executeTakeFirst();
-  if (row === undefined) throw notFound('grant', grantId);
-  await ctx.db.transaction().execute((trx) =>
-    endGrant(trx, {
-      grantId,
-      reason: 'returned',
-      note: null,
-      actor: actorOf(caller.principal),
-      byId: caller.principal.id,
-    }),
-  );
+/** Early return by its own principal: the step to take, or null when it was over before. Errors: `unknown-grant`. */
+export async function returnGrant(
+  ctx: GrantsContext,
+  caller: Caller,
+  grantId: string,
+): Promise<StepGrant | null> {
+  const grant = await grantIdentity(ctx.db, grantId);
+  if (grant?.principal_id !== caller.principal.id) throw notFound('grant', grantId);
+  return endAndTakeUp(ctx.db, {
+    grant,
+    reason: 'returned',
+    note: null,
+    actor: actorOf(caller.principal),
+    sourceAddress: caller.sourceAddress,
+    byId: caller.principal.id,
+  });
 }
 
-/** By an administrator, whoever may approve for the target, or its own principal. Errors: `unknown-grant`, `may-not-revoke`. */
+/**
+ * By an administrator, whoever may approve for the target, or its own principal: the step to take, or null when it
+ * was over before.
+ * Errors: `unknown-grant`, `may-not-revoke`.
+ */
 export async function revokeGrant(
   ctx: GrantsContext,
   caller: Caller,
   grantId: string,
   reason: string,
-): Promise<void> {
+): Promise<StepGrant | null> {
   if (!(await mayReadGrant(ctx, caller, grantId))) throw notFound('grant', grantId);
   if (!(await mayEndGrant(ctx, caller, grantId))) {
     throw new Failure('denied', 'may-not-revoke', 'You may not revoke this grant.', {
       hint: 'Its own principal, whoever may approve for this target, and administrators may.',
     });
   }
-  await ctx.db.transaction().execute((trx) =>
-    endGrant(trx, {
-      grantId,
-      reason: 'revoked',
-      note: reason,
-      actor: actorOf(caller.principal),
-      byId: caller.principal.id,
-    }),
-  );
+  const grant = await grantIdentity(ctx.db, grantId);
+  if (grant === undefined) throw notFound('grant', grantId);
+  return endAndTakeUp(ctx.db, {
+    grant,
+    reason: 'revoked',
+    note: reason,
+    actor: actorOf(caller.principal),
+    sourceAddress: caller.sourceAddress,
+    byId: caller.principal.id,
+  });
 }

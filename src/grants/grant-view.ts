@@ -1,51 +1,63 @@
 // Grants as the API shows them: one query for a page, the state derived, never stored.
 
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { z } from 'zod';
 import type { Grant, grantQuery } from '../api/grants.ts';
 import { notFound } from '../base/errors.ts';
 import type { GrantsContext } from './context.ts';
+import type { GrantRow } from './lease.ts';
 import { mayAdminister, seesEverything } from './platform-rights.ts';
 import type { Caller } from './submit.ts';
 import { grantState } from './transitions.ts';
 import { mayReadGrant } from './visibility.ts';
-import { OVERDUE_SECONDS } from './worker.ts';
 
-function selectGrants(ctx: Pick<GrantsContext, 'db'>) {
-  return ctx.db
-    .selectFrom('grants as g')
-    .innerJoin('principals as p', 'p.id', 'g.principal_id')
-    .innerJoin('targets as t', 't.id', 'g.target_id')
-    .innerJoin('tasks as k', 'k.id', 'g.task_id')
-    .selectAll('g')
-    .select([
-      'p.name as principal_name',
-      'p.display_name',
-      'p.kind as principal_kind',
-      't.name as target',
-      't.segment',
-      'k.name as task',
-    ])
-    .select([
-      sql<number>`(select count(*) from sessions s where s.grant_id = g.id and s.ended_at is null)`.as(
-        'live_sessions',
-      ),
-      sql<boolean>`g.wanted = 'absent' and g.observed in ('unknown', 'present')
-        and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS})`.as('overdue'),
-    ]);
-}
+/** A revocation that the target has not confirmed by then is overdue: told once, loudly. */
+export const OVERDUE_SECONDS = 60;
 
 /** A grant with what its view shows besides. */
-export type GrantViewRow = Awaited<ReturnType<ReturnType<typeof selectGrants>['executeTakeFirstOrThrow']>>;
+export interface GrantViewRow extends GrantRow {
+  principal_name: string;
+  display_name: string;
+  principal_kind: 'person' | 'service' | 'agent';
+  target: string;
+  segment: string;
+  task_name: string;
+  live_sessions: number;
+  overdue: boolean;
+}
+
+/** Views of the rows of `source` (the table, or what a statement has just written), as `g`; conditions may follow. */
+export function selectGrantViews(source: RawBuilder<unknown>): RawBuilder<GrantViewRow> {
+  return sql<GrantViewRow>`
+    select g.*, p.name as principal_name, p.display_name, p.kind as principal_kind, t.name as target, t.segment,
+      k.name as task_name,
+      (select count(*) from sessions s where s.grant_id = g.id and s.ended_at is null) as live_sessions,
+      g.wanted = 'absent' and g.observed in ('unknown', 'present')
+        and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue
+    from ${source} g join principals p on p.id = g.principal_id join targets t on t.id = g.target_id
+      join tasks k on k.id = g.task_id`;
+}
+
+async function loadBy(
+  ctx: Pick<GrantsContext, 'db'>,
+  column: 'id' | 'request_id',
+  value: string,
+): Promise<GrantViewRow | undefined> {
+  const { rows } =
+    await sql<GrantViewRow>`${selectGrantViews(sql`grants`)} where g.${sql.ref(column)} = ${value}`.execute(
+      ctx.db,
+    );
+  return rows[0];
+}
 
 export function loadGrant(
   ctx: Pick<GrantsContext, 'db'>,
   grantId: string,
 ): Promise<GrantViewRow | undefined> {
-  return selectGrants(ctx).where('g.id', '=', grantId).executeTakeFirst();
+  return loadBy(ctx, 'id', grantId);
 }
 
-export function grantFrom(row: GrantViewRow, caller: Caller, administers: boolean): Grant {
+export function grantFrom(row: GrantViewRow, caller: Caller, administers: () => boolean): Grant {
   const report = row.report as { blockers?: string[] } | null;
   const state = grantState(row);
   return {
@@ -59,7 +71,7 @@ export function grantFrom(row: GrantViewRow, caller: Caller, administers: boolea
       kind: row.principal_kind,
     },
     target: row.target,
-    task: row.task,
+    task: row.task_name,
     segment: row.segment,
     login: row.login,
     durationSeconds: row.duration_s,
@@ -73,7 +85,7 @@ export function grantFrom(row: GrantViewRow, caller: Caller, administers: boolea
     lastError: row.last_error,
     blockers: report?.blockers ?? [],
     liveSessions: row.live_sessions,
-    mayEnd: row.wanted === 'present' && (row.principal_id === caller.principal.id || administers),
+    mayEnd: row.wanted === 'present' && (row.principal_id === caller.principal.id || administers()),
   };
 }
 
@@ -83,7 +95,7 @@ export async function viewGrant(ctx: GrantsContext, caller: Caller, grantId: str
   if (row === undefined) throw notFound('grant', grantId);
   const own = row.principal_id === caller.principal.id || seesEverything(ctx, caller);
   if (!own && !(await mayReadGrant(ctx, caller, grantId))) throw notFound('grant', grantId);
-  return grantFrom(row, caller, mayAdminister(ctx, caller));
+  return grantFrom(row, caller, () => mayAdminister(ctx, caller));
 }
 
 /** The grant of a request, as the request's own reader sees it. */
@@ -92,8 +104,8 @@ export async function viewGrantOfRequest(
   caller: Caller,
   requestId: string,
 ): Promise<Grant | null> {
-  const row = await selectGrants(ctx).where('g.request_id', '=', requestId).executeTakeFirst();
-  return row === undefined ? null : grantFrom(row, caller, mayAdminister(ctx, caller));
+  const row = await loadBy(ctx, 'request_id', requestId);
+  return row === undefined ? null : grantFrom(row, caller, () => mayAdminister(ctx, caller));
 }
 
 /** Newest first. Those who administer or audit see all; everyone else sees their own. */
@@ -103,14 +115,17 @@ export async function listGrants(
   query: z.infer<typeof grantQuery>,
 ): Promise<{ items: Grant[]; nextCursor: string | null }> {
   const mine = query.view === 'mine' || !seesEverything(ctx, caller);
-  const rows = await selectGrants(ctx)
-    .$if(mine, (q) => q.where('g.principal_id', '=', caller.principal.id))
-    .$if(query.cursor !== undefined, (q) => q.where('g.id', '<', query.cursor ?? ''))
-    .$if(query.state !== undefined, (q) => q.where(STATE_CONDITIONS[query.state ?? 'live']))
-    .orderBy('g.id', 'desc')
-    .limit(query.limit + 1)
-    .execute();
-  const administers = mayAdminister(ctx, caller);
+  const conditions = [
+    ...(mine ? [sql`g.principal_id = ${caller.principal.id}`] : []),
+    ...(query.cursor === undefined ? [] : [sql`g.id < ${query.cursor}`]),
+    ...(query.state === undefined ? [] : [STATE_CONDITIONS[query.state]]),
+    sql`true`,
+  ];
+  const { rows } = await sql<GrantViewRow>`
+    ${selectGrantViews(sql`grants`)} where ${sql.join(conditions, sql` and `)}
+    order by g.id desc limit ${query.limit + 1}`.execute(ctx.db);
+  let asked: boolean | null = null;
+  const administers = () => (asked ??= mayAdminister(ctx, caller));
   const items = rows.slice(0, query.limit).map((row) => grantFrom(row, caller, administers));
   return { items, nextCursor: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
 }

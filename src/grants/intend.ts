@@ -8,6 +8,7 @@ import { newId } from '../base/ids.ts';
 import type { Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import type { Asked } from './facts.ts';
+import { NOBODY_HAS_IT } from './lease.ts';
 
 /** The login is the grant's id in another form: one identity per grant, derivable, never chosen by anyone. */
 export function loginOf(grantId: string): string {
@@ -30,15 +31,17 @@ export interface Intent {
   entry: Entry;
 }
 
-export function intentOf(input: IntentInput): Intent {
+/** `hand`: TAKEN_UP when the caller takes the step itself; otherwise a worker finds it due at once. */
+export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
   const id = newId('grant');
   const login = loginOf(id);
   const { target, task } = input.asked;
   return {
     id,
-    insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s)
+    insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s,
+      next_attempt_at, attempts)
       values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
-        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds})`,
+        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, now() + make_interval(secs => ${hand.othersWaitSeconds}), ${hand.attempts})`,
     entry: {
       kind: 'grant.intended',
       actor: input.actor,

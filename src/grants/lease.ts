@@ -1,51 +1,85 @@
 // Who works on a grant now. A lease keeps two workers apart; the version keeps a worker that woke after its lease
 // from writing what it no longer knows (every write names the version that it read).
 
-import { type Selectable, sql, type UpdateObject } from 'kysely';
-import type { Db, Trx } from '../db/client.ts';
+import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
+import { appendFor, type Entry } from '../audit/append.ts';
+import type { Db } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
+import { type GrantViewRow, selectGrantViews } from './grant-view.ts';
 
 export type GrantRow = Selectable<Tables['grants']>;
 
 /** Longer than the longest single step on a target, so that a living worker never loses its lease. */
 export const LEASE_SECONDS = 45;
 
-/** The row, leased to the caller, or undefined when another holds it or it is not due. */
-export async function claim(db: Db, grantId: string): Promise<GrantRow | undefined> {
-  return db
-    .updateTable('grants')
-    .set({
-      lease_until: sql<Date>`date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => ${LEASE_SECONDS})`,
-      attempts: sql`attempts + 1`,
-      version: sql`version + 1`,
-    })
-    .where('id', '=', grantId)
-    .where((eb) =>
-      eb.or([eb('lease_until', 'is', null), eb('lease_until', '<', sql<Date>`clock_timestamp()`)]),
-    )
-    .where((eb) =>
-      eb.or([
-        eb.and([eb('wanted', '=', 'present'), eb('observed', '=', 'unknown')]),
-        eb.and([eb('wanted', '=', 'absent'), eb('observed', '!=', 'absent')]),
-      ]),
-    )
-    .returningAll()
-    .executeTakeFirst();
+/** Whether who writes that a step is due takes it at once. */
+export interface Hand {
+  othersWaitSeconds: number;
+  attempts: number;
 }
 
-/** Writes `change` and frees the lease, if the row is still as it was read. False: somebody changed it meanwhile. */
+export const NOBODY_HAS_IT: Hand = { othersWaitSeconds: 0, attempts: 0 };
+/**
+ * Taken up without a claim: the version alone fences it, and until this has passed no worker looks. Should the one who
+ * took it up be gone by then, the next worker finds the step due.
+ */
+export const TAKEN_UP: Hand = { othersWaitSeconds: 2, attempts: 1 };
+
+/** The row, and what a step on its target needs to know besides. */
+export interface StepGrant extends GrantRow {
+  targetVersion: number;
+  task: string;
+  entitlement: unknown;
+  principal: string;
+}
+
+/** Columns and tables that make a StepGrant of `grants as g`; the joins are by the keys of g. */
+export const STEP_COLUMNS = sql`g.*, t.version as "targetVersion", k.name as task, k.entitlement, p.name as principal`;
+export const STEP_TABLES = sql`targets t, tasks k, principals p`;
+export const STEP_JOINS = sql`t.id = g.target_id and k.id = g.task_id and p.id = g.principal_id`;
+
+/**
+ * The row, leased to the caller, or undefined when another holds it or it is not due. The lease itself need not
+ * survive a crash of the store (it is then simply free), so its commit does not wait for the disk.
+ */
+export async function claim(db: Db, grantId: string): Promise<StepGrant | undefined> {
+  const { rows } = await sql<StepGrant>`
+    with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
+    update grants g set
+      lease_until = date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => ${LEASE_SECONDS}),
+      attempts = g.attempts + 1, version = g.version + 1
+    from relaxed, ${STEP_TABLES}
+    where g.id = ${grantId} and ${STEP_JOINS}
+      and (g.lease_until is null or g.lease_until < clock_timestamp())
+      and ((g.wanted = 'present' and g.observed = 'unknown') or (g.wanted = 'absent' and g.observed <> 'absent'))
+    returning ${STEP_COLUMNS}`.execute(db);
+  return rows[0];
+}
+
+/**
+ * Writes `change` (assignments of columns) with its entry and frees the lease, if the row is still as it was taken; one
+ * statement, which is a transaction by itself. Gives the grant as it is then, or null: somebody changed it meanwhile,
+ * and nothing was written. The lease is compared too: after a crash of the store the same version may have been given
+ * out again.
+ */
 export async function settle(
-  trx: Trx,
+  db: Db,
   row: GrantRow,
-  change: UpdateObject<Tables, 'grants'>,
-): Promise<boolean> {
-  const done = await trx
-    .updateTable('grants')
-    .set({ ...change, lease_until: null, version: sql`version + 1` })
-    .where('id', '=', row.id)
-    .where('version', '=', row.version)
-    .executeTakeFirst();
-  return Number(done.numUpdatedRows) === 1;
+  change: RawBuilder<unknown>,
+  entry: Entry | null,
+): Promise<GrantViewRow | null> {
+  const logged = entry === null ? sql`` : sql`, logged as (${appendFor('settled', [entry])})`;
+  const { rows } = await sql<GrantViewRow>`
+    with settled as (
+      update grants set ${change}, lease_until = null, version = version + 1
+      where id = ${row.id} and ${sameStep(row)} returning *) ${logged}
+    ${selectGrantViews(sql`settled`)}`.execute(db);
+  return rows[0] ?? null;
+}
+
+/** Nobody has taken the step, or changed what is wanted, since `row` was read. */
+export function sameStep(row: GrantRow): RawBuilder<SqlBool> {
+  return sql<SqlBool>`(version = ${row.version} and lease_until is not distinct from ${row.lease_until}::timestamptz)`;
 }
 
 /** Frees the lease that `row` was claimed with, and no other's; the next worker reads the row anew. */
@@ -54,6 +88,6 @@ export async function release(db: Db, row: GrantRow): Promise<void> {
     .updateTable('grants')
     .set({ lease_until: null })
     .where('id', '=', row.id)
-    .where('lease_until', '=', row.lease_until)
+    .where(sameStep(row))
     .execute();
 }

@@ -8,7 +8,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Handle } from '../connectors/contract.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import type { GrantsContext } from './context.ts';
-import { endGrant } from './end.ts';
+import { type Ending, endGrant } from './end.ts';
 
 const PATROL_EVERY_MS = 30_000;
 const SWEEP_EVERY_MS = 10_000;
@@ -61,7 +61,7 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const client = await ctx.targets.open(targetId);
   const expected = await ctx.db
     .selectFrom('grants')
-    .select(['id', 'login', 'wanted', 'observed', 'activated_at'])
+    .select(['id', 'request_id', 'target_id', 'login', 'wanted', 'observed'])
     .where('target_id', '=', targetId)
     .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
     .execute();
@@ -75,7 +75,7 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const there = new Set(marked.map((handle) => String(handle.login)));
   for (const row of expected) {
     const active = row.wanted === 'present' && row.observed === 'present';
-    if (active && !there.has(row.login)) await tellVanished(ctx, targetId, row.id, row.login);
+    if (active && !there.has(row.login)) await tellVanished(ctx, row);
   }
 }
 
@@ -118,31 +118,28 @@ async function removeOrphan(
   );
 }
 
-async function tellVanished(
-  ctx: GrantsContext,
-  targetId: string,
-  grantId: string,
-  login: string,
-): Promise<void> {
-  ctx.log.error(
-    { target: targetId, grant: grantId },
-    'the identity of an active grant vanished from its target',
-  );
+async function tellVanished(ctx: GrantsContext, grant: Ending['grant']): Promise<void> {
   await ctx.db.transaction().execute(async (trx) => {
     const ended = await endGrant(trx, {
-      grantId,
+      grant,
       reason: 'account-vanished',
       note: 'Its identity was removed from the target by somebody else. It is not made again.',
       actor: SYSTEM_ACTOR,
       byId: null,
     });
+    // Given back since it was listed: then it is gone because we removed it.
     if (!ended) return;
+    ctx.log.error(
+      { target: grant.target_id, grant: grant.id },
+      'the identity of an active grant vanished from its target',
+    );
     await append(trx, {
       kind: 'grant.account-vanished',
       actor: SYSTEM_ACTOR,
-      grantId,
-      targetId,
-      detail: { login },
+      requestId: grant.request_id,
+      grantId: grant.id,
+      targetId: grant.target_id,
+      detail: { login: grant.login },
     });
   });
 }

@@ -4,8 +4,7 @@
 import type { MasterKey } from '../base/master-key.ts';
 import { Secret } from '../base/secret.ts';
 import type { GrantPlan } from '../connectors/contract.ts';
-import type { Db } from '../db/client.ts';
-import type { GrantRow } from './lease.ts';
+import type { StepGrant } from './lease.ts';
 
 /** How much later the target's own expiry is than ours (lifecycle.md): it only catches what we could not end. */
 export const NATIVE_SLACK_SECONDS = 300;
@@ -22,24 +21,15 @@ export function gatewaySalt(masterKey: MasterKey, login: string): Buffer {
   return masterKey.derive('gateway-salt', login, SALT_BYTES);
 }
 
-export async function planFor(
-  ctx: { db: Db; masterKey: MasterKey },
-  row: GrantRow,
-): Promise<GrantPlan<unknown>> {
-  const facts = await ctx.db
-    .selectFrom('tasks')
-    .innerJoin('principals', (join) => join.on('principals.id', '=', row.principal_id))
-    .select(['tasks.name as task', 'tasks.entitlement', 'principals.name as principal'])
-    .where('tasks.id', '=', row.task_id)
-    .executeTakeFirstOrThrow();
+export function planFor(masterKey: MasterKey, row: StepGrant): GrantPlan<unknown> {
   return {
     grantId: row.id,
     login: row.login,
     handle: row.handle as GrantPlan<unknown>['handle'],
-    password: targetPassword(ctx.masterKey, row.id),
+    password: targetPassword(masterKey, row.id),
     taskId: row.task_id,
-    entitlement: facts.entitlement,
+    entitlement: row.entitlement,
     nativeExpirySeconds: row.duration_s + NATIVE_SLACK_SECONDS,
-    label: `${facts.principal} ${facts.task} ${row.id}`.slice(0, LONGEST_LABEL),
+    label: `${row.principal} ${row.task} ${row.id}`.slice(0, LONGEST_LABEL),
   };
 }

@@ -2,13 +2,14 @@
 // grant's id, may be killed at any line and called again, and never gives up on a revocation.
 
 import { sql } from 'kysely';
-import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { type Entry, SYSTEM_ACTOR } from '../audit/append.ts';
 import { Failure, messageOf } from '../base/errors.ts';
 import type { RevokeReport } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from './context.ts';
 import { endGrant } from './end.ts';
-import { claim, type GrantRow, release, settle } from './lease.ts';
+import type { GrantViewRow } from './grant-view.ts';
+import { claim, release, type StepGrant, sameStep, settle } from './lease.ts';
 import { planFor } from './plan.ts';
 
 /** A grant that the target has not confirmed by then is given up, with a reason. */
@@ -20,70 +21,80 @@ const LONGEST_RETRY_MS = 30_000;
 /** An inert identity that waits for a lock does no harm; it is tried again at this pace. */
 const INERT_RETRY_MS = 10_000;
 
-/** One step. Returns true when the grant is settled (active, or verified absent), false when it is to be tried again. */
+/** The grant when the step settled it (active, inert, verified absent); otherwise whether it is to be tried again. */
+export type Outcome = GrantViewRow | 'again' | 'nothing-to-do';
+
+/** One step of a grant, if it is due and nobody else has it. */
 export async function reconcileGrant(
   ctx: GrantsContext,
   grantId: string,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Outcome> {
   const row = await claim(ctx.db, grantId);
-  if (row === undefined) return true;
+  return row === undefined ? 'nothing-to-do' : takeStep(ctx, row, signal);
+}
+
+/** The step of a grant that the caller has claimed, or whose row it has just written. */
+export async function takeStep(ctx: GrantsContext, row: StepGrant, signal: AbortSignal): Promise<Outcome> {
   const step = AbortSignal.any([signal, AbortSignal.timeout(STEP_TIMEOUT_MS)]);
   try {
     const settled = row.wanted === 'present' ? await bringUp(ctx, row, step) : await takeDown(ctx, row, step);
-    if (!settled) await release(ctx.db, row);
-    return settled;
+    if (settled !== null) {
+      await publish(ctx.db, { topic: 'grants', id: row.id });
+      return settled;
+    }
+    await release(ctx.db, row);
   } catch (error) {
     await postpone(ctx, row, error);
-    return false;
   }
+  return 'again';
 }
 
-async function bringUp(ctx: GrantsContext, row: GrantRow, signal: AbortSignal): Promise<boolean> {
+async function bringUp(
+  ctx: GrantsContext,
+  row: StepGrant,
+  signal: AbortSignal,
+): Promise<GrantViewRow | null> {
   if (Date.now() - row.created_at.getTime() > GRANTING_LIMIT_SECONDS * 1000 && row.attempts > 1) {
     await giveUpGranting(ctx, row);
-    return false;
+    return null;
   }
-  const [client, plan] = await Promise.all([ctx.targets.open(row.target_id), planFor(ctx, row)]);
+  const client = await ctx.targets.open(row.target_id, row.targetVersion);
+  const plan = planFor(ctx.masterKey, row);
   const observation = await client.grant(plan, signal);
-  return ctx.db.transaction().execute(async (trx) => {
-    const current = await settle(trx, row, {
-      observed: 'present',
-      handle: JSON.stringify(observation.handle),
-      activated_at: sql<Date>`now()`,
-      expires_at: sql<Date>`now() + make_interval(secs => ${row.duration_s})`,
-      native_expires_at: sql<Date>`now() + make_interval(secs => ${plan.nativeExpirySeconds})`,
-      attempts: 0,
-      last_error: null,
-    });
-    if (!current) return false;
-    await append(trx, {
+  return settle(
+    ctx.db,
+    row,
+    sql`observed = 'present', handle = ${JSON.stringify(observation.handle)}, activated_at = now(),
+      expires_at = now() + make_interval(secs => ${row.duration_s}),
+      native_expires_at = now() + make_interval(secs => ${plan.nativeExpirySeconds}), attempts = 0, last_error = null`,
+    {
       kind: 'grant.active',
       actor: SYSTEM_ACTOR,
       requestId: row.request_id,
       grantId: row.id,
       targetId: row.target_id,
       detail: { login: row.login, durationSeconds: row.duration_s, handle: observation.handle },
-    });
-    await publish(trx, { topic: 'grants', id: row.id });
-    return true;
-  });
-}
-
-async function giveUpGranting(ctx: GrantsContext, row: GrantRow): Promise<void> {
-  await ctx.db.transaction().execute((trx) =>
-    endGrant(trx, {
-      grantId: row.id,
-      reason: 'not-granted',
-      note: row.last_error ?? `The target did not confirm within ${GRANTING_LIMIT_SECONDS} s.`,
-      actor: SYSTEM_ACTOR,
-      byId: null,
-    }),
+    },
   );
 }
 
-async function takeDown(ctx: GrantsContext, row: GrantRow, signal: AbortSignal): Promise<boolean> {
-  const client = await ctx.targets.open(row.target_id);
+async function giveUpGranting(ctx: GrantsContext, row: StepGrant): Promise<void> {
+  await endGrant(ctx.db, {
+    grant: row,
+    reason: 'not-granted',
+    note: row.last_error ?? `The target did not confirm within ${GRANTING_LIMIT_SECONDS} s.`,
+    actor: SYSTEM_ACTOR,
+    byId: null,
+  });
+}
+
+async function takeDown(
+  ctx: GrantsContext,
+  row: StepGrant,
+  signal: AbortSignal,
+): Promise<GrantViewRow | null> {
+  const client = await ctx.targets.open(row.target_id, row.targetVersion);
   const report = await client.revoke(row.handle as RevokeReport['handle'], signal);
   if (report.observed === 'present') {
     throw new Failure(
@@ -92,47 +103,48 @@ async function takeDown(ctx: GrantsContext, row: GrantRow, signal: AbortSignal):
       'The target still shows the login as usable after revocation.',
     );
   }
-  return ctx.db.transaction().execute(async (trx) => {
-    const absent = report.observed === 'absent';
-    const kept = row.report as { leftBehind?: string[]; sessionsEnded?: number } | null;
-    const current = await settle(trx, row, {
-      observed: report.observed === 'absent' ? 'absent' : 'inert',
-      handle: JSON.stringify(report.handle),
-      inert_at: row.inert_at ?? sql<Date>`clock_timestamp()`,
-      absent_at: absent ? sql<Date>`clock_timestamp()` : null,
-      report: JSON.stringify({
-        blockers: report.blockers,
-        leftBehind: [...new Set([...(kept?.leftBehind ?? []), ...report.leftBehind])],
-        sessionsEnded: (kept?.sessionsEnded ?? 0) + report.sessionsEnded,
-      }),
-      next_attempt_at: sql<Date>`now() + make_interval(secs => ${INERT_RETRY_MS / 1000})`,
-      last_error: absent ? null : (report.blockers[0] ?? 'waiting for locks on the target'),
-    });
-    if (!current) return false;
-    if (absent || row.observed !== 'inert') {
-      await append(trx, {
-        kind: absent ? 'grant.revoked' : 'grant.inert',
-        actor: SYSTEM_ACTOR,
-        requestId: row.request_id,
-        grantId: row.id,
-        targetId: row.target_id,
-        detail: {
-          login: row.login,
-          handle: report.handle,
-          sessionsEnded: report.sessionsEnded,
-          leftBehind: report.leftBehind,
-          blockers: report.blockers,
-          attempts: row.attempts,
-        },
-      });
-    }
-    await publish(trx, { topic: 'grants', id: row.id });
-    return true;
-  });
+  const absent = report.observed === 'absent';
+  return settle(
+    ctx.db,
+    row,
+    sql`observed = ${report.observed}, handle = ${JSON.stringify(report.handle)},
+      inert_at = coalesce(inert_at, clock_timestamp()), absent_at = ${absent ? sql`clock_timestamp()` : sql`null`},
+      report = ${JSON.stringify(reportSoFar(row, report))},
+      next_attempt_at = now() + make_interval(secs => ${INERT_RETRY_MS / 1000}),
+      last_error = ${absent ? null : (report.blockers[0] ?? 'waiting for locks on the target')}`,
+    absent || row.observed !== 'inert' ? revokedEntry(row, report) : null,
+  );
+}
+
+function reportSoFar(row: StepGrant, report: RevokeReport) {
+  const kept = row.report as { leftBehind?: string[]; sessionsEnded?: number } | null;
+  return {
+    blockers: report.blockers,
+    leftBehind: [...new Set([...(kept?.leftBehind ?? []), ...report.leftBehind])],
+    sessionsEnded: (kept?.sessionsEnded ?? 0) + report.sessionsEnded,
+  };
+}
+
+function revokedEntry(row: StepGrant, report: RevokeReport): Entry {
+  return {
+    kind: report.observed === 'absent' ? 'grant.revoked' : 'grant.inert',
+    actor: SYSTEM_ACTOR,
+    requestId: row.request_id,
+    grantId: row.id,
+    targetId: row.target_id,
+    detail: {
+      login: row.login,
+      handle: report.handle,
+      sessionsEnded: report.sessionsEnded,
+      leftBehind: report.leftBehind,
+      blockers: report.blockers,
+      attempts: row.attempts,
+    },
+  };
 }
 
 // The next try comes later each time, up to a bound, with jitter; a revocation is tried for ever.
-async function postpone(ctx: GrantsContext, row: GrantRow, error: unknown): Promise<void> {
+async function postpone(ctx: GrantsContext, row: StepGrant, error: unknown): Promise<void> {
   const backoffMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(row.attempts - 1, 10));
   const delayMs = Math.round(backoffMs * (0.75 + Math.random() * 0.5));
   const reason = messageOf(error);
@@ -148,6 +160,6 @@ async function postpone(ctx: GrantsContext, row: GrantRow, error: unknown): Prom
       next_attempt_at: sql<Date>`clock_timestamp() + make_interval(secs => ${delayMs / 1000})`,
     })
     .where('id', '=', row.id)
-    .where('lease_until', '=', row.lease_until)
+    .where(sameStep(row))
     .execute();
 }

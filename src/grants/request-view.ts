@@ -14,10 +14,11 @@ import {
 import { factsOf, type RequestRow } from './approve.ts';
 import type { GrantsContext } from './context.ts';
 import { type Asked, loadAsked } from './facts.ts';
+import { seesEverything } from './platform-rights.ts';
 import { stageProgress } from './quorum.ts';
-import type { Caller } from './submit.ts';
+import type { Caller, SubmitResult } from './submit.ts';
 import { lastUsedAt, whatIsUnusual } from './unusual.ts';
-import { seesEverything, whyNotApprove } from './visibility.ts';
+import { whyNotApprove } from './visibility.ts';
 
 /** People who are looked at as possible approvers; more wants the directory's own search. */
 const MOST_CANDIDATES = 500;
@@ -34,14 +35,23 @@ export async function viewRequest(
   const row = await ctx.db.selectFrom('requests').selectAll().where('id', '=', id).executeTakeFirst();
   if (row === undefined) throw notFound('request', id);
   const [card] = await buildCards(ctx, caller, [row]);
-  if (
-    card === undefined ||
-    !(card.mine || card.decidable || card.decided || seesEverything(caller.principal))
-  ) {
+  if (card === undefined || !(card.mine || card.decidable || card.decided || seesEverything(ctx, caller))) {
     throw notFound('request', id);
   }
   if (seen && card.decidable && row.state === 'pending') await noteSeen(ctx, caller, id);
   return card.request;
+}
+
+/** The card of what the caller has just asked, from what is known of it; only what policy allowed or refused at once. */
+export async function viewSubmitted(
+  ctx: GrantsContext,
+  caller: Caller,
+  { row, asked }: Pick<SubmitResult, 'row' | 'asked'>,
+): Promise<Request> {
+  if (row.state === 'pending') return viewRequest(ctx, caller, row.id);
+  const nothing = { people: [], approvals: [], approvers: [], seenBy: [] };
+  const parts = { ...nothing, row, requester: caller.principal, asked, detailed: false };
+  return (await buildCard(ctx, caller, parts)).request;
 }
 
 /** Newest first. What a caller sees: their own, those they may decide or did, all for those who administer or audit. */
@@ -51,7 +61,7 @@ export async function listRequests(
   query: z.infer<typeof requestQuery>,
 ): Promise<{ items: Request[]; nextCursor: string | null }> {
   const items: Request[] = [];
-  const all = seesEverything(caller.principal);
+  const all = seesEverything(ctx, caller);
   let cursor = query.cursor;
   for (let scan = 0; scan < MOST_SCANS; scan++) {
     const rows = await ctx.db

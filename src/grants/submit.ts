@@ -1,20 +1,24 @@
 // Asking: policy decides on facts that were loaded once, and one transaction writes request, decision, grant and
 // entries. A refusal is a stored request too: what was asked for and why it was refused is worth as much as a yes.
 
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { Preview, PreviewBody, SubmitBody } from '../api/requests.ts';
-import { append } from '../audit/append.ts';
+import { appendFor, type Entry } from '../audit/append.ts';
 import { parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import type { Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, type Principal } from '../identity/principals.ts';
 import { decide } from '../policy/engine/decide.ts';
 import type { Decided } from '../policy/engine/facts.ts';
-import { storeDecision } from '../policy/publish.ts';
+import { decisionInsert, type StoredDecision } from '../policy/publish.ts';
+import type { RequestRow } from './approve.ts';
 import type { GrantsContext } from './context.ts';
-import { type Circumstances, decisionFacts, loadAsked, requestDigest } from './facts.ts';
-import { intendGrant } from './intend.ts';
+import { type Asked, type Circumstances, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { type Intent, intentOf } from './intend.ts';
+import { rememberGrant } from './known-grants.ts';
+import { type GrantRow, type StepGrant, TAKEN_UP } from './lease.ts';
 
 /** Requests that one principal may have pending at a time. */
 export const MOST_PENDING_REQUESTS = 100;
@@ -25,8 +29,11 @@ export interface Caller {
 }
 
 export interface SubmitResult {
-  requestId: string;
-  grantId: string | null;
+  /** As it was written; what a grant or an approver adds comes later. */
+  row: RequestRow;
+  asked: Asked;
+  /** The step that the caller now takes (GrantWorker.take); null unless policy allowed it at once. */
+  grant: StepGrant | null;
 }
 
 const STATE_AFTER = { allow: 'approved', 'needs-approval': 'pending', deny: 'denied' } as const;
@@ -38,66 +45,118 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   const policies = ctx.policies.current();
   const facts = decisionFacts(caller.principal, asked, circumstances);
   const decided = decide(policies, facts);
-  const state = STATE_AFTER[decided.outcome];
   const requestId = newId('request');
-  const actor = actorOf(caller.principal);
-
-  return ctx.db.transaction().execute(async (trx) => {
-    if (state === 'pending') await refuseTooManyPending(trx, caller.principal.id);
-    await trx
-      .insertInto('requests')
-      .values({
-        id: requestId,
-        requester_id: caller.principal.id,
-        target_id: asked.target.id,
-        task_id: asked.task.id,
-        duration_s: circumstances.durationSeconds,
-        reason: body.reason,
-        ticket: body.ticket ?? null,
-        source_address: caller.sourceAddress,
-        digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
-        state,
-        outcome: decided.outcome,
-        reasons: JSON.stringify(decided.reasons),
-        obligations: JSON.stringify(decided.obligations),
-        expires_at: sql<Date>`now() + make_interval(secs => ${ctx.pendingLifetimeSeconds})`,
-        decided_at: state === 'pending' ? null : sql<Date>`now()`,
+  const draft: Draft = {
+    id: requestId,
+    requester_id: caller.principal.id,
+    target_id: asked.target.id,
+    task_id: asked.task.id,
+    duration_s: circumstances.durationSeconds,
+    reason: body.reason,
+    ticket: body.ticket ?? null,
+    source_address: caller.sourceAddress,
+    digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
+    state: STATE_AFTER[decided.outcome],
+    outcome: decided.outcome,
+    reasons: decided.reasons,
+    obligations: decided.obligations,
+  };
+  const grantFacts = {
+    requestId,
+    principalId: caller.principal.id,
+    asked,
+    durationSeconds: circumstances.durationSeconds,
+    actor: actorOf(caller.principal),
+    policyDigest: policies.digest,
+  };
+  const intent = draft.state === 'approved' ? intentOf(grantFacts, TAKEN_UP) : null;
+  const stored = { requestId, action: 'request', policyDigest: policies.digest, facts, decided } as const;
+  const write = writeRequest(ctx, draft, stored, intent, submittedEntry(draft, asked, grantFacts));
+  const answer = await (draft.state === 'pending'
+    ? ctx.db.transaction().execute(async (trx) => {
+        await refuseTooManyPending(trx, caller.principal.id);
+        return write.execute(trx);
       })
-      .execute();
-    await storeDecision(trx, { requestId, action: 'request', policyDigest: policies.digest, facts, decided });
-    await append(trx, {
-      kind: 'request.submitted',
-      actor,
-      requestId,
-      targetId: asked.target.id,
-      sourceAddress: caller.sourceAddress,
-      policyDigest: policies.digest,
-      detail: {
-        target: asked.target.name,
-        segment: asked.target.segment,
-        task: asked.task.name,
-        durationSeconds: circumstances.durationSeconds,
-        reason: body.reason,
-        ticket: body.ticket ?? null,
-        outcome: decided.outcome,
-        reasons: decided.reasons,
-        obligations: decided.obligations,
-      },
-    });
-    const grantId =
-      state === 'approved'
-        ? await intendGrant(trx, {
-            requestId,
-            principalId: caller.principal.id,
-            asked,
-            durationSeconds: circumstances.durationSeconds,
-            actor,
-            policyDigest: policies.digest,
-          })
-        : null;
-    await publish(trx, { topic: 'requests', id: requestId });
-    return { requestId, grantId };
-  });
+    : write.execute(ctx.db));
+  await publish(ctx.db, { topic: 'requests', id: requestId });
+  if (intent !== null) await publish(ctx.db, { topic: 'grants', id: intent.id });
+  const [written] = answer.rows;
+  if (written === undefined) throw new Failure('unavailable', 'store-broken', 'The store wrote no request.');
+  const { request_created_at, request_decided_at, request_expires_at, ...grant } = written;
+  const row: RequestRow = {
+    ...draft,
+    created_at: request_created_at,
+    decided_at: request_decided_at,
+    expires_at: request_expires_at,
+    approved_duration_s: null,
+    version: 1,
+  };
+  if (intent === null) return { row, asked, grant: null };
+  const { target, task } = asked;
+  const step = { targetVersion: target.version, task: task.name, entitlement: task.entitlement };
+  rememberGrant(ctx.db, grant);
+  return { row, asked, grant: { ...grant, ...step, principal: caller.principal.name } };
+}
+
+/** The new grant's columns (null where there is none), and those of the request that the store has filled in. */
+type Written = GrantRow & {
+  request_created_at: Date;
+  request_decided_at: Date | null;
+  request_expires_at: Date;
+};
+type Draft = Omit<RequestRow, 'created_at' | 'decided_at' | 'expires_at' | 'approved_duration_s' | 'version'>;
+
+// Request, decision, intent and entries in one statement, which is a transaction by itself: one way to the store and
+// one wait for its disk.
+function writeRequest(
+  ctx: Pick<GrantsContext, 'pendingLifetimeSeconds'>,
+  draft: Draft,
+  stored: StoredDecision,
+  intent: Intent | null,
+  entry: Entry,
+): RawBuilder<Written> {
+  const decidedAt = draft.state === 'pending' ? sql`null` : sql`now()`;
+  const intended = intent === null ? sql`` : sql`intended as (${intent.insert} returning *),`;
+  return sql<Written>`
+    with asked as (
+      insert into requests (id, requester_id, target_id, task_id, duration_s, reason, ticket, source_address, digest,
+        state, outcome, reasons, obligations, expires_at, decided_at)
+      values (${draft.id}, ${draft.requester_id}, ${draft.target_id}, ${draft.task_id}, ${draft.duration_s},
+        ${draft.reason}, ${draft.ticket}, ${draft.source_address}, ${draft.digest}, ${draft.state}, ${draft.outcome},
+        ${JSON.stringify(draft.reasons)}, ${JSON.stringify(draft.obligations)},
+        now() + make_interval(secs => ${ctx.pendingLifetimeSeconds}), ${decidedAt})
+      returning created_at as request_created_at, decided_at as request_decided_at,
+        expires_at as request_expires_at),
+    decided as (${decisionInsert(stored).insert}),
+    ${intended}
+    logged as (${appendFor('asked', intent === null ? [entry] : [entry, intent.entry])})
+    select * from asked${intent === null ? sql`` : sql`, intended`}`;
+}
+
+function submittedEntry(
+  draft: Draft,
+  asked: Asked,
+  by: { actor: Entry['actor']; policyDigest: string },
+): Entry {
+  return {
+    kind: 'request.submitted',
+    actor: by.actor,
+    requestId: draft.id,
+    targetId: draft.target_id,
+    sourceAddress: draft.source_address,
+    policyDigest: by.policyDigest,
+    detail: {
+      target: asked.target.name,
+      segment: asked.target.segment,
+      task: asked.task.name,
+      durationSeconds: draft.duration_s,
+      reason: draft.reason,
+      ticket: draft.ticket,
+      outcome: draft.outcome,
+      reasons: draft.reasons,
+      obligations: draft.obligations,
+    },
+  };
 }
 
 /** The decision as it would be now; nothing is written. */
@@ -132,7 +191,7 @@ function circumstancesOf(
   };
 }
 
-async function refuseTooManyPending(trx: Parameters<typeof append>[0], principalId: string): Promise<void> {
+async function refuseTooManyPending(trx: Trx, principalId: string): Promise<void> {
   const { count } = await trx
     .selectFrom('requests')
     .select((eb) => eb.fn.countAll<number>().as('count'))

@@ -22,14 +22,18 @@ export async function admit(
   access: Access,
   request: FastifyRequest,
 ): Promise<SignedCaller | null> {
-  if (access === 'anyone') return null;
+  if (access === 'anyone') {
+    // A page of another site must not be able to sign somebody in as somebody else.
+    if (request.headers.origin !== undefined && !SAFE_METHODS.has(request.method)) requireSameOrigin(request);
+    return null;
+  }
   if (access === 'loopback') {
     requireLoopback(request);
     return null;
   }
   const bearer = bearerToken(request);
   const cookie = request.cookies[COOKIE];
-  if (access === 'metrics' && bearer === undefined && isLoopback(addressOf(request))) return null;
+  if (access === 'metrics' && bearer === undefined && isThisMachine(request)) return null;
   const token = bearer ?? cookie;
   if (token === undefined || token === '') {
     throw new Failure('unauthenticated', 'unauthenticated', 'Nobody is signed in.', {
@@ -80,12 +84,17 @@ function isLoopback(address: string): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
-// A page of another site whose name was made to resolve to this machine sends its own name as Host and Origin.
+// A page of another site whose name was made to resolve to this machine sends its own name as Host; so does what comes
+// through a proxy on this machine.
+function isThisMachine(request: FastifyRequest): boolean {
+  return isLoopback(addressOf(request)) && LOOPBACK_HOSTS.test(request.headers.host ?? '');
+}
+
 function requireLoopback(request: FastifyRequest): void {
   const host = request.headers.host ?? '';
   const origin = request.headers.origin;
   const sameOrigin = origin === undefined ? SAFE_METHODS.has(request.method) : origin === `http://${host}`;
-  if (!isLoopback(addressOf(request)) || !LOOPBACK_HOSTS.test(host) || !sameOrigin) {
+  if (!isThisMachine(request) || !sameOrigin) {
     throw new Failure(
       'denied',
       'loopback-only',

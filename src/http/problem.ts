@@ -4,7 +4,7 @@
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import type { Problem } from '../api/problem.ts';
-import { Failure, type FailureKind } from '../base/errors.ts';
+import { codeOf, Failure, type FailureKind } from '../base/errors.ts';
 
 const STATUS: Record<FailureKind, number> = {
   invalid: 422,
@@ -81,6 +81,8 @@ function problemFor(error: FastifyError | Error): Problem {
       : (first?.message ?? 'not valid');
     return problemOf(422, 'invalid-input', `${where}: ${what}`, { field });
   }
+  const trouble = storeTrouble(error);
+  if (trouble !== null) return trouble;
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 413) return problemOf(413, 'body-too-large', 'The body is over the limit of 64 KiB.');
   if (status === 415) return problemOf(415, 'unsupported-media-type', 'Send application/json.');
@@ -90,6 +92,29 @@ function problemFor(error: FastifyError | Error): Problem {
     'internal',
     'Something went wrong on the server. Its log says what; nothing was half done.',
   );
+}
+
+const DISK_FULL = /^(53100|ENOSPC|EDQUOT)$/;
+/** Lost, refused, busy, stopping, starting, too slow: by SQLSTATE and by system error. */
+const STORE_AWAY =
+  /^(08...|53...|57P0[1235]|57014|25P0[34]|ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|ENOTFOUND|EAI_AGAIN)$/;
+/** What the driver says without a code. */
+const CONNECTION_LOST =
+  /^(Connection terminated|timeout exceeded when trying to connect|Query read timeout|Client has encountered a connection error)/;
+
+// Errors of a target are failures of their own by now, so what comes bare from a driver is the store's. Whether the
+// last statement was still done is not known when a connection breaks, so nothing is promised here.
+function storeTrouble(error: Error): Problem | null {
+  const code = codeOf(error) ?? '';
+  if (DISK_FULL.test(code)) {
+    return problemOf(503, 'disk-full', 'The disk under the store is full: nothing new can be written down.', {
+      hint: 'Somebody has to make space; then try again. Sessions still end at their deadline.',
+    });
+  }
+  if (!STORE_AWAY.test(code) && !CONNECTION_LOST.test(error.message)) return null;
+  return problemOf(503, 'store-unavailable', 'The store cannot be worked with just now.', {
+    hint: 'Try again shortly. Sessions still end at their deadline.',
+  });
 }
 
 function malformed(error: Error): string {

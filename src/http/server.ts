@@ -46,6 +46,8 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(sendProblem);
+  // Nothing reads text, and a form of another site could send it without asking first.
+  app.removeContentTypeParser('text/plain');
   acceptEmptyBodies(app);
   app.addHook('onSend', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);

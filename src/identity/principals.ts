@@ -45,13 +45,20 @@ export function selectPrincipals(db: Db | Trx) {
       'p.on_call',
       'p.disabled_at',
     ])
-    .select(
-      sql<string[]>`array(select g.name from memberships m join groups g on g.id = m.group_id
-        where m.principal_id = p.id order by g.name)`.as('groups'),
-    );
+    .select(GROUPS.as('groups'));
 }
 
-type PrincipalRow = Awaited<ReturnType<ReturnType<typeof selectPrincipals>['executeTakeFirstOrThrow']>>;
+const GROUPS = sql<
+  string[]
+>`array(select g.name from memberships m join groups g on g.id = m.group_id where m.principal_id = p.id order by g.name)`;
+
+/** The same columns for a statement that is written out: authentication comes with every call. */
+export const PRINCIPAL_COLUMNS = sql`p.id, p.kind, p.name, p.display_name, p.account_type, p.title, p.manager_id,
+  p.sponsor_id, p.same_person_as, p.on_call, p.disabled_at, ${GROUPS} as groups`;
+
+export type PrincipalRow = Awaited<
+  ReturnType<ReturnType<typeof selectPrincipals>['executeTakeFirstOrThrow']>
+>;
 
 export function principalFrom(row: PrincipalRow): Principal {
   return {

@@ -1,5 +1,5 @@
 // Signing in to the portal: a token is exchanged for a browser's own, so that the one that was typed in can be
-// revoked apart. Failures are counted by address, because a token is the only thing between a stranger and the API.
+// revoked apart. Failures are counted by address, so that who keeps guessing is told to stop.
 
 import { append } from '../audit/append.ts';
 import { Failure } from '../base/errors.ts';
@@ -22,7 +22,7 @@ export interface Principals {
   signIn(token: string, address: string): Promise<SignedIn>;
   /** The demo's one click; the route lets only this machine in. Errors: `unknown-principal`. */
   signInAs(name: string, address: string): Promise<SignedIn>;
-  signOut(tokenId: string, by: Principal): Promise<void>;
+  signOut(tokenId: string, by: Principal, address: string): Promise<void>;
 }
 
 const MOST_FAILURES = 30;
@@ -32,16 +32,9 @@ const MOST_ADDRESSES = 10_000;
 export function createPrincipals(ctx: { db: Db }): Principals {
   const failures = new Map<string, { count: number; since: number }>();
 
+  // A token that is right is let in whatever its neighbours behind the same address send: the count only turns away
+  // those who keep failing, so that nobody can lock out others.
   async function counted(token: string, address: string): Promise<Authenticated> {
-    const past = failures.get(address);
-    if (past !== undefined && monotonicMs() - past.since > FAILURE_WINDOW_MS) failures.delete(address);
-    else if (past !== undefined && past.count >= MOST_FAILURES) {
-      throw new Failure(
-        'limit',
-        'too-many-failures',
-        'Too many failed sign-ins from this address; wait a minute.',
-      );
-    }
     try {
       return await authenticate(ctx.db, token);
     } catch (error) {
@@ -51,10 +44,20 @@ export function createPrincipals(ctx: { db: Db }): Principals {
   }
 
   function noteFailure(address: string): void {
-    const entry = failures.get(address) ?? { count: 0, since: monotonicMs() };
+    const kept = failures.get(address);
+    const entry =
+      kept === undefined || monotonicMs() - kept.since > FAILURE_WINDOW_MS
+        ? { count: 0, since: monotonicMs() }
+        : kept;
     entry.count += 1;
     if (failures.size >= MOST_ADDRESSES) failures.clear();
     failures.set(address, entry);
+    if (entry.count <= MOST_FAILURES) return;
+    throw new Failure(
+      'limit',
+      'too-many-failures',
+      'Too many failed sign-ins from this address; wait a minute.',
+    );
   }
 
   async function browserToken(principal: Principal, address: string, how: string): Promise<SignedIn> {
@@ -64,6 +67,7 @@ export function createPrincipals(ctx: { db: Db }): Principals {
         kind: 'browser',
         name: how,
         by: actorOf(principal),
+        sourceAddress: address,
       });
       await append(trx, {
         kind: 'sign-in',
@@ -84,8 +88,8 @@ export function createPrincipals(ctx: { db: Db }): Principals {
     async signInAs(name, address) {
       return browserToken(await principalByName(ctx.db, name), address, 'demo');
     },
-    async signOut(tokenId, by) {
-      await ctx.db.transaction().execute((trx) => revokeToken(trx, tokenId, actorOf(by)));
+    async signOut(tokenId, by, address) {
+      await ctx.db.transaction().execute((trx) => revokeToken(trx, tokenId, actorOf(by), address));
     },
   };
 }

@@ -9,7 +9,7 @@ import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { Secret } from '../base/secret.ts';
 import type { Db, Trx } from '../db/client.ts';
-import { type Principal, principalFrom, selectPrincipals } from './principals.ts';
+import { PRINCIPAL_COLUMNS, type Principal, type PrincipalRow, principalFrom } from './principals.ts';
 
 const TOKEN_BYTES = 32;
 const TOKEN_FORM = /^sally_[A-Za-z0-9_-]{43}$/;
@@ -31,7 +31,14 @@ export function hashToken(token: string): Buffer {
 /** A new token for `principalId`. `lifetimeSeconds` defaults to a browser's 12 hours. */
 export async function issueToken(
   trx: Trx,
-  input: { principalId: string; kind: TokenKind; name: string; lifetimeSeconds?: number; by: Actor },
+  input: {
+    principalId: string;
+    kind: TokenKind;
+    name: string;
+    lifetimeSeconds?: number;
+    by: Actor;
+    sourceAddress?: string;
+  },
 ): Promise<IssuedToken> {
   const token = `sally_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
   const stored = await storeTokenHash(trx, { ...input, hash: hashToken(token) });
@@ -48,6 +55,7 @@ export async function storeTokenHash(
     hash: Buffer;
     lifetimeSeconds?: number;
     by: Actor;
+    sourceAddress?: string;
   },
 ): Promise<{ id: string; expiresAt: Date }> {
   const lifetime = input.lifetimeSeconds ?? BROWSER_HOURS * 3600;
@@ -66,6 +74,7 @@ export async function storeTokenHash(
   await append(trx, {
     kind: 'token.issued',
     actor: input.by,
+    sourceAddress: input.sourceAddress,
     detail: {
       tokenId: row.id,
       tokenKind: input.kind,
@@ -85,19 +94,13 @@ export interface Authenticated {
 /** Errors: Failure `unauthenticated`, the same for a wrong, expired, revoked and disabled one. */
 export async function authenticate(db: Db, token: string): Promise<Authenticated> {
   if (!TOKEN_FORM.test(token)) throw unauthenticated();
-  const row = await selectPrincipals(db)
-    .innerJoin('tokens as t', 't.principal_id', 'p.id')
-    .select(['t.id as token_id', 't.kind as token_kind'])
-    .select(
-      sql<boolean>`t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS})`.as(
-        'note_use',
-      ),
-    )
-    .where('t.hash', '=', hashToken(token))
-    .where('t.revoked_at', 'is', null)
-    .where('t.expires_at', '>', sql<Date>`now()`)
-    .where('p.disabled_at', 'is', null)
-    .executeTakeFirst();
+  const { rows } = await sql<PrincipalRow & { token_id: string; token_kind: TokenKind; note_use: boolean }>`
+    select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind,
+      t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS}) as note_use
+    from principals p join tokens t on t.principal_id = p.id
+    where t.hash = ${hashToken(token)} and t.revoked_at is null and t.expires_at > now()
+      and p.disabled_at is null`.execute(db);
+  const [row] = rows;
   if (row === undefined) throw unauthenticated();
   if (row.note_use) {
     await db.updateTable('tokens').set({ last_used_at: sql`now()` }).where('id', '=', row.token_id).execute();
@@ -106,7 +109,12 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
 }
 
 /** Ends a token; ending it twice is one effect. */
-export async function revokeToken(trx: Trx, tokenId: string, by: Actor): Promise<void> {
+export async function revokeToken(
+  trx: Trx,
+  tokenId: string,
+  by: Actor,
+  sourceAddress?: string,
+): Promise<void> {
   const done = await trx
     .updateTable('tokens')
     .set({ revoked_at: sql`now()` })
@@ -114,7 +122,7 @@ export async function revokeToken(trx: Trx, tokenId: string, by: Actor): Promise
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
   if (Number(done.numUpdatedRows) > 0)
-    await append(trx, { kind: 'token.revoked', actor: by, detail: { tokenId } });
+    await append(trx, { kind: 'token.revoked', actor: by, sourceAddress, detail: { tokenId } });
 }
 
 function unauthenticated(): Failure {

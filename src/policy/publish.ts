@@ -64,6 +64,7 @@ export async function publishPolicies(
     await append(trx, {
       kind: 'policy.published',
       actor: input.by ?? SYSTEM_ACTOR,
+      sourceAddress: input.publisher?.context.sourceIp,
       policyDigest: digest,
       detail: {
         digest,

@@ -101,7 +101,10 @@ export class Live implements LiveSession {
   /** What the store says now; `askedAt` as in the constructor. */
   judge(verdict: LiveVerdict | undefined, askedAt: number): void {
     if (verdict === undefined) return;
-    if (verdict === 'over') return this.#expire();
+    if (verdict === 'over') {
+      this.#expire();
+      return;
+    }
     const deadline = askedAt + verdict.remainingMs;
     const sameEnd = verdict.expiresAtMs !== undefined && verdict.expiresAtMs === this.#expiresAtMs;
     this.#expiresAtMs = verdict.expiresAtMs ?? this.#expiresAtMs;

@@ -75,6 +75,7 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
           grantId: row.grant_id,
           sessionId: id,
           targetId: row.target_id,
+          sourceAddress: by.sourceAddress,
           detail: { reason },
         });
         await publish(trx, { topic: 'sessions', id, act: 'end', reason });

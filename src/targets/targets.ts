@@ -33,20 +33,23 @@ export interface Targets {
   byId(id: string): Promise<TargetRow>;
   list(): Promise<TargetRow[]>;
   /** Errors: `target-exists`, `unknown-kind`, `invalid-input` naming the setting. Does not contact the target. */
-  add(body: AddTargetBody, by: Actor): Promise<TargetRow>;
+  add(body: AddTargetBody, by: Actor, sourceAddress?: string): Promise<TargetRow>;
   /** Moves a target's address and credential (the demo's own target gets a new port). */
   update(
     id: string,
     change: { settings: Record<string, unknown>; admin: { user: string; password: Secret } },
   ): Promise<void>;
-  /** The administrative client of a target; kept, and made anew when its version changes. */
-  open(id: string): Promise<OpenTarget>;
+  /**
+   * The administrative client of a target; kept, and made anew when its version changes. A caller that has just read
+   * the target's version saves the look at the store.
+   */
+  open(id: string, version?: number): Promise<OpenTarget>;
   /** Where its sessions go. */
   endpoint(id: string): Promise<Endpoint>;
   dial: Dial;
   kindOf(row: Pick<TargetRow, 'kind'>): BoundKind;
   /** Asks the target what works, keeps the report. `signal` bounds it. */
-  check(row: TargetRow, by: Actor, signal: AbortSignal): Promise<CheckReport>;
+  check(row: TargetRow, by: Actor, signal: AbortSignal, sourceAddress?: string): Promise<CheckReport>;
   close(): Promise<void>;
 }
 
@@ -83,7 +86,7 @@ export function createTargets(ctx: TargetsContext): Targets {
         .limit(MOST_TARGETS)
         .execute(),
 
-    async add(body, by) {
+    async add(body, by, sourceAddress) {
       const kind = ctx.registry.kind(body.kind);
       const settings = kind.parseSettings(body.settings);
       const id = newId('target');
@@ -104,6 +107,7 @@ export function createTargets(ctx: TargetsContext): Targets {
           kind: 'target.added',
           actor: by,
           targetId: id,
+          sourceAddress,
           detail: {
             target: body.name,
             targetKind: body.kind,
@@ -129,7 +133,9 @@ export function createTargets(ctx: TargetsContext): Targets {
         .execute();
     },
 
-    async open(id) {
+    async open(id, version) {
+      const known = clients.get(id);
+      if (known !== undefined && known.version === version) return known.client;
       const row = await one('id', id);
       const kept = clients.get(id);
       if (kept !== undefined && kept.version === row.version) return kept.client;
@@ -160,7 +166,7 @@ export function createTargets(ctx: TargetsContext): Targets {
     dial: ctx.dial,
     kindOf: (row) => ctx.registry.kind(row.kind),
 
-    async check(row, by, signal) {
+    async check(row, by, signal, sourceAddress) {
       const client = await this.open(row.id);
       const items = await client.check(signal, await ctx.tasks.entitlementsFor(row));
       const report: CheckReport = {
@@ -181,6 +187,7 @@ export function createTargets(ctx: TargetsContext): Targets {
           kind: 'target.checked',
           actor: by,
           targetId: row.id,
+          sourceAddress,
           detail: { target: row.name, ok: report.ok, found: failed },
         });
         await publish(trx, { topic: 'targets', id: row.id });

@@ -22,7 +22,11 @@ export interface Tasks {
   byName(name: string): Promise<TaskRow>;
   list(): Promise<TaskRow[]>;
   /** Adds a task, or with `replace` brings it to this entitlement. Errors: `task-exists`, `invalid-input`. */
-  add(body: AddTaskBody, by: Actor, replace?: boolean): Promise<TaskRow>;
+  add(
+    body: AddTaskBody,
+    by: Actor,
+    options?: { replace?: boolean; sourceAddress?: string },
+  ): Promise<TaskRow>;
   /** What a task may do, one right an item. */
   rights(row: Pick<TaskRow, 'kind' | 'entitlement'>): Right[];
   /** What its sessions get from the gateway; `database` null means the target's own. */
@@ -46,7 +50,7 @@ export function createTasks(ctx: { db: Db; registry: Registry }): Tasks {
 
     list: () => ctx.db.selectFrom('tasks').selectAll().orderBy('name').limit(MOST_TASKS).execute(),
 
-    async add(body, by, replace = false) {
+    async add(body, by, { replace = false, sourceAddress } = {}) {
       const entitlement = JSON.stringify(ctx.registry.kind(body.kind).parseEntitlement(body.entitlement));
       return ctx.db.transaction().execute(async (trx) => {
         if (body.segment !== undefined) await ensureSegment(trx, body.segment);
@@ -76,6 +80,7 @@ export function createTasks(ctx: { db: Db; registry: Registry }): Tasks {
         await append(trx, {
           kind: 'task.added',
           actor: by,
+          sourceAddress,
           detail: { task: body.name, version: row.version, entitlement: body.entitlement },
         });
         await publish(trx, { topic: 'targets' });

@@ -495,13 +495,8 @@ describe('headers that only a proxy or another part of a system should write', (
       `evil.example:${port}`,
       `127.0.0.1.evil.example:${port}`,
       `localhost.evil:${port}`,
-      '',
     ]) {
-      assert.equal(
-        (await send('GET /api/demo/people', { headers: { host } })).status,
-        host === '' ? 403 : 403,
-        host,
-      );
+      assert.equal((await send('GET /api/demo/people', { headers: { host } })).status, 403, host);
       assert.equal((await send('GET /metrics', { headers: { host } })).status, 401, host);
       const signIn = await send('POST /api/demo/sign-in', {
         headers: { host, origin: `http://${host}` },
@@ -628,6 +623,8 @@ test('methods that the table does not name are refused, for administrators too',
   for (const path of paths) {
     for (const method of ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'HEAD', 'OPTIONS', 'TRACE', 'PROPFIND']) {
       if (names.some((name) => split(name)[0] === method && split(name)[1] === path)) continue;
+      // To GET it is a request of that name, and an id that is none.
+      if (method === 'GET' && path === '/api/requests/preview') continue;
       const answer = await rawHttp({
         server: sallyport.server(),
         method,
@@ -641,14 +638,17 @@ test('methods that the table does not name are refused, for administrators too',
 
 test('bodies: none that is too large, malformed or of another shape does anything, and none is read before the guard', async () => {
   const large = JSON.stringify({ reason: 'x'.repeat(10 * 1024 * 1024) });
-  const unsafe = names.filter((name) => name.startsWith('POST '));
+  // Signing out needs no body and would do it.
+  const unsafe = names.filter((name) => name.startsWith('POST ') && name !== 'POST /api/sign-out');
   const before = await counts();
   for (const name of unsafe) {
     const access = GUARD[name];
-    const headers = access === 'anyone' || access === 'loopback' ? {} : bearer(sallyport.token('admin'));
+    const open = access === 'anyone' || access === 'loopback';
+    const headers = open ? {} : bearer(sallyport.token('admin'));
     const status = async (body: string) =>
       (await send(name, { headers, body }).catch(() => ({ status: 413 }))).status;
-    assert.ok([413, 403, 404].includes(await status(large)), `${name}: ten megabytes`);
+    const tooLarge = await status(large);
+    assert.ok([413, 403].includes(tooLarge), `${name}: ten megabytes: ${tooLarge}`);
     for (const body of [
       '{',
       '[]',
@@ -664,7 +664,7 @@ test('bodies: none that is too large, malformed or of another shape does anythin
       if (EXPECTED[name].body !== undefined && name !== 'POST /api/requests/:id/approve')
         assert.ok(got >= 400, `${name} with ${body}: ${got}`);
     }
-    if (headers.authorization === undefined) continue;
+    if (open) continue;
     const stranger = await send(name, { body: '{', from: newAddress() });
     assert.equal(stranger.status, 401, `${name}: a stranger's body is not looked at`);
   }
@@ -680,7 +680,7 @@ async function counts(): Promise<unknown> {
   return rows;
 }
 
-/** A request line cannot hold a space or a backslash-free-for-all; the rest is sent as it is. */
+/** A request line cannot hold a space; the rest is sent as it is. */
 function encodeSpaces(path: string): string {
   return path.replaceAll(' ', '%20').replaceAll("'", '%27');
 }

@@ -50,6 +50,8 @@ export interface World {
   another(options: Partial<GatewayContext>): Promise<Gateway>;
   /** The store cannot be asked while this is true. */
   storeAway: boolean;
+  /** Where sessions go; null: the target. */
+  dialPort: number | null;
   stop(): Promise<void>;
 }
 
@@ -84,7 +86,7 @@ export async function startWorld(options: {
   >();
   const grantHandlers = new Set<(grantId: string, reason: string) => void>();
   const sessionHandlers = new Set<(sessionId: string, reason: string) => void>();
-  const state = { storeAway: false };
+  const state: { storeAway: boolean; dialPort: number | null } = { storeAway: false, dialPort: null };
 
   const admission: SessionAdmission = {
     async challenge(login) {
@@ -137,7 +139,7 @@ export async function startWorld(options: {
           password: new Secret(grant.password),
           database: DATABASE,
           tls: 'prefer',
-          dial: () => dial(target.port),
+          dial: () => dial(state.dialPort ?? target.port),
         },
       };
     },
@@ -234,6 +236,12 @@ export async function startWorld(options: {
     },
     set storeAway(away) {
       state.storeAway = away;
+    },
+    get dialPort() {
+      return state.dialPort;
+    },
+    set dialPort(port) {
+      state.dialPort = port;
     },
     async stop() {
       for (const one of gateways) await one.stop('The test is over.');

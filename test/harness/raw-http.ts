@@ -58,7 +58,8 @@ export function rawHttp(input: RawRequest): Promise<RawAnswer> {
             status: response.statusCode ?? 0,
             headers: response.headers,
             text: received,
-            json: /^application\/(problem\+)?json/.test(type) ? JSON.parse(received) : null,
+            json:
+              received !== '' && /^application\/(problem\+)?json/.test(type) ? JSON.parse(received) : null,
           });
           sent.destroy();
         };

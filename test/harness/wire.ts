@@ -25,7 +25,7 @@ export async function openWire(port: number): Promise<Wire> {
   const messages: WireMessage[] = [];
   let held: Buffer = Buffer.alloc(0);
   let ended = false;
-  let wake = () => undefined as void;
+  let wake: () => void = () => undefined;
   socket.on('error', () => undefined);
   socket.on('data', (chunk: Buffer) => {
     held = Buffer.concat([held, chunk]);

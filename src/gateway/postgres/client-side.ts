@@ -59,14 +59,18 @@ export class ClientSide {
     while (length - at >= HEADER_BYTES) {
       const type = chunk.readUInt8(at);
       const end = at + 1 + chunk.readUInt32BE(at + 1);
-      if (end < at + HEADER_BYTES) return this.#ctx.fault('A message has an impossible length.');
+      if (end < at + HEADER_BYTES) {
+        this.#ctx.fault('A message has an impossible length.');
+        return;
+      }
       const step = this.#message(chunk, type, at, end);
       if (step === PASS) at = end;
       else if (step === WAIT) break;
       else if (step === STOP) return;
       else if (step === LEAVE) {
         if (at > from) this.#ctx.send(chunk.subarray(from, at));
-        return this.#ctx.leave();
+        this.#ctx.leave();
+        return;
       } else {
         // The message does not go on; something may go in its place.
         if (at > from) this.#ctx.send(chunk.subarray(from, at));

@@ -10,64 +10,12 @@ import { monotonicMs } from '../../base/timer.ts';
 import { type Begun, NOT_RUN, type Recorded, type Recorder } from '../../sessions/recorder.ts';
 import type { RecordedProtocol } from '../../sessions/recording-format.ts';
 import type { Verdict } from './guard/guard.ts';
+import { BIND, CLOSE, COPY_END, Entry, EXECUTE, NO_USES, PARSE, QUERY, SYNC } from './ledger-entry.ts';
 
 export class LedgerFault extends Error {}
 
-const QUERY = 0;
-const EXECUTE = 1;
-const PARSE = 2;
-const BIND = 3;
-const CLOSE = 4;
-const SYNC = 5;
-const COPY_END = 6;
-
 const IDLE = 0x49; // I
-
-const NO_USES: Verdict['uses'] = [];
 const NO_NAMES: readonly string[] = [];
-
-/** One message that will be answered. One class for all kinds, so that the hot path sees one shape of object. */
-class Entry implements Recorded {
-  readonly kind: number;
-  index = -1;
-  offsetMs: number;
-  text: string;
-  protocol: RecordedProtocol = 'extended';
-  refused = false;
-  /** Since the last CommandComplete; what is settled is added at the end. */
-  rows = 0;
-  settled = 0;
-  rowsRead = 0;
-  bytes = 0;
-  durationMs: number | null = null;
-  error: { sqlstate: string; message: string } | null = null;
-  uses: Verdict['uses'] = NO_USES;
-  verdict: Verdict | null;
-  announced = false;
-  /** Of the statement (Parse, Close) or the portal (Bind, Execute, Close). */
-  name: string;
-  /** The statement that a Bind takes; `S` or `P` for a Close. */
-  source: string;
-  /** Set on what stands in for a refused statement. */
-  refusal: number;
-
-  constructor(
-    kind: number,
-    offsetMs: number,
-    text: string,
-    verdict: Verdict | null,
-    name: string,
-    source: string,
-  ) {
-    this.kind = kind;
-    this.offsetMs = offsetMs;
-    this.text = text;
-    this.verdict = verdict;
-    this.name = name;
-    this.source = source;
-    this.refusal = -1;
-  }
-}
 
 interface Known {
   text: string;

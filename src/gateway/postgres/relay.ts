@@ -4,11 +4,13 @@
 // answer fails, so nothing that was pipelined behind the running statement begins), the running statement is
 // cancelled, and the client gets one last error and the end.
 
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { TLSSocket } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
+import { readFast } from '../fast-socket.ts';
 import { ClientSide } from './client-side.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from './frames.ts';
 import type { Guard } from './guard/guard.ts';
@@ -26,6 +28,8 @@ export interface RelayContext {
   upstream: Upstream;
   /** What the client sent after its login, before we listened. */
   early: Buffer;
+  /** The client's socket is another object from now on (fast-socket.ts). */
+  replaced(client: Duplex): void;
   /** The session is over, for whatever reason. */
   whenOver(reason: string): void;
 }
@@ -49,7 +53,9 @@ class Relay {
   readonly #ctx: RelayContext;
   readonly #client: Duplex;
   readonly #target: Duplex;
+  /** The TCP socket below, which alone can be reset. */
   readonly #targetSocket: Socket;
+  readonly #early: { client: Buffer; target: Buffer };
   readonly #ledger: Ledger;
   readonly #clientSide: ClientSide;
   readonly #serverSide: ServerSide;
@@ -59,9 +65,19 @@ class Relay {
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
-    this.#client = ctx.client;
-    this.#target = ctx.upstream.stream;
-    this.#targetSocket = ctx.upstream.socket;
+    const client = readFast(ctx.client, (chunk) => this.#fromClient(chunk));
+    const target = readFast(ctx.upstream.stream, (chunk) => this.#fromTarget(chunk));
+    this.#client = client.stream;
+    this.#target = target.stream;
+    this.#targetSocket =
+      target.stream instanceof Socket && !(target.stream instanceof TLSSocket)
+        ? target.stream
+        : ctx.upstream.socket;
+    this.#early = {
+      client: Buffer.concat([ctx.early, client.early]),
+      target: Buffer.concat([ctx.upstream.early, target.early]),
+    };
+    ctx.replaced(this.#client);
     this.#ledger = new Ledger(ctx.session.recorder, ctx.session.startedAt);
     const standIns = createStandIns();
     this.#clientSide = new ClientSide({
@@ -86,19 +102,17 @@ class Relay {
   }
 
   start(): void {
-    const { session, early, upstream } = this.#ctx;
+    const { session } = this.#ctx;
     this.#client
-      .on('data', (chunk: Buffer) => this.#fromClient(chunk))
       .on('drain', () => this.#over || this.#target.resume())
       .on('end', () => this.#finish('the client left'))
       .on('close', () => this.#finish('the client left'));
     this.#target
-      .on('data', (chunk: Buffer) => this.#fromTarget(chunk))
       .on('drain', () => this.#resume(PAUSED_BY_TARGET))
       .on('end', () => this.#finish('the target closed the connection'))
       .on('close', () => this.#finish('the target closed the connection'));
-    if (upstream.early.length > 0) this.#fromTarget(upstream.early);
-    if (early.length > 0) this.#fromClient(early);
+    if (this.#early.target.length > 0) this.#fromTarget(this.#early.target);
+    if (this.#early.client.length > 0) this.#fromClient(this.#early.client);
     session.attach({
       cut: (said, reason) => this.#cut('57P01', said, reason),
       warn: (said) => this.#warn(said),

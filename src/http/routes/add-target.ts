@@ -14,6 +14,9 @@ export function addTarget(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/targets',
     { summary: 'Add a target', body: addTargetBody, answer: target, status: 201 },
     async ({ body, caller }) =>
-      viewTarget(ctx.grants, await ctx.grants.targets.add(body, actorOf(caller.principal))),
+      viewTarget(
+        ctx.grants,
+        await ctx.grants.targets.add(body, actorOf(caller.principal), caller.sourceAddress),
+      ),
   );
 }

@@ -13,6 +13,8 @@ export function addTask(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/tasks',
     { summary: 'Add a task', body: addTaskBody, answer: task, status: 201 },
     async ({ body, caller }) =>
-      ctx.grants.tasks.view(await ctx.grants.tasks.add(body, actorOf(caller.principal))),
+      ctx.grants.tasks.view(
+        await ctx.grants.tasks.add(body, actorOf(caller.principal), { sourceAddress: caller.sourceAddress }),
+      ),
   );
 }

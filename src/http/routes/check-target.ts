@@ -22,6 +22,7 @@ export function checkTarget(app: FastifyInstance, ctx: HttpContext): void {
         await ctx.grants.targets.byName(name),
         actorOf(caller.principal),
         AbortSignal.any([gone, AbortSignal.timeout(CHECK_TIMEOUT_MS)]),
+        caller.sourceAddress,
       ),
   );
 }

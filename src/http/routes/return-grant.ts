@@ -7,6 +7,7 @@ import { waitQuery } from '../../api/requests.ts';
 import { idText } from '../../api/text.ts';
 import { returnGrant } from '../../grants/finish.ts';
 import { grantFrom, viewGrant } from '../../grants/grant-view.ts';
+import { mayAdminister } from '../../grants/platform-rights.ts';
 import type { Caller } from '../../grants/submit.ts';
 import { type Patience, waitForEnd } from '../../grants/wait.ts';
 import type { HttpContext } from '../context.ts';
@@ -22,8 +23,8 @@ export function returnGrants(app: FastifyInstance, ctx: HttpContext): void {
     { summary: 'Give a grant back', params, query: waitQuery, answer: grant },
     async ({ params: { id }, query, caller, gone }) => {
       const ended = await returnGrant(ctx.grants, caller, id);
-      ctx.worker.kick(id);
-      return grantAfterEnd(ctx, caller, id, { seconds: query.wait, signal: gone, lookAtOnce: !ended });
+      const step = ended === null ? null : ctx.worker.take(ended);
+      return grantAfterEnd(ctx, caller, id, { seconds: query.wait, signal: gone, step });
     },
   );
 }
@@ -36,5 +37,7 @@ export async function grantAfterEnd(
   patience: Patience,
 ): Promise<Grant> {
   const over = patience.seconds === 0 ? null : await waitForEnd(ctx.grants, grantId, patience);
-  return over === null ? viewGrant(ctx.grants, caller, grantId) : grantFrom(over, caller);
+  return over === null
+    ? viewGrant(ctx.grants, caller, grantId)
+    : grantFrom(over, caller, () => mayAdminister(ctx.grants, caller));
 }

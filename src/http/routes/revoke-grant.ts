@@ -20,8 +20,8 @@ export function revokeGrants(app: FastifyInstance, ctx: HttpContext): void {
     { summary: 'Revoke a grant', params, query: waitQuery, body: revokeBody, answer: grant },
     async ({ params: { id }, query, body, caller, gone }) => {
       const ended = await revokeGrant(ctx.grants, caller, id, body.reason);
-      ctx.worker.kick(id);
-      return grantAfterEnd(ctx, caller, id, { seconds: query.wait, signal: gone, lookAtOnce: !ended });
+      const step = ended === null ? null : ctx.worker.take(ended);
+      return grantAfterEnd(ctx, caller, id, { seconds: query.wait, signal: gone, step });
     },
   );
 }

@@ -13,7 +13,7 @@ export function signOut(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/sign-out',
     { summary: 'Sign out', answer: z.null(), status: 204 },
     async ({ caller, reply }) => {
-      await ctx.principals.signOut(caller.tokenId, caller.principal);
+      await ctx.principals.signOut(caller.tokenId, caller.principal, caller.sourceAddress);
       void reply.clearCookie(COOKIE, { path: '/' });
       return null;
     },

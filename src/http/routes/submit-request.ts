@@ -3,6 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { type Submitted, submitBody, submitted, waitQuery } from '../../api/requests.ts';
 import { type GrantViewRow, grantFrom, viewGrant } from '../../grants/grant-view.ts';
+import { mayAdminister } from '../../grants/platform-rights.ts';
 import { viewSubmitted } from '../../grants/request-view.ts';
 import { type Caller, type SubmitResult, submit } from '../../grants/submit.ts';
 import { waitForAccess } from '../../grants/wait.ts';
@@ -18,10 +19,10 @@ export function submitRequest(app: FastifyInstance, ctx: HttpContext): void {
     { summary: 'Request a privilege', body: submitBody, query: waitQuery, answer: submitted, status: 201 },
     async ({ body, query, caller, gone }) => {
       const done = await submit(ctx.grants, caller, body);
-      if (done.grantId !== null) ctx.worker.kick(done.grantId);
+      const step = done.grant === null ? null : ctx.worker.take(done.grant);
       if (query.wait === 0 || done.row.state === 'denied') return submittedOf(ctx, caller, done);
-      const patience = { seconds: query.wait, signal: gone, lookAtOnce: false };
-      const grant = await waitForAccess(ctx.grants, done.row.id, done.grantId, patience);
+      const patience = { seconds: query.wait, signal: gone, step };
+      const grant = await waitForAccess(ctx.grants, done.row.id, done.grant?.id ?? null, patience);
       return submittedOf(ctx, caller, done, grant);
     },
   );
@@ -36,11 +37,11 @@ async function submittedOf(
   if (done.row.state === 'pending') return requestAndGrant(ctx, caller, done.row.id);
   const [request, grant] = await Promise.all([
     viewSubmitted(ctx.grants, caller, done),
-    done.grantId === null
+    done.grant === null
       ? null
       : found === null
-        ? viewGrant(ctx.grants, caller, done.grantId)
-        : grantFrom(found, caller),
+        ? viewGrant(ctx.grants, caller, done.grant.id)
+        : grantFrom(found, caller, () => mayAdminister(ctx.grants, caller)),
   ]);
   return { request, grant };
 }

@@ -221,6 +221,24 @@ for (const version of [18, 15] as const) {
       assert.equal(rows[0].kept, true);
     });
 
+    it("shuts the door and ends sessions also while somebody's open transaction holds the membership", async () => {
+      const { plan, handle, oid, session } = await granted(TASKS.read);
+      const reader = await session();
+      await target.superuser.query('BEGIN');
+      await target.superuser.query(`UPDATE pg_auth_members SET admin_option = admin_option WHERE member = ${oid}`);
+      const report = await timedRevoke(handle);
+      const { rows } = await target.superuser.query(`SELECT rolcanlogin FROM pg_authid WHERE oid = ${oid}`);
+      await target.superuser.query('ROLLBACK');
+      assert.equal(rows[0].rolcanlogin, false);
+      assert.notEqual(report.observed, 'absent');
+      assert.ok(report.blockers.length > 0);
+      await cutOff(reader);
+      await assert.rejects(target.logIn(plan.login, plan.password));
+      const later = await timedRevoke(report.handle);
+      assert.equal(later.observed, 'absent', later.blockers.join('\n'));
+      assert.deepEqual(await traces(oid), []);
+    });
+
     it('leaves a login inert to which somebody else gave rights, with the SQL, and finishes later', async () => {
       const { handle, oid } = await granted(TASKS.read);
       const login = String(handle.login);

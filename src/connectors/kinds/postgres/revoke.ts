@@ -12,7 +12,7 @@ import { type GrantHandle, quoteName, readHandle } from './names.ts';
 import { clearDependents } from './owned.ts';
 import { newSince } from './owner-rights.ts';
 import { number, only, texts } from './row.ts';
-import { type EndPlan, endLogin, NOT_OURS, terminate } from './statements.ts';
+import { type EndPlan, endLogin, NOT_OURS, shutDoor, terminate } from './statements.ts';
 
 /** Sessions must be gone within this; lifecycle.md gives 5 s to be inert. */
 const SESSIONS_LIMIT_MS = 4_000;
@@ -102,11 +102,23 @@ async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeRep
       return state;
     }
     if (code === undefined || !LOCK_CODES.has(code)) throw error;
-    // Another session is changing this very role. Its sessions are ended all the same.
+    // Another session is changing this very role, or a membership of it. The door is shut by itself then, and its
+    // sessions are ended all the same.
     await connection.rows('ROLLBACK');
+    await tryToShutDoor(connection, plan);
     report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
     report.blockers = await describeLockHolders(connection, plan.oid);
     return loginState(connection, plan.oid, plan.mark);
+  }
+}
+
+async function tryToShutDoor(connection: Connection, plan: EndPlan): Promise<void> {
+  try {
+    await connection.rows(shutDoor(plan));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === undefined || !(code === NOT_OURS || LOCK_CODES.has(code))) throw error;
+    await connection.rows('ROLLBACK');
   }
 }
 

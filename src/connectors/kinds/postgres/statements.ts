@@ -119,6 +119,14 @@ ALTER ROLE ${login} NOLOGIN PASSWORD NULL VALID UNTIL '-infinity'; ${revokes} EN
   );
 }
 
+/**
+ * The door alone: for when somebody's open transaction keeps a membership from being taken away, and would keep the
+ * login usable with it. Errors: SQLSTATE `NOT_OURS`, and those of the lock on the role itself.
+ */
+export function shutDoor(plan: EndPlan): string {
+  return disarm({ ...plan, memberships: [] });
+}
+
 /** Gives `ended`: how many backends of that role were told to stop. */
 export function terminate(oid: number): string {
   return `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid}`;

@@ -1,0 +1,314 @@
+// Every route that changes something leaves its entry in the log, with who did it. One row a route; a new route that is
+// not GET fails here until somebody has said what it writes, or that it changes nothing.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import pg from 'pg';
+import { issuedCredential } from '../../src/api/grants.ts';
+import { submitted } from '../../src/api/requests.ts';
+import { session } from '../../src/api/sessions.ts';
+import { pageOf } from '../../src/api/text.ts';
+import { GUARD, type RouteName } from '../../src/http/guard.ts';
+import { rawHttp } from '../harness/raw-http.ts';
+import { type Answer, type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+
+interface Row {
+  /** Kinds that must be written by the call itself; none: it changes nothing. */
+  writes: string[];
+  by: Person;
+  /** Does it for real, and answers what the route said. */
+  act: () => Promise<Answer>;
+}
+
+const FROM = '127.55.4.3';
+const REASON = { reason: 'a test of the log' };
+const ASKED = { target: 'orders-db', task: 'read-orders', duration: '30m', ...REASON };
+
+let sallyport: Sallyport;
+let store: pg.Client;
+
+before(async () => {
+  sallyport = await startSallyport();
+  store = new pg.Client({ connectionString: sallyport.storeUrl() });
+  await store.connect();
+});
+after(async () => {
+  await store.end();
+  await sallyport[Symbol.asyncDispose]();
+});
+
+async function call(person: Person | null, method: string, path: string, body?: unknown): Promise<Answer> {
+  const answer = await rawHttp({
+    server: sallyport.server(),
+    method,
+    path,
+    body,
+    from: FROM,
+    headers: person === null ? {} : { authorization: `Bearer ${sallyport.token(person)}` },
+  });
+  return { status: answer.status, body: answer.json ?? answer.text };
+}
+
+async function pending(): Promise<string> {
+  const { request } = await sallyport.ask('engineer', 'POST', '/api/requests', submitted, {
+    ...ASKED,
+    task: 'fix-orders',
+  });
+  return request.id;
+}
+
+async function active(): Promise<string> {
+  const { grant } = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, ASKED);
+  assert.equal(grant?.state, 'active');
+  return grant.id;
+}
+
+async function signedIn(): Promise<string> {
+  const answer = await rawHttp({
+    server: sallyport.server(),
+    method: 'POST',
+    path: '/api/sign-in',
+    body: { token: sallyport.token('engineer') },
+  });
+  const [cookie = ''] = answer.headers['set-cookie'] ?? [];
+  return cookie.slice(0, cookie.indexOf(';'));
+}
+
+const post = (by: Person, path: string, body?: unknown) => call(by, 'POST', path, body ?? {});
+
+const ROWS: Partial<Record<RouteName, Row>> = {
+  'POST /api/sign-in': {
+    writes: ['sign-in', 'token.issued'],
+    by: 'engineer',
+    act: () => call(null, 'POST', '/api/sign-in', { token: sallyport.token('engineer') }),
+  },
+  'POST /api/sign-out': {
+    writes: ['token.revoked'],
+    by: 'engineer',
+    act: async () => {
+      const answer = await rawHttp({
+        server: sallyport.server(),
+        method: 'POST',
+        path: '/api/sign-out',
+        headers: { cookie: await signedIn(), origin: sallyport.server() },
+        body: {},
+        from: FROM,
+      });
+      return { status: answer.status, body: null };
+    },
+  },
+  'POST /api/demo/sign-in': {
+    writes: ['sign-in', 'token.issued'],
+    by: 'admin',
+    act: async () => {
+      const answer = await rawHttp({
+        server: sallyport.server(),
+        method: 'POST',
+        path: '/api/demo/sign-in',
+        headers: { origin: sallyport.server() },
+        body: { person: 'admin' },
+        from: FROM,
+      });
+      return { status: answer.status, body: answer.json };
+    },
+  },
+  'POST /api/targets': {
+    writes: ['target.added'],
+    by: 'admin',
+    act: () =>
+      post('admin', '/api/targets', {
+        name: 'spare',
+        kind: 'postgres',
+        segment: 'dev/spare',
+        environment: 'development',
+        settings: { host: '127.0.0.1', port: 1, database: 'spare', tls: 'off' },
+        admin: { user: 'nobody', password: 'not-a-password' },
+      }),
+  },
+  'POST /api/targets/:name/check': {
+    writes: ['target.checked'],
+    by: 'admin',
+    act: () => post('admin', '/api/targets/orders-db/check'),
+  },
+  'POST /api/tasks': {
+    writes: ['task.added'],
+    by: 'admin',
+    act: () =>
+      post('admin', '/api/tasks', {
+        name: 'count-orders',
+        kind: 'postgres',
+        segment: 'dev/spare',
+        description: 'Count orders.',
+        entitlement: {
+          readOnly: true,
+          schemas: ['public'],
+          tables: [{ name: 'public.orders', privileges: ['SELECT'] }],
+        },
+      }),
+  },
+  'POST /api/requests': {
+    writes: ['request.submitted', 'grant.intended'],
+    by: 'engineer',
+    act: () => post('engineer', '/api/requests', ASKED),
+  },
+  'POST /api/requests/preview': {
+    writes: [],
+    by: 'engineer',
+    act: () => post('engineer', '/api/requests/preview', ASKED),
+  },
+  'POST /api/requests/:id/approve': {
+    writes: ['request.approved', 'grant.intended'],
+    by: 'approver',
+    act: async () => post('approver', `/api/requests/${await pending()}/approve`),
+  },
+  'POST /api/requests/:id/deny': {
+    writes: ['request.denied'],
+    by: 'approver',
+    act: async () => post('approver', `/api/requests/${await pending()}/deny`, REASON),
+  },
+  'POST /api/requests/:id/cancel': {
+    writes: ['request.cancelled'],
+    by: 'engineer',
+    act: async () => post('engineer', `/api/requests/${await pending()}/cancel`),
+  },
+  'POST /api/grants/:id/credentials': {
+    writes: ['credential.issued'],
+    by: 'engineer',
+    act: async () => post('engineer', `/api/grants/${await active()}/credentials`),
+  },
+  'POST /api/grants/:id/extend': {
+    writes: ['grant.extended'],
+    by: 'engineer',
+    act: async () => post('engineer', `/api/grants/${await active()}/extend`, { duration: '5m', ...REASON }),
+  },
+  'POST /api/grants/:id/done': {
+    writes: ['grant.ending'],
+    by: 'engineer',
+    act: async () => post('engineer', `/api/grants/${await active()}/done`),
+  },
+  'POST /api/grants/:id/revoke': {
+    writes: ['grant.ending'],
+    by: 'approver',
+    act: async () => post('approver', `/api/grants/${await active()}/revoke`, REASON),
+  },
+  'POST /api/sessions/:id/end': {
+    writes: ['session.ending'],
+    by: 'admin',
+    act: async () => {
+      const grantId = await active();
+      const { dsn } = await sallyport.ask(
+        'engineer',
+        'POST',
+        `/api/grants/${grantId}/credentials`,
+        issuedCredential,
+      );
+      const client = new pg.Client({ connectionString: dsn });
+      client.on('error', () => undefined);
+      await client.connect();
+      const { items } = await sallyport.ask(
+        'admin',
+        'GET',
+        `/api/sessions?grant=${grantId}`,
+        pageOf(session),
+      );
+      const over = new Promise<void>((resolve) => client.once('end', () => resolve()));
+      const answer = await post('admin', `/api/sessions/${items[0]?.id}/end`, REASON);
+      await over;
+      return answer;
+    },
+  },
+  'POST /api/policy/explain': {
+    writes: [],
+    by: 'engineer',
+    act: () => post('engineer', '/api/policy/explain', { target: 'orders-db', task: 'read-orders' }),
+  },
+  'POST /api/policy': {
+    writes: ['policy.published'],
+    by: 'admin',
+    act: async () => {
+      const { body } = await sallyport.call('admin', 'GET', '/api/policy');
+      const { files } = body as { files: Record<string, string> };
+      const [name = ''] = Object.keys(files);
+      return post('admin', '/api/policy', { files: { ...files, [name]: `${files[name]}\n// changed\n` } });
+    },
+  },
+  'GET /api/audit/export': {
+    writes: ['audit.exported'],
+    by: 'auditor',
+    act: () => call('auditor', 'GET', '/api/audit/export'),
+  },
+};
+
+/** Entries that name an address: whatever a person does from somewhere. */
+const WITHOUT_ADDRESS = new Set(['grant.intended']);
+
+test('every route that is not a look has its row, and no row is for a route that is gone', () => {
+  const changing = (Object.keys(GUARD) as RouteName[]).filter((name) => !name.startsWith('GET '));
+  assert.deepEqual(
+    Object.keys(ROWS)
+      .filter((name) => !name.startsWith('GET '))
+      .sort(),
+    changing.sort(),
+  );
+});
+
+interface Written {
+  seq: number;
+  kind: string;
+  actor: string;
+  address: string | null;
+}
+
+async function entriesSince(seq: number): Promise<Written[]> {
+  const { rows } = await store.query(
+    `select seq::int, kind, leaf::jsonb -> 'actor' ->> 'name' as actor, leaf::jsonb ->> 'sourceAddress' as address
+     from audit_entries where seq > $1 order by seq`,
+    [seq],
+  );
+  return rows as Written[];
+}
+
+const lastSeq = async () => (await entriesSince(0)).at(-1)?.seq ?? 0;
+
+for (const [name, row] of Object.entries(ROWS)) {
+  test(name, async () => {
+    const before = await lastSeq();
+    const answer = await row.act();
+    assert.ok(
+      answer.status >= 200 && answer.status < 300,
+      `${answer.status}: ${JSON.stringify(answer.body)}`,
+    );
+    const written = await entriesSince(before);
+    for (const kind of row.writes) {
+      // The newest of the kind: making ready wrote some too, by others or from elsewhere.
+      const entry = written.findLast((one) => one.kind === kind);
+      assert.ok(entry !== undefined, `no ${kind} among ${written.map((one) => one.kind).join(', ')}`);
+      if (WITHOUT_ADDRESS.has(kind)) continue;
+      assert.equal(entry.actor, row.by, kind);
+      assert.equal(entry.address, FROM, `${kind} says from where`);
+    }
+    if (row.writes.length === 0) assert.deepEqual(written, []);
+  });
+}
+
+test('what fails changes nothing and is no success in the log', async () => {
+  const id = await pending();
+  const before = await lastSeq();
+  for (const [by, path, body] of [
+    ['engineer', `/api/requests/${id}/approve`, {}],
+    ['deploy-bot', `/api/requests/${id}/deny`, REASON],
+    ['approver', `/api/requests/${id}/cancel`, {}],
+    ['engineer', '/api/policy', { files: {} }],
+    ['admin', '/api/policy', { files: { 'broken.cedar': 'permit (' } }],
+    ['engineer', '/api/requests', { ...ASKED, duration: '1y' }],
+  ] as const) {
+    const answer = await post(by, path, body);
+    assert.ok(answer.status >= 400, `${by} ${path}: ${answer.status}`);
+  }
+  assert.deepEqual(await entriesSince(before), []);
+});
+
+test('the whole log of this verifies', async () => {
+  const verified = await sallyport.cli('auditor', 'audit', 'verify', '--json');
+  assert.equal(verified.code, 0, verified.stderr);
+});
