@@ -18,6 +18,8 @@ import { waitForStore } from './db/wait-for-store.ts';
 import { createEvents } from './events/events.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
+import { createDisabledWatch } from './grants/end-disabled.ts';
+import { createPolicyWatch } from './grants/end-forbidden.ts';
 import { createRequestExpiry } from './grants/expire-requests.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
 import { createPatrol } from './grants/orphans.ts';
@@ -162,12 +164,17 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
 
   const worker = createGrantWorker(ctx);
   const patrol = createPatrol(ctx);
+  const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, () =>
+    policies.refresh().then(() => undefined),
+  );
   const background: Repeating[] = [
     createRequestExpiry(ctx),
-    repeat({ log }, 'policies', POLICY_LOOK_MS, () => policies.refresh().then(() => undefined)),
+    createDisabledWatch(ctx),
+    policyLook,
+    createPolicyWatch(ctx),
   ];
   events.subscribe((event) => {
-    if (event.topic === 'policies') background[1]?.kick();
+    if (event.topic === 'policies') policyLook.kick();
     if (event.topic === 'grants') worker.kick();
   });
   for (const job of [worker, patrol, ...background]) {

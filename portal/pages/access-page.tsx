@@ -12,7 +12,11 @@ import { MoreButton } from '../parts/more-button.tsx';
 import { Page } from '../parts/page.tsx';
 import { PastGrant } from '../parts/past-grant.tsx';
 import { PendingRequest } from '../parts/pending-request.tsx';
+import { RequestLine } from '../parts/request-line.tsx';
 import { useMe } from '../parts/use-me.ts';
+
+/** Of the latest requests, how many that came to nothing are shown. */
+const MOST_NOT_GRANTED = 5;
 
 export function AccessPage() {
   const me = useMe();
@@ -50,6 +54,7 @@ export function AccessPage() {
           </Loaded>
         </section>
       )}
+      <NotGranted />
       <section className="sp-section" aria-labelledby="past">
         <h2 id="past">Past</h2>
         <Loaded query={past} rows={3} rowHeight={60}>
@@ -72,5 +77,24 @@ export function AccessPage() {
         </Loaded>
       </section>
     </Page>
+  );
+}
+
+// A denial that came while nobody looked must not vanish from the list of what waits without a word.
+function NotGranted() {
+  const latest = useQuery(requestsQuery('mine')).data?.items ?? [];
+  const refused = latest
+    .filter((request) => ['denied', 'cancelled', 'expired'].includes(request.state))
+    .slice(0, MOST_NOT_GRANTED);
+  if (refused.length === 0) return null;
+  return (
+    <section className="sp-section" aria-labelledby="not-granted">
+      <h2 id="not-granted">Not granted</h2>
+      <ul className="sp-list sp-panel">
+        {refused.map((request) => (
+          <RequestLine key={request.id} request={request} />
+        ))}
+      </ul>
+    </section>
   );
 }

@@ -54,7 +54,10 @@ export function SignInPage() {
                 <SignInForm onSignedIn={onSignedIn} focus />
               ) : (
                 <>
-                  <p className="sp-soft">This is the demo. Be one of its people:</p>
+                  <p className="sp-soft">
+                    This is the demo. Be one of its people: ask for fix-orders as Erin, approve it as Amal,
+                    read what happened as Ada.
+                  </p>
                   <DemoPeople people={found} onSignedIn={onSignedIn} />
                   <details className={styles.token}>
                     <summary>Use a token instead</summary>

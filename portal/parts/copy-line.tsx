@@ -14,12 +14,15 @@ interface Props {
   block?: boolean;
 }
 
+/** Longer ones (a hash, a connection string) may be broken anywhere. */
+const LONGEST_WORD = 24;
+
 export function CopyLine({ text, label, prompt, block = false }: Props) {
   return (
     <div className={styles.line} data-block={block}>
       <code className={styles.text}>
         {prompt === undefined ? null : <span className={styles.prompt}>{prompt} </span>}
-        {text}
+        {block ? text : <Words text={text} />}
       </code>
       <CopyButton value={text} timeout={1500}>
         {({ copied, copy }) => (
@@ -32,4 +35,18 @@ export function CopyLine({ text, label, prompt, block = false }: Props) {
       </CopyButton>
     </div>
   );
+}
+
+// A line that does not fit is broken between words: an option torn apart after its dashes reads as two things.
+function Words({ text }: { text: string }) {
+  let from = 0;
+  return text.split(/(?<= )/).map((word) => {
+    const key = from;
+    from += word.length;
+    return (
+      <span key={key} className={word.length > LONGEST_WORD ? undefined : styles.word}>
+        {word}
+      </span>
+    );
+  });
 }

@@ -23,15 +23,16 @@ export function DecisionView({ decision, longestSeconds = null, enough = [] }: P
         <StateBadge words={OUTCOMES[decision.outcome]} />
       </div>
       {decision.outcome === 'needs-approval' ? (
-        <p className={styles.main}>
-          It opens after {approvalsText(stages)}.
-        </p>
+        <p className={styles.main}>It opens after {approvalsText(stages)}.</p>
       ) : null}
       {decision.outcome === 'allow' ? <p className={styles.main}>It opens as soon as you ask.</p> : null}
       {decision.reasons.length === 0 ? null : (
         <ul className={styles.reasons}>
           {decision.reasons.map((reason) => (
-            <li key={`${reason.policy} ${reason.text}`} data-effect={decision.outcome === 'deny' ? 'forbid' : reason.effect}>
+            <li
+              key={`${reason.policy} ${reason.text}`}
+              data-effect={decision.outcome === 'deny' ? 'forbid' : reason.effect}
+            >
               {reason.text}{' '}
               {reason.policy === '' ? null : <code className={styles.policy}>{reason.policy}</code>}
             </li>

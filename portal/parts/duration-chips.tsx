@@ -63,7 +63,11 @@ export function DurationChips({ label, value, onChange, chips, longestSeconds = 
         ) : null}
       </div>
       {error === null ? (
-        own && <p className={`sp-soft sp-small ${styles.hint}`}>A whole number and s, m, h or d: 45s, 30m, 2h, 1d.</p>
+        own && (
+          <p className={`sp-soft sp-small ${styles.hint}`}>
+            A whole number and s, m, h or d: 45s, 30m, 2h, 1d.
+          </p>
+        )
       ) : (
         <p className={styles.error}>{error}</p>
       )}

@@ -3,7 +3,7 @@
 
 import type { CSSProperties } from 'react';
 import { spanText } from '../time/when.ts';
-import type { Passage } from '../words/elevation.ts';
+import type { Passage, Station } from '../words/elevation.ts';
 import styles from './passage-picture.module.css';
 import { When } from './when.tsx';
 
@@ -40,23 +40,25 @@ export function PassagePicture({ passage }: { passage: Passage }) {
             <span className={styles.text}>
               <strong>{station.label}</strong>
               <span className={styles.at}>
-                {station.at === null ? (
-                  station.state === 'never' ? (
-                    'not reached'
-                  ) : station.state === 'now' ? (
-                    'awaited'
-                  ) : (
-                    'later'
-                  )
-                ) : (
-                  <When at={station.at} as="exact" />
-                )}
+                {station.at === null ? <Ahead station={station} /> : <When at={station.at} as="exact" />}
               </span>
             </span>
           </li>
         );
       })}
     </ol>
+  );
+}
+
+function Ahead({ station }: { station: Station }) {
+  if (station.state === 'never') return 'not reached';
+  if (station.state === 'ahead') return 'later';
+  return station.dueAt === null ? (
+    'now'
+  ) : (
+    <>
+      by <When at={station.dueAt} />
+    </>
   );
 }
 

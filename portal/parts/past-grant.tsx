@@ -39,7 +39,8 @@ export function PastGrant({ grant }: { grant: Grant }) {
           </span>
         </button>
         <span className={styles.facts}>
-          {held === null ? 'never opened' : `held ${describeDuration(held)}`} ·{' '}
+          {held === null ? 'never opened' : `held ${describeDuration(held)}`}
+          {grant.endReason === null ? '' : `, ${grant.endReason}`} ·{' '}
           <When at={grant.endedAt ?? grant.createdAt} as="ago" />
         </span>
         <SameAgain requestId={grant.requestId} what={`${grant.task} on ${grant.target}`} />

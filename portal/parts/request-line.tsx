@@ -20,12 +20,15 @@ export function RequestLine({ request, onOpen }: { request: Request; onOpen?: ()
           {request.target.name}
         </Link>
         <span className={styles.reason}>{request.reason}</span>
+        {onOpen === undefined || request.state !== 'pending' || request.mayNot === null ? null : (
+          <span className={styles.reason}>{request.mayNot}</span>
+        )}
       </span>
       <span className={styles.facts}>
         {describeDuration(request.approvedDurationSeconds ?? request.durationSeconds)} ·{' '}
         <When at={request.createdAt} as="ago" />
       </span>
-      {onOpen === undefined ? (
+      {onOpen === undefined || request.state !== 'pending' ? (
         <StateBadge words={atOnce ? OUTCOMES.allow : REQUEST_STATES[request.state]} />
       ) : (
         <Button

@@ -63,7 +63,7 @@ test('everything that happened, in order, with cause before effect', () => {
     list.map((item) => item.at).toSorted(),
   );
   assert.match(list[0]?.title ?? '', /asked for fix-orders on orders-db for 1 h/);
-  assert.match(list[1]?.title ?? '', /1 of dba/);
+  assert.match(list[1]?.title ?? '', /1 approval from dba/);
   assert.ok(list.some((item) => item.title === 'approver approved it for 30 min'));
   assert.equal(list.filter((item) => item.sessionId === session.id).length, 2);
   assert.match(list.at(-1)?.title ?? '', /nothing is left/);

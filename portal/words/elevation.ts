@@ -13,6 +13,8 @@ export interface Station {
   key: 'asked' | 'decided' | 'open' | 'shut' | 'gone';
   label: string;
   at: string | null;
+  /** When it happens at the latest, where that is known. */
+  dueAt: string | null;
   /** `done` has happened, `now` is awaited, `ahead` comes later, `never` will not happen. */
   state: 'done' | 'now' | 'ahead' | 'never';
 }
@@ -42,16 +44,23 @@ const DECIDED_LABEL: Record<Request['state'], string> = {
 export function passageOf(request: Request, grant: Grant | null): Passage {
   const refused = request.state !== 'pending' && request.state !== 'approved';
   const stations: Station[] = [
-    { key: 'asked', label: 'Asked', at: request.createdAt, state: 'done' },
+    { key: 'asked', label: 'Asked', at: request.createdAt, dueAt: null, state: 'done' },
     {
       key: 'decided',
       label: request.decision.outcome === 'allow' && !refused ? 'Allowed' : DECIDED_LABEL[request.state],
       at: request.decidedAt,
+      dueAt: request.expiresAt,
       state: request.state === 'pending' ? 'now' : 'done',
     },
-    { key: 'open', label: 'Open', at: grant?.activatedAt ?? null, state: 'ahead' },
-    { key: 'shut', label: 'Shut', at: grant?.endedAt ?? null, state: 'ahead' },
-    { key: 'gone', label: 'Gone, verified', at: grant?.absentAt ?? null, state: 'ahead' },
+    { key: 'open', label: 'Open', at: grant?.activatedAt ?? null, dueAt: null, state: 'ahead' },
+    {
+      key: 'shut',
+      label: 'Shut',
+      at: grant?.endedAt ?? null,
+      dueAt: grant?.expiresAt ?? null,
+      state: 'ahead',
+    },
+    { key: 'gone', label: 'Gone, verified', at: grant?.absentAt ?? null, dueAt: null, state: 'ahead' },
   ];
   let awaited = request.state !== 'pending';
   for (const station of stations.slice(2)) {

@@ -15,6 +15,7 @@ test('a draft becomes an entitlement; what was left empty is left out', () => {
       emptyTable(3),
     ],
     functions: 'public.refund(integer, text)\n',
+    sequences: 'orders_id_seq\nshop.items_id_seq\n',
     actAs: ' ',
   });
   assert.deepEqual(body, {
@@ -27,6 +28,7 @@ test('a draft becomes an entitlement; what was left empty is left out', () => {
         { name: 'public.orders', privileges: ['SELECT'], columns: ['id', 'state'] },
         { name: 'shop.items', privileges: ['SELECT'] },
       ],
+      sequences: ['public.orders_id_seq', 'shop.items_id_seq'],
       functions: ['public.refund(integer, text)'],
     },
   });

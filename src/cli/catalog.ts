@@ -79,6 +79,11 @@ export const CATALOG: Section[] = [
       { name: 'target', summary: 'list, add and check targets', load: () => import('./commands/target.ts') },
       { name: 'task', summary: 'list and add tasks', load: () => import('./commands/task.ts') },
       {
+        name: 'principal',
+        summary: 'list, add and disable people and services',
+        load: () => import('./commands/principal.ts'),
+      },
+      {
         name: 'policy',
         summary: 'show, explain, test and apply policy',
         load: () => import('./commands/policy.ts'),

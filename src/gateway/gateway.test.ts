@@ -205,6 +205,25 @@ for (const version of [15, 18] as const) {
       await open.stop('done');
     });
 
+    test('a large statement keeps its place in the pipeline', async () => {
+      const grant = await world.grant();
+      const wire = await openWire(world.gateway.port);
+      await logInByWire(wire, grant.login, grant.secret);
+      const rows = Array.from({ length: 20_000 }, (_, i) => `(${i})`).join(',');
+      wire.send(
+        msg('Q', 'select 1'),
+        msg('Q', `select count(*) from (values ${rows}) v`),
+        msg('Q', `select count(*) from (values ${rows}) v; set role x`),
+        msg('Q', 'select 2'),
+        msg('X'),
+      );
+      const types: string[] = [];
+      for (let i = 0; i < 4; i++) types.push((await wire.until('Z')).map((m) => m.type).join(''));
+      assert.deepEqual(types, ['TDCZ', 'TDCZ', 'EZ', 'TDCZ']);
+      await wire.closed;
+      assert.equal((await ended(world, grant)).refused, 1);
+    });
+
     test('pipelined statements are answered in order around a refusal', async () => {
       const grant = await world.grant();
       const wire = await openWire(world.gateway.port);

@@ -8,7 +8,7 @@ import { conflict, Failure, notFound } from '../base/errors.ts';
 import type { Handle } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
 import { actorOf } from '../identity/principals.ts';
-import { decide } from '../policy/engine/decide.ts';
+import { decide, permitted } from '../policy/engine/decide.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
@@ -47,6 +47,16 @@ export async function extendGrant(
     ticket: null,
   });
   const decided = decide(policies, facts);
+  // No permit of its own is asked for; what speaks of `extend` holds all the same.
+  const extension = permitted(policies, 'extend', facts);
+  if (!extension.allowed && extension.determining.length > 0) {
+    throw new Failure(
+      'denied',
+      'extension-denied',
+      extension.reasons.map((item) => item.text).join(' '),
+      extension.enough[0] === undefined ? {} : { hint: extension.enough[0] },
+    );
+  }
   if (decided.outcome === 'deny') {
     throw new Failure('denied', 'extension-denied', decided.reasons.map((item) => item.text).join(' '), {
       field: 'duration',

@@ -27,6 +27,8 @@ export const TAKEN_UP: Hand = { othersWaitSeconds: 2, attempts: 1 };
 
 /** The row, and what a step on its target needs to know besides. */
 export interface StepGrant extends GrantRow {
+  /** By the store's clock, since it was intended. */
+  ageSeconds: number;
   targetVersion: number;
   task: string;
   entitlement: unknown;
@@ -34,7 +36,7 @@ export interface StepGrant extends GrantRow {
 }
 
 /** Columns and tables that make a StepGrant of `grants as g`; the joins are by the keys of g. */
-export const STEP_COLUMNS = sql`g.*, t.version as "targetVersion", k.name as task, k.entitlement, p.name as principal`;
+export const STEP_COLUMNS = sql`g.*, extract(epoch from clock_timestamp() - g.created_at)::float8 as "ageSeconds", t.version as "targetVersion", k.name as task, k.entitlement, p.name as principal`;
 export const STEP_TABLES = sql`targets t, tasks k, principals p`;
 export const STEP_JOINS = sql`t.id = g.target_id and k.id = g.task_id and p.id = g.principal_id`;
 

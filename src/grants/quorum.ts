@@ -2,7 +2,7 @@
 
 import type { z } from 'zod';
 import type { ApprovalStage, Obligations, stageProgress as stageSchema } from '../api/requests.ts';
-import type { Trx } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import { type Principal, principalFrom, refOf, selectPrincipals } from '../identity/principals.ts';
 import { type Quorum, type QuorumFacts, quorum } from '../policy/engine/quorum.ts';
 import type { RequestRow } from './approve.ts';
@@ -11,17 +11,20 @@ const MOST_SHOWN_CANDIDATES = 20;
 
 /** The facts that counting needs: the requester, and every account that has approved or could. */
 export function quorumFacts(requester: Principal, others: Principal[]): QuorumFacts {
-  const accounts = new Map([requester, ...others].map((one) => [one.id, one]));
+  // Who sponsors is a person, whichever account of theirs is named.
+  const accounts = new Map(
+    [requester, ...others].map((one) => [one.id, { ...one, sponsorId: one.sponsorPerson }]),
+  );
   return { requesterId: requester.id, managerId: requester.managerId, accounts: [...accounts.values()] };
 }
 
 /** Counted under the request's lock. `durations`: what each approver shortened it to. */
 export async function quorumOf(
-  trx: Trx,
+  db: Db | Trx,
   row: Pick<RequestRow, 'id' | 'outcome' | 'obligations' | 'digest'>,
   requester: Principal,
 ): Promise<{ met: boolean; durations: number[] }> {
-  const given = await selectPrincipals(trx)
+  const given = await selectPrincipals(db)
     .innerJoin('approvals as a', 'a.principal_id', 'p.id')
     .select('a.duration_s')
     .where('a.request_id', '=', row.id)

@@ -18,11 +18,13 @@ export const GRANTING_LIMIT_SECONDS = 60;
 const STEP_TIMEOUT_MS = 20_000;
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 30_000;
+/** Short against the limit, so that the limit is kept. */
+const LONGEST_GRANT_RETRY_MS = 5_000;
 /** An inert identity that waits for a lock does no harm; it is tried again at this pace. */
 const INERT_RETRY_MS = 10_000;
 
 /** The grant when the step settled it (active, inert, verified absent); otherwise whether it is to be tried again. */
-export type Outcome = GrantViewRow | 'again' | 'nothing-to-do';
+export type Outcome = GrantViewRow | 'again' | 'failed' | 'nothing-to-do';
 
 /** One step of a grant, if it is due and nobody else has it. */
 export async function reconcileGrant(
@@ -46,6 +48,7 @@ export async function takeStep(ctx: GrantsContext, row: StepGrant, signal: Abort
     await release(ctx.db, row);
   } catch (error) {
     await postpone(ctx, row, error);
+    return 'failed';
   }
   return 'again';
 }
@@ -55,7 +58,8 @@ async function bringUp(
   row: StepGrant,
   signal: AbortSignal,
 ): Promise<GrantViewRow | null> {
-  if (Date.now() - row.created_at.getTime() > GRANTING_LIMIT_SECONDS * 1000 && row.attempts > 1) {
+  // Also when nobody has tried: what was approved before a long stop does not begin behind everybody's back.
+  if (row.ageSeconds > GRANTING_LIMIT_SECONDS) {
     await giveUpGranting(ctx, row);
     return null;
   }
@@ -100,7 +104,7 @@ async function takeDown(
     throw new Failure(
       'unavailable',
       'still-present',
-      'The target still shows the login as usable after revocation.',
+      report.blockers[0] ?? 'The target still shows the login as usable after revocation.',
     );
   }
   const absent = report.observed === 'absent';
@@ -145,7 +149,8 @@ function revokedEntry(row: StepGrant, report: RevokeReport): Entry {
 
 // The next try comes later each time, up to a bound, with jitter; a revocation is tried for ever.
 async function postpone(ctx: GrantsContext, row: StepGrant, error: unknown): Promise<void> {
-  const backoffMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(row.attempts - 1, 10));
+  const longestMs = row.wanted === 'present' ? LONGEST_GRANT_RETRY_MS : LONGEST_RETRY_MS;
+  const backoffMs = Math.min(longestMs, FIRST_RETRY_MS * 2 ** Math.min(row.attempts - 1, 10));
   const delayMs = Math.round(backoffMs * (0.75 + Math.random() * 0.5));
   const reason = messageOf(error);
   ctx.log.warn(

@@ -93,7 +93,12 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   };
   if (intent === null) return { row, asked, grant: null };
   const { target, task } = asked;
-  const step = { targetVersion: target.version, task: task.name, entitlement: task.entitlement };
+  const step = {
+    ageSeconds: 0,
+    targetVersion: target.version,
+    task: task.name,
+    entitlement: task.entitlement,
+  };
   rememberGrant(ctx.db, grant);
   return { row, asked, grant: { ...grant, ...step, principal: caller.principal.name } };
 }

@@ -10,12 +10,14 @@ import { type Repeating, repeat } from '../jobs/repeat.ts';
 import type { GrantsContext } from './context.ts';
 import { endGrant } from './end.ts';
 import { type GrantViewRow, OVERDUE_SECONDS } from './grant-view.ts';
+import { grantIdentity } from './known-grants.ts';
 import type { StepGrant } from './lease.ts';
 import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
+import { createStepBudget } from './step-budget.ts';
 
-/** Steps under way at a time: in all, and on one target. */
-const MOST_STEPS = 32;
-const MOST_STEPS_PER_TARGET = 8;
+/** Taken from one look at the store: in all, and of one target. */
+const MOST_DUE = 32;
+const MOST_DUE_OF_TARGET = 8;
 /** The longest that anything due waits for a worker that heard no kick. */
 const POLL_MS = 1_000;
 /** Hints that something changed come in bursts, mostly of our own work: they are one look. */
@@ -40,13 +42,24 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
   const stopping = new AbortController();
   const underWay = new Map<string, Promise<unknown>>();
   const wantedAgain = new Set<string>();
+  const budget = createStepBudget();
+  /** Something was due and could not begin. */
+  let short = false;
 
-  function launch(grantId: string): void {
-    if (underWay.has(grantId)) wantedAgain.add(grantId);
-    else void track(grantId, reconcileGrant(ctx, grantId, stopping.signal));
+  /** False when it has to wait for another step's end. */
+  function launch({ id, target }: Due): boolean {
+    if (underWay.has(id)) wantedAgain.add(id);
+    else if (budget.mayBegin(target)) void track(id, target, reconcileGrant(ctx, id, stopping.signal));
+    else return false;
+    return true;
   }
 
-  async function track(grantId: string, step: Promise<Outcome>): Promise<GrantViewRow | null> {
+  async function track(
+    grantId: string,
+    target: string,
+    step: Promise<Outcome>,
+  ): Promise<GrantViewRow | null> {
+    const over = budget.begin(target);
     const tracked = step.catch((error: unknown): Outcome => {
       const facts = { grant: grantId, reason: messageOf(error) };
       ctx.log.error(facts, 'reconcile failed; it will be tried again');
@@ -55,22 +68,36 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     underWay.set(grantId, tracked);
     const outcome = await tracked;
     underWay.delete(grantId);
-    if (outcome === 'again') loop.kick();
-    if (wantedAgain.delete(grantId) && !stopping.signal.aborted) launch(grantId);
+    over(outcome === 'failed');
+    const again = wantedAgain.delete(grantId) && !stopping.signal.aborted;
+    if (outcome === 'again' || outcome === 'failed' || (again && !launch({ id: grantId, target })))
+      loop.kick();
+    else if (short) lookSoon(SHORTEST_POLL_MS);
     return typeof outcome === 'string' ? null : outcome;
   }
 
+  async function launchById(grantId: string): Promise<void> {
+    const grant = await grantIdentity(ctx.db, grantId).catch(() => undefined);
+    if (stopping.signal.aborted) return;
+    if (grant === undefined || !launch({ id: grantId, target: grant.target_id })) loop.kick();
+  }
+
   const loop: Repeating = repeat(ctx, 'grants', POLL_MS, async () => {
-    const { due, expired, nextMs } = await lookForWork(ctx, MOST_STEPS);
+    const full = budget.full();
+    const { due, expired, nextMs } = await lookForWork(ctx, full);
     if (expired) due.push(...(await endExpired(ctx)));
-    for (const id of due) {
-      if (underWay.size >= MOST_STEPS) break;
-      if (!underWay.has(id)) launch(id);
-    }
-    if (underWay.size >= MOST_STEPS) await Promise.race(underWay.values());
-    return due.length > 0 ? SHORTEST_POLL_MS : Math.max(SHORTEST_POLL_MS, Math.min(POLL_MS, nextMs));
+    const begun = due.filter((one) => !underWay.has(one.id) && launch(one)).length;
+    short = full.length > 0 || begun < due.length;
+    if (begun > 0) return SHORTEST_POLL_MS;
+    return due.length > 0 ? LOOK_GAP_MS : Math.max(SHORTEST_POLL_MS, Math.min(POLL_MS, nextMs));
   });
   let soon: Timer | null = null;
+  const lookSoon = (delayMs: number) => {
+    soon ??= after(delayMs, () => {
+      soon = null;
+      loop.kick();
+    });
+  };
   const alarm = repeat(ctx, 'overdue', 5_000, () => tellOverdue(ctx).then(() => undefined));
 
   return {
@@ -80,17 +107,13 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     },
     kick(grantId) {
       if (stopping.signal.aborted) return;
-      if (grantId !== undefined && underWay.size < MOST_STEPS) return launch(grantId);
-      if (grantId !== undefined) return loop.kick();
-      soon ??= after(LOOK_GAP_MS, () => {
-        soon = null;
-        loop.kick();
-      });
+      if (grantId !== undefined) void launchById(grantId);
+      else lookSoon(LOOK_GAP_MS);
     },
     async take(row) {
       if (stopping.signal.aborted) return null;
-      if (!underWay.has(row.id) && underWay.size < MOST_STEPS)
-        return track(row.id, takeStep(ctx, row, stopping.signal));
+      if (!underWay.has(row.id) && budget.mayBegin(row.target_id))
+        return track(row.id, row.target_id, takeStep(ctx, row, stopping.signal));
       this.kick(row.id);
       return null;
     },
@@ -103,33 +126,39 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
   };
 }
 
+interface Due {
+  id: string;
+  target: string;
+}
+
 interface Work {
   /** Grants whose step is due, fairly among targets. */
-  due: string[];
+  due: Due[];
   /** Some active grant is past its deadline. */
   expired: boolean;
   /** Until the next deadline or retry that is known now. */
   nextMs: number;
 }
 
-/** One look at the store; its clock decides. */
-async function lookForWork(ctx: GrantsContext, limit: number): Promise<Work> {
+/** One look at the store; its clock decides. `full`: targets that could not be worked on now anyway. */
+async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
   const unsettled = sql`((wanted = 'present' and observed = 'unknown') or (wanted = 'absent' and observed <> 'absent'))`;
-  const { rows } = await sql<{ due: string[]; expired: boolean | null; ms: number | null }>`
+  const { rows } = await sql<{ due: Due[]; expired: boolean | null; ms: number | null }>`
     with unclaimed as (
       select id, target_id, next_attempt_at from grants
       where ${unsettled} and next_attempt_at <= now() and (lease_until is null or lease_until < now())
+        and target_id <> all(${full}::text[])
       order by next_attempt_at limit 2000),
     ranked as (
-      select id, next_attempt_at,
+      select id, target_id, next_attempt_at,
         row_number() over (partition by target_id order by next_attempt_at, id) as place from unclaimed),
     deadline as (select min(expires_at) as at from grants where wanted = 'present' and observed = 'present'),
     retry as (
       select min(next_attempt_at) as at from grants
-      where ${unsettled} and (lease_until is null or lease_until < now()))
+      where ${unsettled} and (lease_until is null or lease_until < now()) and target_id <> all(${full}::text[]))
     select
-      array(select id from ranked where place <= ${MOST_STEPS_PER_TARGET}
-        order by place, next_attempt_at limit ${limit}) as due,
+      array(select json_build_object('id', id, 'target', target_id) from ranked where place <= ${MOST_DUE_OF_TARGET}
+        order by place, next_attempt_at limit ${MOST_DUE}) as due,
       deadline.at <= now() as expired,
       extract(epoch from least(deadline.at, retry.at) - clock_timestamp())::float8 * 1000 as ms
     from deadline, retry`.execute(ctx.db);
@@ -137,8 +166,8 @@ async function lookForWork(ctx: GrantsContext, limit: number): Promise<Work> {
   return { due: found?.due ?? [], expired: found?.expired === true, nextMs: found?.ms ?? POLL_MS };
 }
 
-/** Ends what is past its deadline, a batch at a time; gives their ids. */
-async function endExpired(ctx: GrantsContext): Promise<string[]> {
+/** Ends what is past its deadline, a batch at a time. */
+async function endExpired(ctx: GrantsContext): Promise<Due[]> {
   return ctx.db.transaction().execute(async (trx) => {
     const grants = await trx
       .selectFrom('grants')
@@ -153,7 +182,7 @@ async function endExpired(ctx: GrantsContext): Promise<string[]> {
       .execute();
     for (const grant of grants)
       await endGrant(trx, { grant, reason: 'expired', note: null, actor: SYSTEM_ACTOR, byId: null });
-    return grants.map((grant) => grant.id);
+    return grants.map((grant) => ({ id: grant.id, target: grant.target_id }));
   });
 }
 

@@ -24,6 +24,11 @@ export const GUARD = {
   'GET /api/demo/people': 'loopback',
   'POST /api/demo/sign-in': 'loopback',
 
+  'GET /api/principals': 'administer',
+  'POST /api/principals': 'administer',
+  'POST /api/principals/:name/tokens': 'administer',
+  'POST /api/principals/:name/disable': 'administer',
+
   'GET /api/targets': 'signed-in',
   'POST /api/targets': 'administer',
   'POST /api/targets/:name/check': 'administer',

@@ -2,12 +2,14 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { HttpContext } from './context.ts';
+import { addPrincipals } from './routes/add-principal.ts';
 import { addTarget } from './routes/add-target.ts';
 import { addTask } from './routes/add-task.ts';
 import { approveRequest } from './routes/approve-request.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
 import { checkTarget } from './routes/check-target.ts';
 import { denyRequest } from './routes/deny-request.ts';
+import { disablePrincipals } from './routes/disable-principal.ts';
 import { endSession } from './routes/end-session.ts';
 import { explainPolicy } from './routes/explain-policy.ts';
 import { exportAudit } from './routes/export-audit.ts';
@@ -24,8 +26,10 @@ import { getReceipt } from './routes/get-receipt.ts';
 import { getRequest } from './routes/get-request.ts';
 import { getSession } from './routes/get-session.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
+import { issueTokens } from './routes/issue-token.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
+import { getPrincipals } from './routes/list-principals.ts';
 import { getRequests } from './routes/list-requests.ts';
 import { getSessions } from './routes/list-sessions.ts';
 import { listStandingAccess } from './routes/list-standing-access.ts';
@@ -43,6 +47,10 @@ import { streamEvents } from './routes/stream-events.ts';
 import { submitRequest } from './routes/submit-request.ts';
 
 const ROUTES = [
+  disablePrincipals,
+  issueTokens,
+  addPrincipals,
+  getPrincipals,
   addTarget,
   addTask,
   approveRequest,

@@ -17,8 +17,10 @@ export interface Principal {
   title: string | null;
   managerId: string | null;
   sponsorId: string | null;
-  /** The person whose second account this is, or null. */
+  /** The first account of the person whose further account this is, through accounts of accounts; or null. */
   samePersonAs: string | null;
+  /** The first account of the person who answers for this one in the end; or null. */
+  sponsorPerson: string | null;
   onCall: boolean;
   disabled: boolean;
   groups: string[];
@@ -41,12 +43,26 @@ export function selectPrincipals(db: Db | Trx) {
       'p.title',
       'p.manager_id',
       'p.sponsor_id',
-      'p.same_person_as',
       'p.on_call',
       'p.disabled_at',
     ])
-    .select(GROUPS.as('groups'));
+    .select([SAME_PERSON.as('same_person_as'), SPONSOR_PERSON.as('sponsor_person'), GROUPS.as('groups')]);
 }
+
+const MOST_STEPS_UP = 10;
+
+/** From the account `start` (SQL) up by `next`, an expression over `q`, to the last; null where there is none. */
+const lastOf = (start: string, next: string) => sql<
+  string | null
+>`case when ${sql.raw(start)} is not null then (
+  with recursive up as (
+    select ${sql.raw(start)} as id, 0 as step
+    union all
+    select ${sql.raw(next)}, up.step + 1 from principals q join up on q.id = up.id
+    where ${sql.raw(next)} is not null and up.step < ${sql.lit(MOST_STEPS_UP)})
+  select id from up order by step desc limit 1) end`;
+const SAME_PERSON = lastOf('p.same_person_as', 'q.same_person_as');
+const SPONSOR_PERSON = lastOf('p.sponsor_id', 'coalesce(q.same_person_as, q.sponsor_id)');
 
 const GROUPS = sql<
   string[]
@@ -54,7 +70,8 @@ const GROUPS = sql<
 
 /** The same columns for a statement that is written out: authentication comes with every call. */
 export const PRINCIPAL_COLUMNS = sql`p.id, p.kind, p.name, p.display_name, p.account_type, p.title, p.manager_id,
-  p.sponsor_id, p.same_person_as, p.on_call, p.disabled_at, ${GROUPS} as groups`;
+  p.sponsor_id, p.on_call, p.disabled_at, ${SAME_PERSON} as same_person_as, ${SPONSOR_PERSON} as sponsor_person,
+  ${GROUPS} as groups`;
 
 export type PrincipalRow = Awaited<
   ReturnType<ReturnType<typeof selectPrincipals>['executeTakeFirstOrThrow']>
@@ -71,6 +88,7 @@ export function principalFrom(row: PrincipalRow): Principal {
     managerId: row.manager_id,
     sponsorId: row.sponsor_id,
     samePersonAs: row.same_person_as,
+    sponsorPerson: row.sponsor_person,
     onCall: row.on_call,
     disabled: row.disabled_at !== null,
     groups: row.groups,
@@ -122,7 +140,12 @@ export interface NewPrincipal {
 }
 
 /** Creates a principal and the groups that it names. Errors: conflict `principal-exists`. */
-export async function createPrincipal(trx: Trx, input: NewPrincipal, by: Actor): Promise<Principal> {
+export async function createPrincipal(
+  trx: Trx,
+  input: NewPrincipal,
+  by: Actor,
+  sourceAddress?: string,
+): Promise<Principal> {
   const id = newId('principal');
   const inserted = await trx
     .insertInto('principals')
@@ -147,6 +170,7 @@ export async function createPrincipal(trx: Trx, input: NewPrincipal, by: Actor):
   await append(trx, {
     kind: 'principal.added',
     actor: by,
+    sourceAddress,
     detail: { principal: { id, name: input.name, kind: input.kind }, groups: input.groups },
   });
   return principalById(trx, id);

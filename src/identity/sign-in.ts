@@ -7,7 +7,14 @@ import type { Secret } from '../base/secret.ts';
 import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
 import { actorOf, type Principal, principalByName } from './principals.ts';
-import { type Authenticated, authenticate, issueToken, revokeToken } from './tokens.ts';
+import {
+  type Authenticated,
+  authenticate,
+  BROWSER_SECONDS,
+  issueToken,
+  revokeToken,
+  signedInWith,
+} from './tokens.ts';
 
 export interface SignedIn {
   principal: Principal;
@@ -18,7 +25,7 @@ export interface SignedIn {
 export interface Principals {
   /** Errors: `unauthenticated`; `too-many-failures` for an address that failed too often. */
   authenticate(token: string, address: string): Promise<Authenticated>;
-  /** A browser's token for who holds `token`. */
+  /** A browser's token for who holds the access token `token`; it ends with that. Errors: as `authenticate`, `browser-token`. */
   signIn(token: string, address: string): Promise<SignedIn>;
   /** The demo's one click; the route lets only this machine in. Errors: `unknown-principal`. */
   signInAs(name: string, address: string): Promise<SignedIn>;
@@ -60,12 +67,17 @@ export function createPrincipals(ctx: { db: Db }): Principals {
     );
   }
 
-  async function browserToken(principal: Principal, address: string, how: string): Promise<SignedIn> {
+  async function browserToken(
+    principal: Principal,
+    address: string,
+    how: 'token' | 'demo',
+    made: { name: string; lifetimeSeconds: number } = { name: how, lifetimeSeconds: BROWSER_SECONDS },
+  ): Promise<SignedIn> {
     return ctx.db.transaction().execute(async (trx) => {
       const issued = await issueToken(trx, {
         principalId: principal.id,
         kind: 'browser',
-        name: how,
+        ...made,
         by: actorOf(principal),
         sourceAddress: address,
       });
@@ -82,8 +94,17 @@ export function createPrincipals(ctx: { db: Db }): Principals {
   return {
     authenticate: counted,
     async signIn(token, address) {
-      const { principal } = await counted(token, address);
-      return browserToken(principal, address, 'token');
+      const signed = await counted(token, address);
+      // Otherwise a copied cookie could renew itself for ever.
+      if (signed.tokenKind === 'browser') {
+        throw new Failure('denied', 'browser-token', "A browser's own token signs nobody in.", {
+          hint: 'Use an access token.',
+        });
+      }
+      return browserToken(signed.principal, address, 'token', {
+        name: signedInWith(signed.tokenId),
+        lifetimeSeconds: Math.min(BROWSER_SECONDS, signed.leftSeconds),
+      });
     },
     async signInAs(name, address) {
       return browserToken(await principalByName(ctx.db, name), address, 'demo');

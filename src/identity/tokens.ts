@@ -13,7 +13,7 @@ import { PRINCIPAL_COLUMNS, type Principal, type PrincipalRow, principalFrom } f
 
 const TOKEN_BYTES = 32;
 const TOKEN_FORM = /^sally_[A-Za-z0-9_-]{43}$/;
-const BROWSER_HOURS = 12;
+export const BROWSER_SECONDS = 12 * 3600;
 const USE_NOTED_EVERY_SECONDS = 60;
 
 export type TokenKind = 'api' | 'browser';
@@ -58,7 +58,7 @@ export async function storeTokenHash(
     sourceAddress?: string;
   },
 ): Promise<{ id: string; expiresAt: Date }> {
-  const lifetime = input.lifetimeSeconds ?? BROWSER_HOURS * 3600;
+  const lifetime = input.lifetimeSeconds ?? BROWSER_SECONDS;
   const row = await trx
     .insertInto('tokens')
     .values({
@@ -89,13 +89,18 @@ export interface Authenticated {
   principal: Principal;
   tokenId: string;
   tokenKind: TokenKind;
+  /** Whole seconds that the token has left. */
+  leftSeconds: number;
 }
 
 /** Errors: Failure `unauthenticated`, the same for a wrong, expired, revoked and disabled one. */
 export async function authenticate(db: Db, token: string): Promise<Authenticated> {
   if (!TOKEN_FORM.test(token)) throw unauthenticated();
-  const { rows } = await sql<PrincipalRow & { token_id: string; token_kind: TokenKind; note_use: boolean }>`
+  const { rows } = await sql<
+    PrincipalRow & { token_id: string; token_kind: TokenKind; note_use: boolean; left_s: number }
+  >`
     select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind,
+      floor(extract(epoch from t.expires_at - now()))::float8 as left_s,
       t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS}) as note_use
     from principals p join tokens t on t.principal_id = p.id
     where t.hash = ${hashToken(token)} and t.revoked_at is null and t.expires_at > now()
@@ -105,10 +110,15 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
   if (row.note_use) {
     await db.updateTable('tokens').set({ last_used_at: sql`now()` }).where('id', '=', row.token_id).execute();
   }
-  return { principal: principalFrom(row), tokenId: row.token_id, tokenKind: row.token_kind };
+  return {
+    principal: principalFrom(row),
+    tokenId: row.token_id,
+    tokenKind: row.token_kind,
+    leftSeconds: row.left_s,
+  };
 }
 
-/** Ends a token; ending it twice is one effect. */
+/** Ends a token, and the browsers' own that were signed in with it; ending it twice is one effect. */
 export async function revokeToken(
   trx: Trx,
   tokenId: string,
@@ -118,11 +128,21 @@ export async function revokeToken(
   const done = await trx
     .updateTable('tokens')
     .set({ revoked_at: sql`now()` })
-    .where('id', '=', tokenId)
+    .where((eb) =>
+      eb.or([
+        eb('id', '=', tokenId),
+        eb.and([eb('kind', '=', 'browser'), eb('name', '=', signedInWith(tokenId))]),
+      ]),
+    )
     .where('revoked_at', 'is', null)
     .executeTakeFirst();
   if (Number(done.numUpdatedRows) > 0)
     await append(trx, { kind: 'token.revoked', actor: by, sourceAddress, detail: { tokenId } });
+}
+
+/** The name of a browser's token: it ends with the one that it was made from. */
+export function signedInWith(tokenId: string): string {
+  return `signed in with ${tokenId}`;
 }
 
 function unauthenticated(): Failure {

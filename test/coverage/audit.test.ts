@@ -130,6 +130,24 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: () => post('admin', '/api/targets/orders-db/check'),
   },
+  'POST /api/principals': {
+    writes: ['principal.added'],
+    by: 'admin',
+    act: () => post('admin', '/api/principals', { name: 'newcomer', displayName: 'New Comer' }),
+  },
+  'POST /api/principals/:name/tokens': {
+    writes: ['token.issued'],
+    by: 'admin',
+    act: () => post('admin', '/api/principals/auditor/tokens', {}),
+  },
+  'POST /api/principals/:name/disable': {
+    writes: ['principal.disabled'],
+    by: 'admin',
+    act: async () => {
+      await post('admin', '/api/principals', { name: 'leaver', displayName: 'Lea Ver' });
+      return post('admin', '/api/principals/leaver/disable', { reason: 'a test of the log' });
+    },
+  },
   'POST /api/tasks': {
     writes: ['task.added'],
     by: 'admin',

@@ -56,6 +56,20 @@ const EXPECTED: Record<RouteName, Row> = {
   'GET /api/demo/people': { ...all(200), strangers: 200 },
   // An unsafe one of the demo's own page only: all of these calls come without an Origin.
   'POST /api/demo/sign-in': { ...all(403), strangers: 403, body: { person: 'engineer' } },
+  'GET /api/principals': { ...all(403), admin: 200 },
+  'POST /api/principals': { ...all(403), admin: 422, body: { name: 'UPPER' } },
+  'POST /api/principals/:name/tokens': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/principals/no-such-person/tokens',
+    body: {},
+  },
+  'POST /api/principals/:name/disable': {
+    ...all(403),
+    admin: 409,
+    path: () => '/api/principals/admin/disable',
+    body: REASON,
+  },
   'GET /api/targets': all(200),
   'POST /api/targets': { ...all(403), admin: 422, body: { name: 'UPPER' } },
   'POST /api/targets/:name/check': {

@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { type Grant, grant, issuedCredential } from '../../src/api/grants.ts';
@@ -18,6 +19,7 @@ import { skipWithout } from '../harness/services.ts';
 
 const BUILT = existsSync(join(ROOT, 'portal', 'dist', 'index.html'));
 const skip = skipWithout('chromium') || (BUILT ? false : 'the portal is not built (npm test builds it)');
+const LOOK_LIMIT_MS = 10_000;
 const NARROW = { viewport: { width: 360, height: 760 } } as const;
 /** Chromium tells of a failed answer on the console; where the answer is what the test is about, it is forgiven. */
 const failed = (status: number) => new RegExp(`status of ${status} `);
@@ -44,7 +46,7 @@ const stayed = async (page: Page) =>
   assert.equal(await page.evaluate('window.unreloaded'), true, 'it was reloaded');
 
 const ask = (person: Person, task: string, duration: string, reason: string): Promise<Submitted> =>
-  sallyport.ask(person, 'POST', '/api/requests?wait=20', submitted, {
+  sallyport.ask(person, 'POST', `/api/requests?wait=${task === 'read-orders' ? 20 : 0}`, submitted, {
     target: 'orders-db',
     task,
     duration,
@@ -63,6 +65,14 @@ async function connect(dsn: string): Promise<{ client: pg.Client; ended: Promise
   const ended = new Promise<void>((resolve) => client.once('end', () => resolve()));
   await client.connect();
   return { client, ended };
+}
+
+async function eventually(what: string, look: () => Promise<boolean>): Promise<void> {
+  const until = Date.now() + LOOK_LIMIT_MS;
+  while (!(await look())) {
+    assert.ok(Date.now() < until, `not so within ${LOOK_LIMIT_MS} ms: ${what}`);
+    await delay(50);
+  }
 }
 
 async function giveBack(id: string): Promise<void> {
@@ -239,9 +249,7 @@ describe('the portal in Chromium', { skip }, () => {
       for (const key of keys) await page.keyboard.press(key);
     };
     const focused = (name: string) =>
-      page.waitForFunction(
-        `(document.activeElement.labels?.[0]?.textContent ?? document.activeElement.textContent) === ${JSON.stringify(name)}`,
-      );
+      eventually(`the focus is on ${name}`, async () => (await page.evaluate(FOCUSED)) === name);
     await page.getByRole('link', { name: 'Request', exact: true }).focus();
     await press('Enter');
     await heading(page, 'Request').waitFor();
@@ -456,7 +464,10 @@ describe('the portal in Chromium', { skip }, () => {
       for (const path of paths) {
         await page.goto(path);
         await page.getByRole('heading', { level: 1 }).waitFor();
-        await page.waitForFunction("document.querySelector('[aria-busy=true]') === null");
+        await eventually(
+          `${path} is loaded`,
+          async () => (await page.locator('[aria-busy=true]').count()) === 0,
+        );
         const seen = (await page.evaluate(LOOK)) as { over: number; lightness: number; title: string };
         assert.ok(seen.over <= 0, `${path} is ${seen.over} px wider than the screen`);
         assert.ok(seen.lightness < 60, `${path} is not dark: ${seen.lightness}`);
@@ -483,6 +494,8 @@ describe('the portal in Chromium', { skip }, () => {
   });
 });
 
+/** The name of the control that has the focus. */
+const FOCUSED = `(document.activeElement.labels?.[0] ?? document.activeElement).textContent`;
 const LOOK = `(() => {
   const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
   const root = document.documentElement;

@@ -4,7 +4,7 @@
 // It does not know sockets: `send` and `fault` are the relay's.
 
 import { FROM_CLIENT, HEADER_BYTES } from './frames.ts';
-import type { Guard, Refusal } from './guard/guard.ts';
+import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import { type Ledger, MOST_PREPARED } from './ledger.ts';
 import type { StandIns } from './stand-in.ts';
 
@@ -23,6 +23,8 @@ export interface ClientSideContext {
   allow: ReadonlySet<string>;
   /** To the target. Called with parts of the chunk, in order. */
   send(bytes: Buffer): void;
+  /** A verdict is being waited for: true, read nothing more; false, go on with `take` of nothing. */
+  hold(waiting: boolean): void;
   /** The client said goodbye. */
   leave(): void;
   /** The client broke the protocol; the session must end. */
@@ -35,6 +37,9 @@ export class ClientSide {
   /** Bytes of a long message still to come: passed on, or thrown away. */
   #streaming = 0;
   #dropping = 0;
+  /** A large statement is being read aside; then its verdict, for the message at the head of what is held. */
+  #asking = false;
+  #answered: Verdict | null = null;
 
   constructor(ctx: ClientSideContext) {
     this.#ctx = ctx;
@@ -45,6 +50,10 @@ export class ClientSide {
     if (this.#held !== null) {
       chunk = Buffer.concat([this.#held, arrived]);
       this.#held = null;
+    }
+    if (this.#asking) {
+      this.#held = chunk;
+      return;
     }
     const length = chunk.length;
     let from = 0;
@@ -170,7 +179,8 @@ export class ClientSide {
     if (end - at <= HEADER_BYTES || chunk.readUInt8(end - 1) !== 0)
       return this.#fault('A Query message is malformed.');
     const text = chunk.toString('utf8', at + HEADER_BYTES, end - 1);
-    const verdict = this.#ctx.guard(text, this.#ctx.allow);
+    const verdict = this.#verdict(text);
+    if (verdict === null) return WAIT;
     if (verdict.refusal !== null) return this.#refuse(true, '', text, verdict.refusal);
     this.#ctx.ledger.query(text, verdict);
     return PASS;
@@ -182,11 +192,32 @@ export class ClientSide {
     if (textEnd < 0 || textEnd >= end) return this.#fault('A Parse message is malformed.');
     const name = nameOf(chunk, at + HEADER_BYTES, nameEnd);
     const text = chunk.toString('utf8', nameEnd + 1, textEnd);
-    const verdict = this.#ctx.guard(text, this.#ctx.allow);
+    const verdict = this.#verdict(text);
+    if (verdict === null) return WAIT;
     if (verdict.refusal !== null) return this.#refuse(false, name, text, verdict.refusal);
     if (name !== '' && this.#ctx.ledger.full) return this.#refuse(false, name, text, TOO_MANY_PREPARED);
     this.#ctx.ledger.parse(name, text, verdict);
     return PASS;
+  }
+
+  /** Null: it comes later, and the message waits for it. */
+  #verdict(text: string): Verdict | null {
+    const { guard, allow } = this.#ctx;
+    const answered = this.#answered;
+    if (answered !== null) {
+      this.#answered = null;
+      return answered;
+    }
+    const coming = guard.aside?.(text, allow) ?? null;
+    if (coming === null) return guard(text, allow);
+    this.#asking = true;
+    this.#ctx.hold(true);
+    void coming.then((verdict) => {
+      this.#asking = false;
+      this.#answered = verdict;
+      this.#ctx.hold(false);
+    });
+    return null;
   }
 
   #bind(chunk: Buffer, at: number, end: number): Step {

@@ -43,6 +43,8 @@ const LEAVE_MS = 2_000;
 const PAUSED_BY_TARGET = 1;
 const PAUSED_BY_RECORDING = 2;
 const PAUSED_BY_DEPTH = 4;
+const PAUSED_BY_GUARD = 8;
+const NOTHING = Buffer.alloc(0);
 
 /** Starts at once. Ends by itself; `session.attach` gives the ways to end it from outside. */
 export function startRelay(ctx: RelayContext): void {
@@ -88,6 +90,7 @@ class Relay {
       send: (bytes) => {
         if (!this.#target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
       },
+      hold: (waiting) => this.#hold(waiting),
       leave: () => this.#leave(),
       fault: (what) => this.#cut('08P01', `${what} The session ends here.`, `protocol: ${what}`),
     });
@@ -159,6 +162,16 @@ class Relay {
   #resume(why: number): void {
     this.#paused &= ~why;
     if (this.#paused === 0 && !this.#over) this.#client.resume();
+  }
+
+  /** What came meanwhile goes on first, then the client is read again. */
+  #hold(waiting: boolean): void {
+    if (waiting) this.#pause(PAUSED_BY_GUARD);
+    else if (!this.#over) {
+      this.#paused &= ~PAUSED_BY_GUARD;
+      this.#clientSide.take(NOTHING);
+      this.#resume(0);
+    }
   }
 
   /** The guard reads statements as this encoding allows; one that it cannot read ends the session. */

@@ -38,12 +38,13 @@ function bench() {
   let left = false;
   const ledger = new Ledger(recorder, monotonicMs());
   const standIns = createStandIns();
-  const client = new ClientSide({
+  const client: ClientSide = new ClientSide({
     ledger,
     standIns,
     guard,
     allow: new Set(),
     send: (bytes) => void toTarget.push(Buffer.from(bytes)),
+    hold: (waiting) => void (waiting || client.take(Buffer.alloc(0))),
     leave: () => {
       left = true;
     },

@@ -225,7 +225,9 @@ for (const version of [18, 15] as const) {
       const { plan, handle, oid, session } = await granted(TASKS.read);
       const reader = await session();
       await target.superuser.query('BEGIN');
-      await target.superuser.query(`UPDATE pg_auth_members SET admin_option = admin_option WHERE member = ${oid}`);
+      await target.superuser.query(
+        `UPDATE pg_auth_members SET admin_option = admin_option WHERE member = ${oid}`,
+      );
       const report = await timedRevoke(handle);
       const { rows } = await target.superuser.query(`SELECT rolcanlogin FROM pg_authid WHERE oid = ${oid}`);
       await target.superuser.query('ROLLBACK');

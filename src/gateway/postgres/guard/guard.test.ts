@@ -226,6 +226,26 @@ describe('the guard', () => {
     assert.deepEqual(uses('truncate a'), ['truncate a']);
   });
 
+  test('large statements are read aside, with the same verdicts', async () => {
+    const aside = (text: string) => guard.aside?.(text, NONE) ?? null;
+    assert.equal(aside('select 1'), null);
+    const rows = Array.from({ length: 20_000 }, (_, i) => `(${i}, 'x')`).join(',');
+    const started = performance.now();
+    const coming = [
+      aside(`insert into orders values ${rows}`),
+      aside(`insert into orders values ${rows}; set role x`),
+      aside(`insert into orders values ${rows} returnin`),
+      aside(`select 1${'+1'.repeat(200_000)}`),
+    ];
+    assert.ok(performance.now() - started < 200, 'nobody waits here');
+    const verdicts = await Promise.all(coming);
+    assert.deepEqual(
+      verdicts.map((verdict) => verdict?.refusal?.sqlstate ?? null),
+      [null, '42501', '42601', '54001'],
+    );
+    assert.deepEqual(verdicts[0]?.uses, [{ verb: 'insert', object: 'orders' }]);
+  });
+
   test('a statement that overflows the parser is refused, and the parser lives on', async () => {
     const parser = createParser();
     await parser.ready;

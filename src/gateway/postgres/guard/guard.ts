@@ -1,8 +1,10 @@
 // The guard: one verdict per statement text, found in a cache by shape or by text, parsed only when both miss.
 // Analyses are shared by all sessions (they do not depend on the task); what a task allows is looked at last.
 
-import { type Analysis, analyse, type Need, type Use } from './analyse.ts';
-import { createParser, type Parsed, type Parser } from './parser.ts';
+import type { Need, Use } from './analyse.ts';
+import { createAside } from './aside.ts';
+import { type Examined, examine, UNAVAILABLE } from './examine.ts';
+import { createParser } from './parser.ts';
 import { shapeOf } from './shape.ts';
 
 export interface Refusal {
@@ -21,7 +23,11 @@ export interface Verdict {
 }
 
 /** Says what becomes of a statement. `allow`: the names of guard rules that the task lifts. Never throws. */
-export type Guard = (text: string, allow: ReadonlySet<string>) => Verdict;
+export interface Guard {
+  (text: string, allow: ReadonlySet<string>): Verdict;
+  /** The verdict on a statement that is too large to be read at once; null: ask for it at once. Never rejects. */
+  aside?: (text: string, allow: ReadonlySet<string>) => Promise<Verdict> | null;
+}
 
 interface Entry {
   passes: Verdict;
@@ -30,6 +36,8 @@ interface Entry {
 }
 
 const LARGEST_CACHED_TEXT = 16_384;
+// Beyond this a statement may take the parser more than some 20 ms.
+const LARGEST_AT_ONCE = 32_768;
 const CACHE_CHARACTERS = 8_000_000;
 // An entry costs more than its key.
 const ENTRY_OVERHEAD_CHARACTERS = 400;
@@ -45,34 +53,33 @@ export async function createGuard(): Promise<Guard> {
     const shape = shapeOf(text);
     const known = (shape === null ? undefined : byShape.get(shape)) ?? byText.get(text);
     if (known !== undefined) return known;
-    const { entry, literalsMatter } = examine(parser, text);
-    if (shape !== null && !literalsMatter) byShape.set(shape, entry);
+    const examined = examine(parser, text);
+    const entry = entryOf(examined);
+    if (shape !== null && examined.ok && !examined.analysis.literalsMatter) byShape.set(shape, entry);
     else if (text.length <= LARGEST_CACHED_TEXT && entry.fault?.sqlstate !== UNAVAILABLE)
       byText.set(text, entry);
     return entry;
   }
 
-  return (text, allow) => {
-    const entry = entryFor(text);
-    if (entry.fault === null && entry.needs.length === 0) return entry.passes;
-    const refusal = entry.fault ?? refusalFor(entry.needs, allow);
-    return refusal === null ? entry.passes : { ...entry.passes, refusal };
+  const aside = createAside();
+  const guard: Guard = (text, allow) => verdictOf(entryFor(text), allow);
+  guard.aside = (text, allow) => {
+    if (text.length <= LARGEST_AT_ONCE) return null;
+    return aside.examine(text).then((examined) => verdictOf(entryOf(examined), allow));
   };
+  return guard;
 }
 
-const UNAVAILABLE = '57P03';
-const SQLSTATE = { syntax: '42601', 'too-complex': '54001', unavailable: UNAVAILABLE } as const;
+function verdictOf(entry: Entry, allow: ReadonlySet<string>): Verdict {
+  if (entry.fault === null && entry.needs.length === 0) return entry.passes;
+  const refusal = entry.fault ?? refusalFor(entry.needs, allow);
+  return refusal === null ? entry.passes : { ...entry.passes, refusal };
+}
 
-function examine(parser: Parser, text: string): { entry: Entry; literalsMatter: boolean } {
-  const parsed: Parsed = text === '' ? { ok: true, statements: [] } : parser.parse(text);
-  if (!parsed.ok) {
-    const fault: Refusal = { sqlstate: SQLSTATE[parsed.fault], text: parsed.message };
-    if (parsed.position > 0) fault.position = parsed.position;
-    return { entry: { passes: NOTHING, needs: [], fault }, literalsMatter: true };
-  }
-  const found: Analysis = analyse(parsed.statements);
-  const passes = { refusal: null, uses: found.uses, prepares: found.prepares, declares: found.declares };
-  return { entry: { passes, needs: found.needs, fault: null }, literalsMatter: found.literalsMatter };
+function entryOf(examined: Examined): Entry {
+  if (!examined.ok) return { passes: NOTHING, needs: [], fault: examined.fault };
+  const { uses, prepares, declares, needs } = examined.analysis;
+  return { passes: { refusal: null, uses, prepares, declares }, needs, fault: null };
 }
 
 const NOTHING: Verdict = { refusal: null, uses: [], prepares: [], declares: [] };

@@ -1,0 +1,118 @@
+// `sally principal`: people and services, until a directory brings them.
+
+import type { Command } from 'commander';
+import { z } from 'zod';
+import { addPrincipalBody, issuedToken, principal as principalSchema } from '../../api/people.ts';
+import { path } from '../client.ts';
+import { usage } from '../exit-codes.ts';
+import { showTable } from '../lists.ts';
+import { neededReason } from '../needed.ts';
+import { group, leaf, startRun } from '../run.ts';
+
+export function command(): Command {
+  return group('principal', 'list, add and disable people and services', [
+    listCommand(),
+    addCommand(),
+    tokenCommand(),
+    disableCommand(),
+  ]);
+}
+
+function listCommand(): Command {
+  return leaf('list', 'list principals', ['principal list', 'principal list --json']).action(
+    async (_options: object, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      const { items } = await api.get('/api/principals', z.object({ items: z.array(principalSchema) }));
+      showTable(run, items, {
+        none: 'Nobody yet: `sally principal add`.',
+        columns: [
+          { title: 'NAME', cell: (p) => p.name, whole: true },
+          { title: 'KIND', cell: (p) => p.kind, whole: true },
+          { title: 'WHO', cell: (p) => p.displayName },
+          { title: 'GROUPS', cell: (p) => p.groups.join(', ') },
+          { title: 'STATE', cell: (p) => (p.disabled ? 'disabled' : 'active'), whole: true },
+        ],
+      });
+    },
+  );
+}
+
+interface AddOptions {
+  displayName?: string;
+  kind: string;
+  group: string[];
+  accountType?: string;
+  title?: string;
+}
+
+const collect = (one: string, all: string[]) => [...all, one];
+
+function addCommand(): Command {
+  return leaf('add <name>', 'add a person or service', [
+    'principal add grace --display-name "Grace Hopper" --group engineering --group approvers',
+    'principal add deploy-bot --kind service --group pipelines',
+  ])
+    .option('--display-name <text>', 'the name that people read; the short name when left out')
+    .option('--kind <kind>', 'person or service', 'person')
+    .option('--group <name>', 'a group of theirs; may be given again', collect, [])
+    .option('--account-type <type>', 'for policies: employee, contractor …')
+    .option('--title <text>', 'what they do')
+    .action(async (name: string, options: AddOptions, self: Command) => {
+      const run = startRun(self);
+      const body = addPrincipalBody.safeParse({
+        ...options,
+        name,
+        displayName: options.displayName ?? name,
+        groups: options.group,
+      });
+      if (!body.success) {
+        const issue = body.error.issues[0];
+        throw usage(
+          `${issue?.path.join('.') || 'the principal'}: ${issue?.message}`,
+          'See `sally principal add --help`.',
+        );
+      }
+      const api = await run.api();
+      const added = await api.post('/api/principals', principalSchema, { body: body.data });
+      run.out.data(added, () => [
+        `Added ${added.name} (${added.groups.join(', ') || 'in no group'}).`,
+        `Let them sign in: \`sally principal token ${added.name}\`.`,
+      ]);
+    });
+}
+
+function tokenCommand(): Command {
+  return leaf('token <name>', 'issue a token for a principal; it is shown once', [
+    'principal token grace',
+    'principal token deploy-bot --for 7d --json',
+  ])
+    .option('--for <duration>', 'how long it works, at most 24d', '24d')
+    .action(async (name: string, options: { for: string }, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      const issued = await api.post(path`/api/principals/${name}/tokens`, issuedToken, {
+        body: { lifetime: options.for },
+      });
+      run.out.data(issued, () => [issued.token]);
+      run.out.say(
+        `It works until ${issued.expiresAt} and is not shown again. They sign in with \`sally login\`.`,
+      );
+    });
+}
+
+function disableCommand(): Command {
+  return leaf('disable <name>', 'disable a principal: tokens and grants end', [
+    'principal disable grace --reason "left the company"',
+  ])
+    .option('--reason <text>', 'why; asked for when left out')
+    .action(async (name: string, options: { reason?: string }, self: Command) => {
+      const run = startRun(self);
+      const reason = await neededReason(run, options.reason, `Why is ${name} disabled?`);
+      const api = await run.api();
+      const disabled = await api.post(path`/api/principals/${name}/disable`, principalSchema, {
+        body: { reason },
+      });
+      run.out.data(disabled, () => [`${disabled.name} is disabled; their tokens and grants end now.`]);
+    });
+}

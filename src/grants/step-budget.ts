@@ -1,0 +1,66 @@
+// How many steps may be under way, so that a target that does not answer stalls nobody else: a step that hangs soon
+// no longer counts against the others', and a target whose last step failed gets a few at a time until one succeeds.
+
+import { after } from '../base/timer.ts';
+
+/** Steps that are getting on, on all targets that answer. */
+const MOST_SWIFT = 32;
+const MOST_ON_TARGET = 32;
+const MOST_ON_FAILING_TARGET = 4;
+/** Hanging ones included; each costs memory and a lease, no connection to the store. */
+const MOST_IN_ALL = 1_000;
+/** A step that takes longer waits for its target. */
+const SWIFT_MS = 1_000;
+
+export interface StepBudget {
+  mayBegin(targetId: string): boolean;
+  /** Counts a step; the answer is called once, when it is over. */
+  begin(targetId: string): (failed: boolean) => void;
+  /** Targets that get no further step now. */
+  full(): string[];
+}
+
+interface OnTarget {
+  underWay: number;
+  failing: boolean;
+}
+
+export function createStepBudget(): StepBudget {
+  const targets = new Map<string, OnTarget>();
+  let swift = 0;
+  let inAll = 0;
+
+  const hasRoom = (target: OnTarget | undefined) =>
+    target === undefined || target.underWay < (target.failing ? MOST_ON_FAILING_TARGET : MOST_ON_TARGET);
+
+  return {
+    mayBegin(targetId) {
+      const target = targets.get(targetId);
+      return inAll < MOST_IN_ALL && hasRoom(target) && (target?.failing === true || swift < MOST_SWIFT);
+    },
+
+    begin(targetId) {
+      const target = targets.get(targetId) ?? { underWay: 0, failing: false };
+      targets.set(targetId, target);
+      target.underWay++;
+      inAll++;
+      let counted = !target.failing;
+      if (counted) swift++;
+      const uncount = () => {
+        if (counted) swift--;
+        counted = false;
+      };
+      const timer = after(SWIFT_MS, uncount);
+      return (failed) => {
+        timer.cancel();
+        uncount();
+        inAll--;
+        target.underWay--;
+        target.failing = failed;
+        if (target.underWay === 0 && !failed) targets.delete(targetId);
+      };
+    },
+
+    full: () => [...targets].filter(([, target]) => !hasRoom(target)).map(([id]) => id),
+  };
+}

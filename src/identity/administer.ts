@@ -1,0 +1,107 @@
+// What administrators do with principals until a directory does it: add one, give it a token, disable it. Disabling
+// ends nothing by itself: tokens are worth nothing at once, and reconcile finds the grants.
+
+import { sql } from 'kysely';
+import type { AddPrincipalBody, IssuedToken, PrincipalView } from '../api/people.ts';
+import { append } from '../audit/append.ts';
+import { conflict } from '../base/errors.ts';
+import type { Db } from '../db/client.ts';
+import {
+  createPrincipal,
+  type Principal,
+  principalByName,
+  principalFrom,
+  refOf,
+  selectPrincipals,
+} from './principals.ts';
+import { issueToken } from './tokens.ts';
+
+/** Who does it, and from where. */
+export interface Administrator {
+  principal: Principal;
+  sourceAddress: string;
+}
+
+/** A directory of more belongs in an identity provider. */
+const MOST_PRINCIPALS = 5_000;
+
+export function viewPrincipal(principal: Principal): PrincipalView {
+  const { groups, accountType, title, disabled } = principal;
+  return { ...refOf(principal), groups, accountType, title, disabled };
+}
+
+export async function listPrincipals(db: Db): Promise<PrincipalView[]> {
+  const rows = await selectPrincipals(db).orderBy('p.name').limit(MOST_PRINCIPALS).execute();
+  return rows.map((row) => viewPrincipal(principalFrom(row)));
+}
+
+/** Errors: `principal-exists`. It has no token yet. */
+export async function addPrincipal(
+  db: Db,
+  body: AddPrincipalBody,
+  by: Administrator,
+): Promise<PrincipalView> {
+  const { accountType, title, ...needed } = body;
+  const added = await db.transaction().execute((trx) =>
+    createPrincipal(
+      trx,
+      {
+        ...needed,
+        ...(accountType === undefined ? {} : { accountType }),
+        ...(title === undefined ? {} : { title }),
+      },
+      actorOf(by.principal),
+      by.sourceAddress,
+    ),
+  );
+  return viewPrincipal(added);
+}
+
+/** One more token; those before it go on. Errors: `unknown-principal`, `principal-disabled`. */
+export async function giveToken(
+  db: Db,
+  name: string,
+  lifetimeSeconds: number,
+  by: Administrator,
+): Promise<IssuedToken> {
+  const principal = await principalByName(db, name);
+  if (principal.disabled) throw conflict('principal-disabled', `${name} is disabled.`);
+  const issued = await db.transaction().execute((trx) =>
+    issueToken(trx, {
+      principalId: principal.id,
+      kind: 'api',
+      name: `from ${by.principal.name}`,
+      lifetimeSeconds,
+      by: actorOf(by.principal),
+      sourceAddress: by.sourceAddress,
+    }),
+  );
+  return { id: issued.id, token: issued.token.reveal(), expiresAt: issued.expiresAt.toISOString() };
+}
+
+/** Twice is once. Errors: `unknown-principal`; `own-account` for oneself, so that nobody locks themselves out. */
+export async function disablePrincipal(
+  db: Db,
+  name: string,
+  reason: string,
+  by: Administrator,
+): Promise<PrincipalView> {
+  const principal = await principalByName(db, name);
+  if (principal.id === by.principal.id) throw conflict('own-account', 'Nobody disables their own account.');
+  await db.transaction().execute(async (trx) => {
+    const done = await trx
+      .updateTable('principals')
+      .set({ disabled_at: sql<Date>`now()` })
+      .where('id', '=', principal.id)
+      .where('disabled_at', 'is', null)
+      .executeTakeFirst();
+    if (Number(done.numUpdatedRows) === 0) return;
+    await append(trx, {
+      kind: 'principal.disabled',
+      actor: actorOf(by.principal),
+      sourceAddress: by.sourceAddress,
+      detail: { principal: { id: principal.id, name, kind: principal.kind }, reason },
+    });
+  });
+  return viewPrincipal({ ...principal, disabled: true });
+}
