@@ -1,2 +1,193 @@
-import type { Bench } from './rounds.ts';
-export const gatewayBench: Bench = { measures: 'x', run: async () => [] };
+// The gateway bench: the real program in its own process, recording and guard on, in front of one target with pgbench's
+// tables; beside it, in front of the same target, PgBouncer (session pooling), a pipe in Node that looks at nothing, and
+// nothing at all. Eight clients of pgbench, simple protocol unless said; contenders in turns.
+
+import { MISSING, services } from '../test/harness/services.ts';
+import { type BenchWorld, startBenchWorld } from './gateway-world.ts';
+import { idleSessionKb } from './idle-sessions.ts';
+import { type Peer, startBarePipe, startPgbouncer } from './peers.ts';
+import { copiesPerSecond, type Load, latencyP50Us, transactionsPerSecond } from './pgbench.ts';
+import {
+  type Bench,
+  type BenchOptions,
+  interleave,
+  median,
+  medianRatio,
+  type Row,
+  rounded,
+} from './rounds.ts';
+
+interface Plan {
+  rounds: number;
+  scale: number;
+  /** Until the program's own code is compiled. */
+  warmUpSeconds: number;
+  selectSeconds: number;
+  otherSeconds: number;
+  copies: number;
+  idleSessions: number;
+}
+
+const FULL: Plan = {
+  rounds: 5,
+  scale: 10,
+  selectSeconds: 3,
+  otherSeconds: 3,
+  copies: 2,
+  idleSessions: 1_000,
+};
+const QUICK: Plan = {
+  rounds: 3,
+  scale: 5,
+  selectSeconds: 1,
+  otherSeconds: 1,
+  copies: 1,
+  idleSessions: 1_000,
+};
+
+export const gatewayBench: Bench = {
+  measures: 'what the PostgreSQL gateway costs, against PgBouncer, a bare pipe and no proxy at all',
+  run: benchGateway,
+};
+
+async function benchGateway({ quick, say }: BenchOptions): Promise<Row[]> {
+  const { pgbench, psql, pgbouncer } = services;
+  if (pgbench === null) throw new Error(`${MISSING.pgbench}: there is nothing to measure with.`);
+  const plan = quick ? QUICK : FULL;
+  say('Starting Sallyport and a target with pgbench’s tables …');
+  await using world = await startBenchWorld(pgbench, plan.scale);
+  const peers = await startPeers(world, pgbouncer, say);
+  try {
+    const through = (await world.throughGateway()).href;
+    const direct = world.direct.href;
+    const context: Context = { plan, pgbench, through, direct, say };
+    const idle = await idleRow(world, plan, say);
+    const rows = [...(await selectOnly(context, peers)), ...(await otherLoads(context))];
+    if (psql === null) say(`${MISSING.psql}: the row "copy out / direct" is left out.`);
+    else rows.push(await copyOut(context, psql));
+    rows.push(await latency(context));
+    return [...rows, ...idle];
+  } finally {
+    await Promise.all(Object.values(peers).map((peer) => peer.stop()));
+  }
+}
+
+interface Context {
+  plan: Plan;
+  pgbench: string;
+  through: string;
+  direct: string;
+  say: BenchOptions['say'];
+}
+
+async function startPeers(
+  world: BenchWorld,
+  pgbouncer: string | null,
+  say: BenchOptions['say'],
+): Promise<Record<string, Peer>> {
+  const pipe = await startBarePipe(Number(world.direct.port));
+  if (pgbouncer === null) {
+    say(`${MISSING.pgbouncer}: the row "select-only / pgbouncer" is left out.`);
+    return { 'bare pipe': pipe };
+  }
+  return { pgbouncer: await startPgbouncer(pgbouncer, world.direct), 'bare pipe': pipe };
+}
+
+const SELECT_GOALS: Readonly<Record<string, number | null>> = {
+  pgbouncer: 1,
+  'bare pipe': 0.9,
+  direct: null,
+};
+
+async function selectOnly(context: Context, peers: Record<string, Peer>): Promise<Row[]> {
+  const { plan, pgbench, through, direct, say } = context;
+  const load: Load = { script: 'select-only', protocol: 'simple', seconds: plan.selectSeconds };
+  const at = (port: number) => {
+    const url = new URL(direct);
+    url.port = String(port);
+    return url.href;
+  };
+  const urls = {
+    gateway: through,
+    ...Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, at(peer.port)])),
+    direct,
+  };
+  await transactionsPerSecond(pgbench, through, { ...load, seconds: plan.warmUpSeconds });
+  const results = await interleave(
+    Object.fromEntries(
+      Object.entries(urls).map(([name, url]) => [name, () => transactionsPerSecond(pgbench, url, load)]),
+    ),
+    plan.rounds,
+    (name, value) => say(`  select-only, ${name.padEnd(9)} ${value.toFixed(0)} tps`),
+  );
+  const { gateway = [], ...others } = results;
+  return Object.entries(others).map(([name, values]) =>
+    ratioRow(`select-only / ${name}`, gateway, values, SELECT_GOALS[name] ?? null),
+  );
+}
+
+async function otherLoads({ plan, pgbench, through, direct, say }: Context): Promise<Row[]> {
+  const loads: [name: string, goal: number | null, load: Omit<Load, 'seconds'>][] = [
+    ['prepared / direct', null, { script: 'select-only', protocol: 'prepared' }],
+    ['tpcb-like / direct', 0.85, { script: 'tpcb-like', protocol: 'simple' }],
+  ];
+  const rows: Row[] = [];
+  for (const [name, goal, kind] of loads) {
+    const load = { ...kind, seconds: plan.otherSeconds };
+    const results = await interleave(
+      {
+        gateway: () => transactionsPerSecond(pgbench, through, load),
+        direct: () => transactionsPerSecond(pgbench, direct, load),
+      },
+      plan.rounds,
+      (who, value) => say(`  ${name.split(' ')[0]}, ${who.padEnd(9)} ${value.toFixed(0)} tps`),
+    );
+    rows.push(ratioRow(name, results.gateway, results.direct, goal));
+  }
+  return rows;
+}
+
+async function copyOut({ plan, through, direct, say }: Context, psql: string): Promise<Row> {
+  const results = await interleave(
+    {
+      gateway: () => copiesPerSecond(psql, through, plan.copies),
+      direct: () => copiesPerSecond(psql, direct, plan.copies),
+    },
+    plan.rounds,
+    (who, value) => say(`  copy out, ${who.padEnd(9)} ${value.toFixed(2)} tables/s`),
+  );
+  return ratioRow('copy out / direct', results.gateway, results.direct, 0.8);
+}
+
+async function latency({ plan, pgbench, through, direct, say }: Context): Promise<Row> {
+  const results = await interleave(
+    {
+      gateway: () => latencyP50Us(pgbench, through, plan.otherSeconds),
+      direct: () => latencyP50Us(pgbench, direct, plan.otherSeconds),
+    },
+    plan.rounds,
+    (who, value) => say(`  latency p50, ${who.padEnd(9)} ${value.toFixed(0)} us`),
+  );
+  const added = results.gateway.map((value, round) => value - (results.direct[round] ?? Number.NaN));
+  return {
+    name: 'latency added p50 us',
+    value: rounded(median(added)),
+    unit: 'us',
+    goal: 80,
+    better: 'lower',
+  };
+}
+
+async function idleRow(world: BenchWorld, plan: Plan, say: BenchOptions['say']): Promise<Row[]> {
+  say(`Opening ${plan.idleSessions} sessions …`);
+  const kb = await idleSessionKb(world.sallyport.pid(), plan.idleSessions, world.throughGateway);
+  if (kb === null) {
+    say('This system does not tell how large a process is: the row "idle session kB" is left out.');
+    return [];
+  }
+  return [{ name: 'idle session kB', value: rounded(kb), unit: 'kB', goal: 100, better: 'lower' }];
+}
+
+function ratioRow(name: string, values: number[], floors: number[], goal: number | null): Row {
+  return { name, value: rounded(medianRatio(values, floors)), unit: 'ratio', goal, better: 'higher' };
+}

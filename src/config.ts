@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { Failure } from './base/errors.ts';
 
 export interface Config {
-  /** `demo` when neither a configuration file nor an own database says that this is somebody's installation. */
+  /** `demo` unless a configuration file says that this is somebody's installation. */
   mode: 'demo' | 'own';
   /** Where the configuration came from; null in the demo and when only the environment speaks. */
   file: string | null;
@@ -76,9 +76,9 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
   const variables = check(environmentSchema, given, 'The environment variable');
   const file = configFile(variables.SALLY_CONFIG, folder);
   const own = file === null ? {} : readConfigFile(file);
-  const databaseUrl = databaseUrlOf(own.database, given, variables.DATABASE_URL);
+  const databaseUrl = variables.DATABASE_URL ?? namedDatabase(own.database, given);
   return {
-    mode: file === null && databaseUrl === null ? 'demo' : 'own',
+    mode: file === null ? 'demo' : 'own',
     file,
     dataFolder: resolve(folder, variables.SALLY_DATA ?? own.data ?? '.sallyport'),
     http: {
@@ -119,13 +119,9 @@ function readConfigFile(path: string): z.infer<typeof fileSchema> {
   return check(fileSchema, raw, `In ${path}, the key`);
 }
 
-function databaseUrlOf(
-  named: string | undefined,
-  env: Record<string, string | undefined>,
-  standard: string | undefined,
-): string | null {
-  if (named === undefined) return standard ?? null;
-  if (named === 'embedded') return null;
+// As everywhere, a variable of the environment stands above the file.
+function namedDatabase(named: string | undefined, env: Record<string, string | undefined>): string | null {
+  if (named === undefined || named === 'embedded') return null;
   const variable = named.slice('env:'.length);
   const url = env[variable];
   if (url === undefined) throw configError('database', `reads the variable ${variable}, which is not set.`);

@@ -134,12 +134,14 @@ function welcome(config: Config, program: Program): void {
   say(`  Portal and API      ${program.httpUrl}`);
   say(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
   if (config.mode !== 'demo') {
-    say(`  Configuration       ${config.file ?? 'the environment'}`);
+    say(`  Configuration       ${config.file}`);
     return;
   }
   say('');
   say('This is the demo; it listens on this machine only. On the portal, sign in with one click as:');
-  for (const person of DEMO_PRINCIPALS) say(`  ${person.name.padEnd(16)} ${person.does}`);
+  for (const one of DEMO_PRINCIPALS) if (one.kind === 'person') say(`  ${one.name.padEnd(16)} ${one.does}`);
+  say('and by API or CLI, as a service:');
+  for (const one of DEMO_PRINCIPALS) if (one.kind !== 'person') say(`  ${one.name.padEnd(16)} ${one.does}`);
   const prefix = cliEnvironment(config);
   say('');
   say('Try, in another terminal, in this folder, in this order:');

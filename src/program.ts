@@ -130,6 +130,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     tasks,
     events,
     gatewayAddress: { host: config.postgresGateway.host, port: config.postgresGateway.port },
+    heldBack: () => sequencer.status().alarm?.message ?? null,
     pendingLifetimeSeconds: input.pendingLifetimeSeconds ?? PENDING_LIFETIME_SECONDS,
   };
   if (config.firstAdministrator !== null) await createFirstAdministrator(db, config.firstAdministrator);

@@ -53,7 +53,6 @@ export function RequestFields({ wish, change, targets, tasks, longestSeconds, pr
         )}
         nothingFoundMessage="No target of that name."
         error={errorOf('target')}
-        data-autofocus
       />
       <Select
         label="Task"

@@ -18,7 +18,9 @@ interface Props {
 
 export function DurationChips({ label, value, onChange, chips, longestSeconds = null, error = null }: Props) {
   const id = useId();
-  const [own, setOwn] = useState(!chips.includes(value));
+  // What was typed, for as long as it is the value: another one may be set from outside ("ask for 4 h instead").
+  const [typed, setTyped] = useState<string | null>(null);
+  const own = typed === value || !chips.includes(value);
   const seconds = secondsOf(value);
   return (
     <fieldset className={styles.field}>
@@ -38,7 +40,7 @@ export function DurationChips({ label, value, onChange, chips, longestSeconds = 
                 value={chip}
                 checked={!own && value === chip}
                 onChange={() => {
-                  setOwn(false);
+                  setTyped(null);
                   onChange(chip);
                 }}
               />
@@ -47,7 +49,7 @@ export function DurationChips({ label, value, onChange, chips, longestSeconds = 
           );
         })}
         <label className={styles.chip}>
-          <input type="radio" name={id} value="own" checked={own} onChange={() => setOwn(true)} />
+          <input type="radio" name={id} value="own" checked={own} onChange={() => setTyped(value)} />
           <span>Other</span>
         </label>
         {own ? (
@@ -55,7 +57,10 @@ export function DurationChips({ label, value, onChange, chips, longestSeconds = 
             aria-label="Own duration"
             placeholder="45m"
             value={value}
-            onChange={(event) => onChange(event.currentTarget.value.trim())}
+            onChange={(event) => {
+              setTyped(event.currentTarget.value.trim());
+              onChange(event.currentTarget.value.trim());
+            }}
             error={seconds === null && value !== ''}
             w={92}
             size="sm"

@@ -17,6 +17,7 @@ import type { DecisionFacts } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { type Asked, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { refuseWhileHeldBack } from './hold-back.ts';
 import { intendGrant } from './intend.ts';
 import { seesEverything } from './platform-rights.ts';
 import { quorumOf, wouldCount } from './quorum.ts';
@@ -40,6 +41,7 @@ export async function approve(
   requestId: string,
   body: { duration?: string | undefined; digest?: string | undefined },
 ): Promise<{ grantId: string | null }> {
+  refuseWhileHeldBack(ctx);
   const shorter = body.duration === undefined ? null : parseDuration(body.duration);
   const outcome = await ctx.db.transaction().execute(async (trx) => {
     const open = await lockRequest(ctx, trx, caller, requestId, 'approve');

@@ -18,6 +18,8 @@ export interface GrantsContext {
   events: Events;
   /** Where clients find the gateway, for connection strings. */
   gatewayAddress: { host: string; port: number };
+  /** Why no new elevation may begin now (the log is not what was signed), or null. Revocation never asks. */
+  heldBack: () => string | null;
   /** A request that nobody decides is over after this. */
   pendingLifetimeSeconds: number;
 }

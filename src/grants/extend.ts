@@ -12,6 +12,7 @@ import { decide, permitted } from '../policy/engine/decide.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
+import { refuseWhileHeldBack } from './hold-back.ts';
 import { NATIVE_SLACK_SECONDS } from './plan.ts';
 import type { Caller } from './submit.ts';
 import { nextGrantTruth } from './transitions.ts';
@@ -46,6 +47,7 @@ export async function extendGrant(
     reason: body.reason,
     ticket: null,
   });
+  refuseWhileHeldBack(ctx);
   const decided = decide(policies, facts);
   // No permit of its own is asked for; what speaks of `extend` holds all the same.
   const extension = permitted(policies, 'extend', facts);

@@ -84,12 +84,16 @@ export function sameStep(row: GrantRow): RawBuilder<SqlBool> {
   return sql<SqlBool>`(version = ${row.version} and lease_until is not distinct from ${row.lease_until}::timestamptz)`;
 }
 
-/** Frees the lease that `row` was claimed with, and no other's; the next worker reads the row anew. */
+/**
+ * Frees the lease that `row` was claimed with, and no other's; the next worker reads the row anew. Whatever was written
+ * to the row meanwhile: a grant that was ended during the step is not to wait for the lease to run out.
+ */
 export async function release(db: Db, row: GrantRow): Promise<void> {
+  if (row.lease_until === null) return;
   await db
     .updateTable('grants')
     .set({ lease_until: null })
     .where('id', '=', row.id)
-    .where(sameStep(row))
+    .where('lease_until', '=', row.lease_until)
     .execute();
 }

@@ -61,7 +61,7 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const client = await ctx.targets.open(targetId);
   const expected = await ctx.db
     .selectFrom('grants')
-    .select(['id', 'request_id', 'target_id', 'login', 'wanted', 'observed'])
+    .select(['id', 'request_id', 'target_id', 'login', 'handle', 'wanted', 'observed'])
     .where('target_id', '=', targetId)
     .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
     .execute();
@@ -75,7 +75,10 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const there = new Set(marked.map((handle) => String(handle.login)));
   for (const row of expected) {
     const active = row.wanted === 'present' && row.observed === 'present';
-    if (active && !there.has(row.login)) await tellVanished(ctx, row);
+    if (!active || there.has(row.login)) continue;
+    // A list has an end, and a mark can be changed by hand: only the target's word on this one counts.
+    const { observed } = await client.inspect(row.handle as Handle, signal);
+    if (observed !== 'present') await tellVanished(ctx, row);
   }
 }
 

@@ -157,7 +157,7 @@ async function postpone(ctx: GrantsContext, row: StepGrant, error: unknown): Pro
     { grant: row.id, wanted: row.wanted, attempt: row.attempts, delayMs, reason },
     'a step on a target failed',
   );
-  await ctx.db
+  const { numUpdatedRows } = await ctx.db
     .updateTable('grants')
     .set({
       lease_until: null,
@@ -166,5 +166,6 @@ async function postpone(ctx: GrantsContext, row: StepGrant, error: unknown): Pro
     })
     .where('id', '=', row.id)
     .where(sameStep(row))
-    .execute();
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n) await release(ctx.db, row);
 }

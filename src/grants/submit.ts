@@ -16,6 +16,7 @@ import { decisionInsert, type StoredDecision } from '../policy/publish.ts';
 import type { RequestRow } from './approve.ts';
 import type { GrantsContext } from './context.ts';
 import { type Asked, type Circumstances, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { refuseWhileHeldBack } from './hold-back.ts';
 import { type Intent, intentOf } from './intend.ts';
 import { rememberGrant } from './known-grants.ts';
 import { type GrantRow, type StepGrant, TAKEN_UP } from './lease.ts';
@@ -44,6 +45,7 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   const asked = await loadAsked(ctx.db, body);
   const policies = ctx.policies.current();
   const facts = decisionFacts(caller.principal, asked, circumstances);
+  refuseWhileHeldBack(ctx);
   const decided = decide(policies, facts);
   const requestId = newId('request');
   const draft: Draft = {

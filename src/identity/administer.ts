@@ -7,6 +7,7 @@ import { append } from '../audit/append.ts';
 import { conflict } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import {
+  actorOf,
   createPrincipal,
   type Principal,
   principalByName,

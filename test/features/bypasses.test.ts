@@ -194,8 +194,42 @@ test('a grant that nobody has made within a minute is given up, also when nobody
     const { rows } = await store.query('select observed from grants where id = $1', [grant]);
     if (rows[0]?.observed === 'absent') break;
   }
-  const { rows } = await store.query('select end_reason, activated_at from grants where id = $1', [grant]);
-  assert.deepEqual(rows, [{ end_reason: 'not-granted', activated_at: null }]);
+  const { rows } = await store.query('select end_reason, activated_at, observed from grants where id = $1', [
+    grant,
+  ]);
+  assert.deepEqual(rows, [{ end_reason: 'not-granted', activated_at: null, observed: 'absent' }]);
+});
+
+test('a grant that ends while it is made is taken away at once', async () => {
+  const target = await connected(sallyport.adminUrl());
+  try {
+    // Nobody can make a role while this is held.
+    await target.query('begin; lock table pg_authid in exclusive mode');
+    const { grant } = await sallyport.ask('engineer', 'POST', '/api/requests', submitted, {
+      target: 'orders-db',
+      task: 'read-orders',
+      duration: '10m',
+      reason: 'a way around',
+    });
+    assert.equal(grant?.state, 'granting');
+    // The second step of it is by a worker's lease.
+    await pause(3_000);
+    await store.query(
+      `update grants set wanted = 'absent', end_reason = 'returned', ended_at = now(),
+      next_attempt_at = now(), version = version + 1 where id = $1`,
+      [grant?.id],
+    );
+    await target.query('rollback');
+    const endsAt = Date.now() + 5_000;
+    for (;;) {
+      const { rows } = await store.query('select observed from grants where id = $1', [grant?.id]);
+      if (rows[0]?.observed === 'absent') break;
+      assert.ok(Date.now() < endsAt, 'it waits for a lease');
+      await pause(100);
+    }
+  } finally {
+    await target.end();
+  }
 });
 
 test('a target that takes connections and never answers delays nobody else', async () => {

@@ -99,7 +99,7 @@ describe('the portal in Chromium', { skip }, () => {
     await chromium?.[Symbol.asyncDispose]();
     await sallyport?.[Symbol.asyncDispose]();
   });
-  afterEach(() => chromium.assertQuiet());
+  afterEach(() => chromium.settle());
 
   test('from the request to the receipt: two people, one grant, a recorded session', async () => {
     const [engineer, approver] = [await enter('engineer'), await enter('approver')];
@@ -253,6 +253,8 @@ describe('the portal in Chromium', { skip }, () => {
     await page.getByRole('link', { name: 'Request', exact: true }).focus();
     await press('Enter');
     await heading(page, 'Request').waitFor();
+    await page.getByRole('combobox', { name: 'Target', exact: true }).waitFor();
+    await press('Tab');
     await focused('Target');
     await page.keyboard.type('orders');
     await press('ArrowDown', 'Enter', 'Tab');
@@ -460,20 +462,20 @@ describe('the portal in Chromium', { skip }, () => {
       ],
       [admin, ['/targets', '/targets?show=tasks', '/targets/orders-db', '/targets/new', '/tasks/new']],
     ];
-    for (const [page, paths] of visits) {
-      for (const path of paths) {
-        await page.goto(path);
-        await page.getByRole('heading', { level: 1 }).waitFor();
-        await eventually(
-          `${path} is loaded`,
-          async () => (await page.locator('[aria-busy=true]').count()) === 0,
-        );
-        const seen = (await page.evaluate(LOOK)) as { over: number; lightness: number; title: string };
-        assert.ok(seen.over <= 0, `${path} is ${seen.over} px wider than the screen`);
-        assert.ok(seen.lightness < 60, `${path} is not dark: ${seen.lightness}`);
-        assert.match(seen.title, /^\S.* · Sallyport$/, path);
-      }
-    }
+    const visit = async (page: Page, path: string) => {
+      await page.goto(path);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await eventually(`${path} is loaded`, async () => (await page.locator(BUSY).count()) === 0);
+      const seen = (await page.evaluate(LOOK)) as { over: number; lightness: number; title: string };
+      assert.ok(seen.over <= 0, `${path} is ${seen.over} px wider than the screen`);
+      assert.ok(seen.lightness < 60, `${path} is not dark: ${seen.lightness}`);
+      assert.match(seen.title, /^\S.* · Sallyport$/, path);
+    };
+    await Promise.all(
+      visits.map(async ([page, paths]) => {
+        for (const path of paths) await visit(page, path);
+      }),
+    );
     await client.end();
     await giveBack(granted.id);
   });
@@ -496,6 +498,7 @@ describe('the portal in Chromium', { skip }, () => {
 
 /** The name of the control that has the focus. */
 const FOCUSED = `(document.activeElement.labels?.[0] ?? document.activeElement).textContent`;
+const BUSY = '[aria-busy=true]';
 const LOOK = `(() => {
   const [red, green, blue] = getComputedStyle(document.body).backgroundColor.match(/\\d+/g).map(Number);
   const root = document.documentElement;

@@ -30,10 +30,10 @@ const REPORT_VIOLATIONS = `addEventListener('securitypolicyviolation', (event) =
 export interface Chromium {
   /** A page in a context of its own: nobody is signed in, nothing is stored. */
   visit(options?: BrowserContextOptions): Promise<Page>;
-  /** From now until the next `assertQuiet`, complaints that match are as expected. */
+  /** From now until the next `settle`, complaints that match are as expected. */
   forgive(pattern: RegExp): void;
-  /** Errors: when a page complained since the last call. */
-  assertQuiet(): void;
+  /** Closes every page. Errors: when one complained since the last call. */
+  settle(): Promise<void>;
   [Symbol.asyncDispose](): Promise<void>;
 }
 
@@ -75,7 +75,8 @@ export async function startChromium(server: string): Promise<Chromium> {
     forgive(pattern) {
       forgiven.push(pattern);
     },
-    assertQuiet() {
+    async settle() {
+      for (const context of browser.contexts()) await context.close();
       const allowed = [...ALWAYS_FORGIVEN, ...forgiven];
       const serious = complaints.filter((line) => !allowed.some((pattern) => pattern.test(line)));
       complaints = [];

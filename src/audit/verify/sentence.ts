@@ -45,7 +45,7 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'session.opened': (leaf, who) =>
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
   'session.ended': (leaf, who) =>
-    `The session of ${who} ended${words(leaf, ': ', 'reason')}${words(leaf, ', after ', 'statements', ' statements')}.`,
+    `The session${leaf.detail.principal === undefined ? (leaf.actor.kind === 'system' ? '' : ` of ${who}`) : words(leaf, ' of ', 'principal')} ended${words(leaf, ': ', 'reason')}${words(leaf, ', after ', 'statements', ' statements')}.`,
   'session.refused': (leaf, who) =>
     `A session of ${who} was refused${words(leaf, ': ', 'code')}${words(leaf, ', database ', 'database')}${from(leaf)}.`,
   'policy.published': (leaf, who) => `${who} put a policy in force${words(leaf, ': ', 'digest')}.`,

@@ -31,7 +31,7 @@ const CLIENTS = ['psql', 'built-in'] as const;
 export function command(): Command {
   return leaf('connect <target> [command...]', 'ask for access, wait, and open the client', [
     'connect orders-db --task read-orders --reason "look at order 1042"',
-    'connect orders-db --task read-orders --for 15m --done -- pg_dump --schema-only',
+    'connect orders-db --task read-orders --for 15m --done -- psql -f report.sql',
     '$ echo "select count(*) from orders" | sally connect orders-db --task read-orders --reason "daily count"',
   ])
     .usage('<target> [options] [-- command...]')

@@ -34,10 +34,11 @@ function showCommand(): Command {
     run.out.data(
       file === undefined ? told : { digest: told.digest, files: { [file]: told.files[file] } },
       () =>
+        // One file alone comes out as it is, so that it can be written to a file again.
         shown.flatMap((name) => [
-          `// ${printable(name)}`,
+          ...(file === undefined ? [`// ${printable(name)}`] : []),
           printableLines(told.files[name] ?? '').trimEnd(),
-          '',
+          ...(file === undefined ? [''] : []),
         ]),
     );
     run.out.say(`Digest ${told.digest}`);

@@ -33,15 +33,14 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
         send(`data: ${JSON.stringify({ topic: event.topic })}\n\n`),
       );
       const beat = setInterval(() => send(': still here\n\n'), HEARTBEAT_MS);
-      const close = () => {
+      // However it ends: the page left, did not read, or had left before the stream began.
+      stream.once('close', () => {
         off();
         clearInterval(beat);
-        stream.destroy();
-      };
-      stream.once('close', () => {
         open -= 1;
       });
-      gone.addEventListener('abort', close, { once: true });
+      gone.addEventListener('abort', () => stream.destroy(), { once: true });
+      if (gone.aborted) stream.destroy();
       send(': welcome\n\n');
       return reply
         .type('text/event-stream')
