@@ -18,32 +18,33 @@ import {
 } from './rounds.ts';
 
 interface Plan {
-  rounds: number;
   scale: number;
   /** Until the program's own code is compiled. */
   warmUpSeconds: number;
-  selectSeconds: number;
-  otherSeconds: number;
+  selectRounds: number;
+  otherRounds: number;
   copies: number;
   idleSessions: number;
 }
 
 const FULL: Plan = {
-  rounds: 5,
   scale: 10,
-  selectSeconds: 3,
-  otherSeconds: 3,
-  copies: 2,
-  idleSessions: 1_000,
-};
-const QUICK: Plan = {
-  rounds: 3,
-  scale: 5,
-  selectSeconds: 1,
-  otherSeconds: 1,
+  warmUpSeconds: 8,
+  selectRounds: 13,
+  otherRounds: 9,
   copies: 1,
   idleSessions: 1_000,
 };
+const QUICK: Plan = {
+  scale: 5,
+  warmUpSeconds: 4,
+  selectRounds: 5,
+  otherRounds: 3,
+  copies: 1,
+  idleSessions: 400,
+};
+/** Turns are short and many: what else the machine does then falls on all contenders alike. */
+const TURN_SECONDS = 1;
 
 export const gatewayBench: Bench = {
   measures: 'what the PostgreSQL gateway costs, against PgBouncer, a bare pipe and no proxy at all',
@@ -101,7 +102,7 @@ const SELECT_GOALS: Readonly<Record<string, number | null>> = {
 
 async function selectOnly(context: Context, peers: Record<string, Peer>): Promise<Row[]> {
   const { plan, pgbench, through, direct, say } = context;
-  const load: Load = { script: 'select-only', protocol: 'simple', seconds: plan.selectSeconds };
+  const load: Load = { script: 'select-only', protocol: 'simple', seconds: TURN_SECONDS };
   const at = (port: number) => {
     const url = new URL(direct);
     url.port = String(port);
@@ -117,7 +118,7 @@ async function selectOnly(context: Context, peers: Record<string, Peer>): Promis
     Object.fromEntries(
       Object.entries(urls).map(([name, url]) => [name, () => transactionsPerSecond(pgbench, url, load)]),
     ),
-    plan.rounds,
+    plan.selectRounds,
     (name, value) => say(`  select-only, ${name.padEnd(9)} ${value.toFixed(0)} tps`),
   );
   const { gateway = [], ...others } = results;
@@ -133,13 +134,13 @@ async function otherLoads({ plan, pgbench, through, direct, say }: Context): Pro
   ];
   const rows: Row[] = [];
   for (const [name, goal, kind] of loads) {
-    const load = { ...kind, seconds: plan.otherSeconds };
+    const load = { ...kind, seconds: TURN_SECONDS };
     const results = await interleave(
       {
         gateway: () => transactionsPerSecond(pgbench, through, load),
         direct: () => transactionsPerSecond(pgbench, direct, load),
       },
-      plan.rounds,
+      plan.otherRounds,
       (who, value) => say(`  ${name.split(' ')[0]}, ${who.padEnd(9)} ${value.toFixed(0)} tps`),
     );
     rows.push(ratioRow(name, results.gateway, results.direct, goal));
@@ -153,7 +154,7 @@ async function copyOut({ plan, through, direct, say }: Context, psql: string): P
       gateway: () => copiesPerSecond(psql, through, plan.copies),
       direct: () => copiesPerSecond(psql, direct, plan.copies),
     },
-    plan.rounds,
+    plan.otherRounds,
     (who, value) => say(`  copy out, ${who.padEnd(9)} ${value.toFixed(2)} tables/s`),
   );
   return ratioRow('copy out / direct', results.gateway, results.direct, 0.8);
@@ -162,10 +163,10 @@ async function copyOut({ plan, through, direct, say }: Context, psql: string): P
 async function latency({ plan, pgbench, through, direct, say }: Context): Promise<Row> {
   const results = await interleave(
     {
-      gateway: () => latencyP50Us(pgbench, through, plan.otherSeconds),
-      direct: () => latencyP50Us(pgbench, direct, plan.otherSeconds),
+      gateway: () => latencyP50Us(pgbench, through, TURN_SECONDS),
+      direct: () => latencyP50Us(pgbench, direct, TURN_SECONDS),
     },
-    plan.rounds,
+    plan.otherRounds,
     (who, value) => say(`  latency p50, ${who.padEnd(9)} ${value.toFixed(0)} us`),
   );
   const added = results.gateway.map((value, round) => value - (results.direct[round] ?? Number.NaN));

@@ -7,6 +7,7 @@ import { problem } from '../api/problem.ts';
 import { admit, type SignedCaller } from './caller.ts';
 import type { HttpContext } from './context.ts';
 import { type Access, GUARD, type RouteName } from './guard.ts';
+import { createWaits } from './waits.ts';
 
 type Open = 'anyone' | 'loopback' | 'metrics';
 /** Null only where the guard lets in who is not signed in. */
@@ -82,19 +83,35 @@ export function route<
       const gone = new AbortController();
       // After the answer nobody listens any more, and an abort is not free.
       reply.raw.once('close', () => !reply.raw.writableFinished && gone.abort());
+      // Who left while their token was looked up gives no event any more.
+      if (request.raw.socket.destroyed) gone.abort();
       if (spec.status !== undefined) reply.code(spec.status);
-      // The validator has parsed body, query and params with these very schemas.
-      return handle({
-        body: request.body as z.output<Body>,
-        query: request.query as z.output<Query>,
-        params: request.params as z.output<Params>,
-        caller: (callers.get(request) ?? null) as CallerOf<Name>,
-        request,
-        reply,
-        gone: gone.signal,
-      });
+      const caller = callers.get(request) ?? null;
+      // Before anything is done, so that a refusal has done nothing.
+      const over = caller !== null && isWaiting(request.query) ? WAITS.begin(caller.principal.id) : null;
+      try {
+        // The validator has parsed body, query and params with these very schemas.
+        return await handle({
+          body: request.body as z.output<Body>,
+          query: request.query as z.output<Query>,
+          params: request.params as z.output<Params>,
+          caller: caller as CallerOf<Name>,
+          request,
+          reply,
+          gone: gone.signal,
+        });
+      } finally {
+        over?.();
+      }
     },
   });
+}
+
+/** All routes share it. */
+const WAITS = createWaits();
+
+function isWaiting(query: unknown): boolean {
+  return typeof query === 'object' && query !== null && 'wait' in query && Number(query.wait) > 0;
 }
 
 function responses(

@@ -275,3 +275,24 @@ test('a target that takes connections and never answers delays nobody else', asy
     silent.close();
   }
 });
+
+test('calls of one principal that wait do not take the store from others', async () => {
+  const { request } = await sallyport.ask('engineer', 'POST', '/api/requests', submitted, FIX);
+  const stop = new AbortController();
+  const waits = Array.from({ length: 300 }, () =>
+    fetch(`${sallyport.server()}/api/requests/${request.id}?wait=60`, {
+      headers: { authorization: `Bearer ${sallyport.token('engineer')}` },
+      signal: stop.signal,
+    }).then(
+      (answer) => answer.status,
+      () => 0,
+    ),
+  );
+  await pause(2_000);
+  const begunAt = Date.now();
+  await active('1m', 'approver');
+  assert.ok(Date.now() - begunAt < 1_500, `a grant took ${Date.now() - begunAt} ms`);
+  stop.abort();
+  const refused = (await Promise.all(waits)).filter((status) => status === 429).length;
+  assert.equal(refused, 250);
+});

@@ -65,6 +65,7 @@ export async function startChromium(server: string): Promise<Chromium> {
         viewport: { width: 1440, height: 900 },
         locale: 'en-GB',
         timezoneId: 'Europe/Berlin',
+        reducedMotion: 'reduce',
         ...options,
       });
       context.setDefaultTimeout(STEP_LIMIT_MS);

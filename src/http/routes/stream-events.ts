@@ -23,6 +23,7 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
     async ({ reply, gone }) => {
       if (open >= MOST_STREAMS)
         throw new Failure('limit', 'too-many-streams', 'Too many live pages are open.');
+      if (gone.aborted) return reply.hijack();
       open += 1;
       const stream = new PassThrough();
       const send = (text: string) => {
@@ -40,7 +41,6 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
         open -= 1;
       });
       gone.addEventListener('abort', () => stream.destroy(), { once: true });
-      if (gone.aborted) stream.destroy();
       send(': welcome\n\n');
       return reply
         .type('text/event-stream')

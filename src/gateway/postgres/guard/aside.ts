@@ -27,10 +27,12 @@ export function createAside(): Aside {
     const fresh = new Worker(new URL('./worker.ts', import.meta.url), {
       resourceLimits: { maxOldGenerationSizeMb: LARGEST_HEAP_MB },
     });
-    fresh.unref();
+
     fresh.on('message', ({ id, examined }: { id: number; examined: Examined }) => {
       waiting.get(id)?.(examined);
       waiting.delete(id);
+      // It keeps the program alive only while somebody waits.
+      if (waiting.size === 0) fresh.unref();
     });
     const lost = () => {
       if (worker !== fresh) return;
@@ -49,6 +51,7 @@ export function createAside(): Aside {
       const id = next++;
       return new Promise((resolve) => {
         waiting.set(id, resolve);
+        worker?.ref();
         worker?.postMessage({ id, text });
       });
     },
