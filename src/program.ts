@@ -31,7 +31,7 @@ import { createPrincipals } from './identity/sign-in.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
-import type { SessionAdmission } from './sessions/admission.ts';
+import type { SessionAdmission } from './grants/session-ticket.ts';
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { dialDirect } from './targets/dial.ts';

@@ -100,6 +100,7 @@ export function AddTargetForm() {
           onChange={(port) => setFields({ ...fields, port: Number(port) })}
           min={1}
           max={65_535}
+          hideControls
           error={problems['settings.port'] ?? null}
         />
         <TextInput label="Database" placeholder="orders" {...text('database', 'settings.database')} />

@@ -1,5 +1,6 @@
 // My access: what is open for me now, what I have asked for, what I had.
 
+import { VisuallyHidden } from '@mantine/core';
 import { IconDoorEnter } from '@tabler/icons-react';
 import { useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { liveGrantsQuery, pastGrantsPages } from '../api/grants.ts';
@@ -30,7 +31,10 @@ export function AccessPage() {
   );
   return (
     <Page title="My access" lead="What is open for you now, and what you have asked for." actions={ask}>
-      <section className="sp-section" aria-label="Open now">
+      <section className="sp-section" aria-labelledby="open-now">
+        <VisuallyHidden component="h2" id="open-now">
+          Open now
+        </VisuallyHidden>
         <Loaded query={live} rows={1} rowHeight={240}>
           {(grants) =>
             grants.length === 0 ? (

@@ -23,7 +23,7 @@ export function Empty({ title, children, action }: Props) {
         <path d="M20 25v4M26 25v4" stroke="var(--sp-line-strong)" strokeWidth="1.5" strokeLinecap="round" />
       </svg>
       <div>
-        <h3>{title}</h3>
+        <p className={styles.title}>{title}</p>
         {children === undefined ? null : <p className={styles.text}>{children}</p>}
         {action === undefined ? null : <div className={styles.action}>{action}</div>}
       </div>

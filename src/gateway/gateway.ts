@@ -5,7 +5,7 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from '../base/log.ts';
-import type { SessionAdmission } from '../sessions/admission.ts';
+import type { SessionAdmission } from '../grants/session-ticket.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { loadCertificate } from './certificate.ts';

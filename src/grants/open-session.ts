@@ -2,13 +2,11 @@
 // one transaction that looks at the grant under a lock, decides `connect` with the socket's address, and writes the
 // session and its entry. What it gives the gateway is all that the gateway ever learns of a grant.
 
-import type { Socket } from 'node:net';
 import { sql } from 'kysely';
 import { append } from '../audit/append.ts';
 import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { SCRAM_ITERATIONS } from '../base/scram.ts';
-import type { Secret } from '../base/secret.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
 import { mayConnect } from '../policy/engine/decide.ts';
@@ -16,45 +14,11 @@ import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
 import { gatewaySalt, targetPassword } from './plan.ts';
+import type { LiveVerdict, LoginChallenge, OpenInput, SessionTicket } from './session-ticket.ts';
 import { nextGrantTruth } from './transitions.ts';
 
 /** Sessions that one grant may have open at a time. */
 export const MOST_SESSIONS_PER_GRANT = 100;
-
-export interface LoginChallenge {
-  salt: Buffer;
-  iterations: number;
-  candidates: { credentialId: string; storedKey: Buffer; serverKey: Buffer }[];
-}
-
-export interface OpenSessionInput {
-  login: string;
-  credentialId: string;
-  database: string;
-  clientAddress: string;
-  application: string | null;
-  gateway: string;
-}
-
-export interface SessionTicket {
-  sessionId: string;
-  grantId: string;
-  principal: { id: string; name: string };
-  target: string;
-  targetId: string;
-  task: string;
-  database: string;
-  remainingMs: number;
-  guardAllow: string[];
-  label: string;
-  upstream: {
-    user: string;
-    password: Secret;
-    database: string;
-    tls: 'off' | 'prefer' | 'require';
-    dial(): Promise<Socket>;
-  };
-}
 
 const DIAL_TIMEOUT_MS = 5_000;
 
@@ -79,7 +43,7 @@ export async function challengeFor(ctx: GrantsContext, login: string): Promise<L
 }
 
 /** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `too-many-sessions`; each is in the log too. */
-export async function openSession(ctx: GrantsContext, input: OpenSessionInput): Promise<SessionTicket> {
+export async function openSession(ctx: GrantsContext, input: OpenInput): Promise<SessionTicket> {
   const found = await ctx.db
     .selectFrom('credentials as c')
     .innerJoin('grants as g', 'g.id', 'c.grant_id')
@@ -133,19 +97,22 @@ export async function openSession(ctx: GrantsContext, input: OpenSessionInput): 
   }
 
   const sessionId = newId('session');
-  const remainingMs = await ctx.db.transaction().execute(async (trx) => {
+  const time = await ctx.db.transaction().execute(async (trx) => {
     const grant = await trx
       .selectFrom('grants')
       .select([
         'wanted',
         'observed',
+        'expires_at',
         sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms'),
       ])
       .where('id', '=', found.id)
       .forShare()
       .executeTakeFirstOrThrow();
     nextGrantTruth(grant, 'open-session');
-    if (grant.ms <= 0) throw new Failure('denied', 'expired', 'This grant has expired.');
+    if (grant.ms <= 0 || grant.expires_at === null) {
+      throw new Failure('denied', 'expired', 'This grant has expired.');
+    }
     const { count } = await trx
       .selectFrom('sessions')
       .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -192,7 +159,7 @@ export async function openSession(ctx: GrantsContext, input: OpenSessionInput): 
       detail: { target: asked.target.name, task: asked.task.name, database, application: input.application },
     });
     await publish(trx, { topic: 'sessions', id: sessionId });
-    return grant.ms;
+    return { remainingMs: grant.ms, expiresAtMs: grant.expires_at.getTime() };
   });
 
   return {
@@ -203,7 +170,7 @@ export async function openSession(ctx: GrantsContext, input: OpenSessionInput): 
     targetId: found.target_id,
     task: asked.task.name,
     database,
-    remainingMs,
+    ...time,
     guardAllow: rules.guardAllow,
     label: `${principal.name} ${found.id}`,
     upstream: {
@@ -211,6 +178,8 @@ export async function openSession(ctx: GrantsContext, input: OpenSessionInput): 
       password: targetPassword(ctx.masterKey, found.id),
       database,
       tls: endpoint.tls,
+      host: endpoint.host,
+      ...(endpoint.ca === undefined ? {} : { ca: endpoint.ca }),
       dial: () => ctx.targets.dial({ host: endpoint.host, port: endpoint.port, timeoutMs: DIAL_TIMEOUT_MS }),
     },
   };
@@ -220,16 +189,22 @@ export async function openSession(ctx: GrantsContext, input: OpenSessionInput): 
 export async function liveVerdicts(
   ctx: GrantsContext,
   grantIds: string[],
-): Promise<Map<string, { remainingMs: number } | 'over'>> {
-  const verdicts = new Map<string, { remainingMs: number } | 'over'>(grantIds.map((id) => [id, 'over']));
+): Promise<Map<string, LiveVerdict>> {
+  const verdicts = new Map<string, LiveVerdict>(grantIds.map((id) => [id, 'over']));
   if (grantIds.length === 0) return verdicts;
   const rows = await ctx.db
     .selectFrom('grants')
-    .select(['id', sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms')])
+    .select([
+      'id',
+      'expires_at',
+      sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms'),
+    ])
     .where('id', 'in', grantIds)
     .where('wanted', '=', 'present')
     .where('observed', '=', 'present')
     .execute();
-  for (const row of rows) if (row.ms > 0) verdicts.set(row.id, { remainingMs: row.ms });
+  for (const { id, ms, expires_at: end } of rows) {
+    if (ms > 0 && end !== null) verdicts.set(id, { remainingMs: ms, expiresAtMs: end.getTime() });
+  }
   return verdicts;
 }

@@ -2,7 +2,7 @@
 // gateway hangs itself in with `attach`; whoever ends it, the closing is the same.
 
 import { after, monotonicMs, type Timer } from '../base/timer.ts';
-import type { LiveVerdict, SessionTicket } from './admission.ts';
+import type { LiveVerdict, SessionTicket } from '../grants/session-ticket.ts';
 import type { Begun, Recorder } from './recorder.ts';
 
 /** What the session's relay does for it. All of them return at once. */

@@ -8,7 +8,7 @@ import { Failure, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
-import type { OpenInput, SessionAdmission, SessionTicket } from './admission.ts';
+import type { OpenInput, SessionAdmission, SessionTicket } from '../grants/session-ticket.ts';
 import { createCloser } from './close.ts';
 import { Live, type LiveSession } from './live-session.ts';
 import { createRecorder, type Recorder } from './recorder.ts';

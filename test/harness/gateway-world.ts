@@ -16,7 +16,7 @@ import { monotonicMs } from '../../src/base/timer.ts';
 import { type Db, openStore } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { createGateway, type Gateway, type GatewayContext } from '../../src/gateway/gateway.ts';
-import type { LiveVerdict, SessionAdmission } from '../../src/sessions/admission.ts';
+import type { LiveVerdict, SessionAdmission } from '../../src/grants/session-ticket.ts';
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 
@@ -132,6 +132,7 @@ export async function startWorld(options: {
         task: 'read-orders',
         database: DATABASE,
         remainingMs: grant.endsAt - monotonicMs(),
+        expiresAtMs: grant.endsAt,
         guardAllow: grant.guardAllow,
         label: `engineer ${grant.id}`,
         upstream: {
@@ -139,6 +140,7 @@ export async function startWorld(options: {
           password: new Secret(grant.password),
           database: DATABASE,
           tls: 'prefer',
+          host: '127.0.0.1',
           dial: () => dial(state.dialPort ?? target.port),
         },
       };
@@ -149,7 +151,10 @@ export async function startWorld(options: {
       for (const grant of grants.values()) {
         if (!ids.includes(grant.id)) continue;
         const remainingMs = grant.endsAt - monotonicMs();
-        verdicts.set(grant.id, grant.over || remainingMs <= 0 ? 'over' : { remainingMs });
+        verdicts.set(
+          grant.id,
+          grant.over || remainingMs <= 0 ? 'over' : { remainingMs, expiresAtMs: grant.endsAt },
+        );
       }
       return verdicts;
     },

@@ -2,7 +2,7 @@
 // and nothing else. Long (32 bytes) for clients that speak 3.2, four bytes for the others, as the protocol has it.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import type { SessionTicket } from '../../sessions/admission.ts';
+import type { SessionTicket } from '../../grants/session-ticket.ts';
 import { cancelUpstream, type Upstream } from './upstream.ts';
 
 export interface CancelKey {

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
 import { Failure } from '../../base/errors.ts';
-import type { SessionAdmission } from '../../sessions/admission.ts';
+import type { SessionAdmission } from '../../grants/session-ticket.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { FailureLimit } from '../failure-limit.ts';

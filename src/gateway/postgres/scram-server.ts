@@ -4,7 +4,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { proofMatches, serverSignature } from '../../base/scram.ts';
-import type { LoginCandidate, LoginChallenge } from '../../sessions/admission.ts';
+import type { LoginCandidate, LoginChallenge } from '../../grants/session-ticket.ts';
 import type { FrameReader } from './frame-reader.ts';
 import { authentication, FROM_CLIENT, zeroEnded } from './frames.ts';
 import { ProtocolError } from './protocol-error.ts';

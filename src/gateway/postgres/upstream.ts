@@ -1,10 +1,10 @@
 // Logs in to the target with the grant's own identity, which the client never sees. What the target says at login
 // (parameters, its cancel key) is kept for the relay; what it refuses is told without anything secret.
 
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
-import type { SessionTicket } from '../../sessions/admission.ts';
+import type { SessionTicket } from '../../grants/session-ticket.ts';
 import { createFrameReader, type Frame, type FrameReader } from './frame-reader.ts';
 import {
   CANCEL_REQUEST,
@@ -52,7 +52,7 @@ export async function connectUpstream(
   signal.addEventListener('abort', giveUp, { once: true });
   try {
     signal.throwIfAborted();
-    const stream = await secure(socket, ticket.upstream.tls);
+    const stream = await secure(socket, ticket.upstream);
     return await logIn(stream, socket, ticket, settings);
   } catch (error) {
     socket.destroy();
@@ -66,23 +66,30 @@ export async function connectUpstream(
 
 function ignore(): void {}
 
-async function secure(socket: Socket, tls: SessionTicket['upstream']['tls']): Promise<Duplex> {
-  if (tls === 'off') return socket;
+async function secure(socket: Socket, target: SessionTicket['upstream']): Promise<Duplex> {
+  if (target.tls === 'off') return socket;
   const reader = createFrameReader(socket);
   socket.write(Buffer.concat([int32(8), int32(SSL_REQUEST)]));
   const answer = (await reader.bytes(1)).toString('latin1');
   // Bytes that came with the answer were not encrypted and could be anybody's (CVE-2021-23222).
   if (reader.release().length > 0)
     throw new ProtocolError('target', 'The target sent data before TLS began.');
-  if (answer === 'S') return upgrade(socket);
-  if (answer === 'N' && tls === 'prefer') return socket;
+  if (answer === 'S') return upgrade(socket, target);
+  if (answer === 'N' && target.tls === 'prefer') return socket;
   throw new ProtocolError('target', 'The target does not offer TLS, which its settings require.');
 }
 
-function upgrade(socket: Socket): Promise<Duplex> {
+// As libpq has it: without an authority `require` encrypts and verifies nothing (the target still proves by SCRAM that
+// it knows our verifier); with one, chain and name are verified.
+function upgrade(socket: Socket, target: SessionTicket['upstream']): Promise<Duplex> {
   return new Promise((resolve, reject) => {
-    // As libpq's sslmode=require: encrypted; the target proves itself by SCRAM, which binds to our own verifier.
-    const stream = connectTls({ socket, rejectUnauthorized: false, ALPNProtocols: ['postgresql'] });
+    const stream = connectTls({
+      socket,
+      host: target.host,
+      ...(isIP(target.host) === 0 ? { servername: target.host } : {}),
+      ...(target.ca === undefined ? { rejectUnauthorized: false } : { ca: target.ca }),
+      ALPNProtocols: ['postgresql'],
+    });
     stream.once('secureConnect', () => resolve(stream));
     stream.once('error', reject);
     stream.on('error', ignore);

@@ -99,18 +99,14 @@ function upgrade(socket: Socket, settings: TargetSettings): Promise<Socket> {
 /** One step of the opening, bounded in time. */
 function within<T>(
   socket: Socket,
-  _told: { code: string; message: string },
+  told: { code: string; message: string },
   act: (resolve: (value: T) => void) => void,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const timer = setTimeout(() => socket.destroy(new Error('no answer in time')), CONNECT_TIMEOUT_MS);
     const fail = (cause?: unknown) => {
       settle();
-      reject(
-        new Failure('unavailable', 'target-tls-failed', 'TLS with the target could not be set up.', {
-          cause,
-        }),
-      );
+      reject(new Failure('unavailable', told.code, told.message, { cause }));
     };
     const settle = () => {
       clearTimeout(timer);

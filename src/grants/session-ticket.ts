@@ -30,7 +30,7 @@ export interface SessionTicket {
   /** What is left of the grant by the store's clock; the gateway makes a monotonic deadline of it. */
   remainingMs: number;
   /** The grant's own end (Unix ms), see LiveTime. */
-  expiresAtMs?: number;
+  expiresAtMs: number;
   /** Names of guard rules that the task lifts: `do`, `functions` (gateway/postgres/guard/rules.ts). */
   guardAllow: string[];
   /** Person and grant, for `application_name` on the target. */
@@ -40,6 +40,10 @@ export interface SessionTicket {
     password: Secret;
     database: string;
     tls: 'off' | 'prefer' | 'require';
+    /** The target's name, for its certificate. */
+    host: string;
+    /** PEM; with it and `require` the target's certificate and name are verified. */
+    ca?: string;
     dial(): Promise<Socket>;
   };
 }
@@ -59,10 +63,10 @@ export type LiveVerdict = LiveTime | 'over';
 export interface LiveTime {
   remainingMs: number;
   /**
-   * The grant's own end (Unix ms). Where it is given, a deadline moves later only when this value does, so a store
-   * clock that jumps back extends nothing.
+   * The grant's own end (Unix ms). A deadline moves later only when this value does, so a store clock that jumps
+   * back extends nothing.
    */
-  expiresAtMs?: number;
+  expiresAtMs: number;
 }
 
 export interface SessionAdmission {
