@@ -66,8 +66,15 @@ export function ApprovalCard({ request }: { request: Request }) {
                 <When at={request.lastUsedAt} as="ago" />
               ),
           },
-          { name: 'Asked', value: <When at={request.createdAt} as="ago" /> },
-          { name: 'From', value: <span className="sp-mono">{request.sourceAddress}</span> },
+          {
+            name: 'Asked',
+            value: (
+              <>
+                <When at={request.createdAt} as="ago" /> from{' '}
+                <span className="sp-mono">{request.sourceAddress}</span>
+              </>
+            ),
+          },
           { name: 'Lapses', value: <When at={request.expiresAt} as="ago" /> },
         ]}
       />

@@ -32,7 +32,7 @@ export function StageList({ request }: { request: Request }) {
       ))}
       <p className="sp-soft sp-small">
         {request.seenBy.length === 0
-          ? 'Nobody has looked at it yet.'
+          ? request.approvals.length === 0 && 'Nobody has looked at it yet.'
           : request.seenBy.map((seen, position) => (
               <span key={seen.by.id}>
                 {position === 0 ? 'Looked at by ' : ', '}

@@ -14,27 +14,40 @@ import { mayReadGrant } from './visibility.ts';
 /** A revocation that the target has not confirmed by then is overdue: told once, loudly. */
 export const OVERDUE_SECONDS = 60;
 
-/** A grant with what its view shows besides. */
-export interface GrantViewRow extends GrantRow {
+/** What a view calls the parts of a grant. */
+export interface GrantNames {
   principal_name: string;
   display_name: string;
   principal_kind: 'person' | 'service' | 'agent';
   target: string;
   segment: string;
   task_name: string;
+}
+
+/** A grant with what its view shows besides. */
+export interface GrantViewRow extends GrantRow, GrantNames {
   live_sessions: number;
   overdue: boolean;
 }
 
-/** Views of the rows of `source` (the table, or what a statement has just written), as `g`; conditions may follow. */
-export function selectGrantViews(source: RawBuilder<unknown>): RawBuilder<GrantViewRow> {
+/** With principals as `p`, targets as `t` and tasks as `k`. */
+export const NAME_COLUMNS = sql`p.name as principal_name, p.display_name, p.kind as principal_kind, t.name as target,
+  t.segment, k.name as task_name`;
+/** Of the grant `g`. */
+export const LIVE_SESSIONS = sql`(select count(*) from sessions s where s.grant_id = g.id and s.ended_at is null)`;
+
+export function namesOf(row: GrantNames): GrantNames {
+  const { principal_name, display_name, principal_kind, target, segment, task_name } = row;
+  return { principal_name, display_name, principal_kind, target, segment, task_name };
+}
+
+/** All grants as `g`, with what their views show; conditions may follow. */
+function selectGrantViews(): RawBuilder<GrantViewRow> {
   return sql<GrantViewRow>`
-    select g.*, p.name as principal_name, p.display_name, p.kind as principal_kind, t.name as target, t.segment,
-      k.name as task_name,
-      (select count(*) from sessions s where s.grant_id = g.id and s.ended_at is null) as live_sessions,
+    select g.*, ${NAME_COLUMNS}, ${LIVE_SESSIONS} as live_sessions,
       g.wanted = 'absent' and g.observed in ('unknown', 'present')
         and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue
-    from ${source} g join principals p on p.id = g.principal_id join targets t on t.id = g.target_id
+    from grants g join principals p on p.id = g.principal_id join targets t on t.id = g.target_id
       join tasks k on k.id = g.task_id`;
 }
 
@@ -44,9 +57,7 @@ async function loadBy(
   value: string,
 ): Promise<GrantViewRow | undefined> {
   const { rows } =
-    await sql<GrantViewRow>`${selectGrantViews(sql`grants`)} where g.${sql.ref(column)} = ${value}`.execute(
-      ctx.db,
-    );
+    await sql<GrantViewRow>`${selectGrantViews()} where g.${sql.ref(column)} = ${value}`.execute(ctx.db);
   return rows[0];
 }
 
@@ -122,7 +133,7 @@ export async function listGrants(
     sql`true`,
   ];
   const { rows } = await sql<GrantViewRow>`
-    ${selectGrantViews(sql`grants`)} where ${sql.join(conditions, sql` and `)}
+    ${selectGrantViews()} where ${sql.join(conditions, sql` and `)}
     order by g.id desc limit ${query.limit + 1}`.execute(ctx.db);
   let asked: boolean | null = null;
   const administers = () => (asked ??= mayAdminister(ctx, caller));

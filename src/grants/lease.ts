@@ -5,7 +5,7 @@ import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import { appendFor, type Entry } from '../audit/append.ts';
 import type { Db } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
-import { type GrantViewRow, selectGrantViews } from './grant-view.ts';
+import { type GrantNames, type GrantViewRow, LIVE_SESSIONS, NAME_COLUMNS, namesOf } from './grant-view.ts';
 
 export type GrantRow = Selectable<Tables['grants']>;
 
@@ -25,18 +25,17 @@ export const NOBODY_HAS_IT: Hand = { othersWaitSeconds: 0, attempts: 0 };
  */
 export const TAKEN_UP: Hand = { othersWaitSeconds: 2, attempts: 1 };
 
-/** The row, and what a step on its target needs to know besides. */
-export interface StepGrant extends GrantRow {
+/** The row, and what a step on its target and a view of it need to know besides. */
+export interface StepGrant extends GrantRow, GrantNames {
   /** By the store's clock, since it was intended. */
   ageSeconds: number;
   targetVersion: number;
-  task: string;
   entitlement: unknown;
-  principal: string;
 }
 
 /** Columns and tables that make a StepGrant of `grants as g`; the joins are by the keys of g. */
-export const STEP_COLUMNS = sql`g.*, extract(epoch from clock_timestamp() - g.created_at)::float8 as "ageSeconds", t.version as "targetVersion", k.name as task, k.entitlement, p.name as principal`;
+export const STEP_COLUMNS = sql`g.*, ${NAME_COLUMNS},
+  extract(epoch from clock_timestamp() - g.created_at)::float8 as "ageSeconds", t.version as "targetVersion", k.entitlement`;
 export const STEP_TABLES = sql`targets t, tasks k, principals p`;
 export const STEP_JOINS = sql`t.id = g.target_id and k.id = g.task_id and p.id = g.principal_id`;
 
@@ -66,17 +65,19 @@ export async function claim(db: Db, grantId: string): Promise<StepGrant | undefi
  */
 export async function settle(
   db: Db,
-  row: GrantRow,
+  row: StepGrant,
   change: RawBuilder<unknown>,
   entry: Entry | null,
 ): Promise<GrantViewRow | null> {
   const logged = entry === null ? sql`` : sql`, logged as (${appendFor('settled', [entry])})`;
-  const { rows } = await sql<GrantViewRow>`
+  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions'>>`
     with settled as (
       update grants set ${change}, lease_until = null, version = version + 1
       where id = ${row.id} and ${sameStep(row)} returning *) ${logged}
-    ${selectGrantViews(sql`settled`)}`.execute(db);
-  return rows[0] ?? null;
+    select g.*, ${LIVE_SESSIONS} as live_sessions from settled g`.execute(db);
+  const [settled] = rows;
+  // What is settled is overdue no longer.
+  return settled === undefined ? null : { ...namesOf(row), ...settled, overdue: false };
 }
 
 /** Nobody has taken the step, or changed what is wanted, since `row` was read. */

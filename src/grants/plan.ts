@@ -30,6 +30,6 @@ export function planFor(masterKey: MasterKey, row: StepGrant): GrantPlan<unknown
     taskId: row.task_id,
     entitlement: row.entitlement,
     nativeExpirySeconds: row.duration_s + NATIVE_SLACK_SECONDS,
-    label: `${row.principal} ${row.task} ${row.id}`.slice(0, LONGEST_LABEL),
+    label: `${row.principal_name} ${row.task_name} ${row.id}`.slice(0, LONGEST_LABEL),
   };
 }

@@ -95,14 +95,23 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   };
   if (intent === null) return { row, asked, grant: null };
   const { target, task } = asked;
-  const step = {
-    ageSeconds: 0,
-    targetVersion: target.version,
-    task: task.name,
-    entitlement: task.entitlement,
-  };
   rememberGrant(ctx.db, grant);
-  return { row, asked, grant: { ...grant, ...step, principal: caller.principal.name } };
+  return {
+    row,
+    asked,
+    grant: {
+      ...grant,
+      principal_name: caller.principal.name,
+      display_name: caller.principal.displayName,
+      principal_kind: caller.principal.kind,
+      target: target.name,
+      segment: target.segment,
+      task_name: task.name,
+      ageSeconds: 0,
+      targetVersion: target.version,
+      entitlement: task.entitlement,
+    },
+  };
 }
 
 /** The new grant's columns (null where there is none), and those of the request that the store has filled in. */

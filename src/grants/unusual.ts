@@ -35,7 +35,8 @@ export async function whatIsUnusual(db: Db, row: RequestRow): Promise<string[]> 
     );
   }
   if (past.same_address === 0) found.push(`From an address never used before: ${row.source_address}.`);
-  if (past.denied_today > 0) found.push(`Refused ${past.denied_today} × in the last day.`);
+  if (past.denied_today > 0)
+    found.push(`Denied ${past.denied_today} ${past.denied_today === 1 ? 'time' : 'times'} in the last day.`);
   return found;
 }
 

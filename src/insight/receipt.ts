@@ -24,6 +24,7 @@ export async function receiptOf(ctx: { db: Db; tasks: Tasks }, grantId: string):
       'g.activated_at',
       'g.ended_at',
       'r.duration_s',
+      'g.duration_s as granted_s',
       'r.reason',
       'k.name',
       'k.kind',
@@ -51,7 +52,7 @@ export async function receiptOf(ctx: { db: Db; tasks: Tasks }, grantId: string):
     unused: unused.map((right) => right.words),
     leftBehind: report?.leftBehind ?? [],
     narrower:
-      row.ended_at === null ? null : narrower(row.name, row.duration_s, sessions, unused.length, used.length),
+      row.ended_at === null ? null : narrower(row.name, row.granted_s, sessions, unused.length, used.length),
   };
 }
 
@@ -74,7 +75,7 @@ async function sessionTotals(db: Db, grantId: string): Promise<Totals> {
 
 function narrower(
   task: string,
-  askedSeconds: number,
+  grantedSeconds: number,
   totals: Totals,
   unused: number,
   used: number,
@@ -82,8 +83,8 @@ function narrower(
   if (totals.count === 0) return 'Nothing was done with it: next time, ask when you are about to begin.';
   const fits = USUAL_SECONDS.find((seconds) => seconds >= totals.usedSeconds * ROOM);
   const parts: string[] = [];
-  if (fits !== undefined && fits < askedSeconds)
-    parts.push(`ask for ${formatDuration(fits)} instead of ${formatDuration(askedSeconds)}`);
+  if (fits !== undefined && fits < grantedSeconds)
+    parts.push(`ask for ${formatDuration(fits)} instead of ${formatDuration(grantedSeconds)}`);
   if (unused > 0 && used > 0)
     parts.push(
       `a task narrower than ${task} would do: ${unused} of its ${unused + used} rights were not used`,

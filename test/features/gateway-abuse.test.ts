@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Grant, issuedCredential } from '../../src/api/grants.ts';
 import { submitted } from '../../src/api/requests.ts';
@@ -66,7 +67,12 @@ async function allIsWell(): Promise<void> {
   assert.equal((await other.query('select count(*) from orders')).rows[0]?.count, '120000');
   await other.end();
   assert.equal((await sallyport.call('engineer', 'GET', '/api/me')).status, 200);
-  const grown = residentKb() - sizeBefore;
+  // V8 compiles what has become hot (WebAssembly above all) in hundreds of megabytes that it gives back after a second.
+  let grown = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < 100 && grown >= MOST_GROWTH_KB; i++) {
+    if (i > 0) await delay(100);
+    grown = residentKb() - sizeBefore;
+  }
   assert.ok(grown < MOST_GROWTH_KB, `${grown} kB more than before`);
 }
 

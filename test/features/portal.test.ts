@@ -1,6 +1,7 @@
 // The main job as people do it in the portal, in a real Chromium against the real demo: ask, approve as somebody
 // else, work through the gateway, watch it, give it back, read the receipt and the log. Whatever a page complains
-// about on its console fails the test (test/harness/browser.ts).
+// about on its console fails the test (test/harness/browser.ts). Long because all of it shares one started product and
+// one browser, which take longer to start than most of these tests to run.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -341,6 +342,39 @@ describe('the portal in Chromium', { skip }, () => {
     await page.getByText('The session ended').first().waitFor();
     await page.getByRole('heading', { name: 'Receipt' }).waitFor();
     await stayed(page);
+  });
+
+  test('an administrator ends a session, then revokes the grant; its holder sees both happen', async () => {
+    const granted = await held('10m', 'held for too long');
+    const { dsn } = await sallyport.ask(
+      'engineer',
+      'POST',
+      `/api/grants/${granted.id}/credentials`,
+      issuedCredential,
+    );
+    const { client, ended } = await connect(dsn);
+    await client.query('select 1');
+    const [engineer, admin] = [await enter('engineer'), await enter('admin')];
+    await engineer.goto(`/requests/${granted.requestId}`);
+    await engineer.getByRole('timer').waitFor();
+    await mark(engineer);
+    await place(admin, 'Sessions');
+    await admin.getByRole('listitem').filter({ hasText: 'read-orders' }).getByRole('link').click();
+    await button(admin, 'End session').click();
+    await admin.getByRole('textbox', { name: 'Reason' }).fill('Maintenance begins');
+    await button(admin, 'End it now').click();
+    await ended;
+    await admin.getByText('Over', { exact: true }).waitFor();
+    await engineer.getByText('The session ended').first().waitFor();
+    await engineer.getByRole('timer').waitFor();
+    await admin.getByRole('link', { name: 'The elevation' }).click();
+    await button(admin, 'Revoke').click();
+    await admin.getByRole('textbox', { name: 'Reason' }).fill('The target is being moved');
+    await button(admin, 'Revoke now').click();
+    await admin.getByText('Gone, verified', { exact: true }).waitFor();
+    await engineer.getByRole('timer').waitFor({ state: 'hidden' });
+    await engineer.getByRole('heading', { name: 'Receipt' }).waitFor();
+    await stayed(engineer);
   });
 
   test('nobody finds another person’s grants, sessions or requests', async () => {

@@ -45,7 +45,7 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'session.opened': (leaf, who) =>
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
   'session.ended': (leaf, who) =>
-    `The session${leaf.detail.principal === undefined ? (leaf.actor.kind === 'system' ? '' : ` of ${who}`) : words(leaf, ' of ', 'principal')} ended${words(leaf, ': ', 'reason')}${words(leaf, ', after ', 'statements', ' statements')}.`,
+    `The session${leaf.actor.kind === 'system' ? '' : ` of ${who}`} ended${words(leaf, ': ', 'reason')}${afterStatements(leaf)}.`,
   'session.refused': (leaf, who) =>
     `A session of ${who} was refused${words(leaf, ': ', 'code')}${words(leaf, ', database ', 'database')}${from(leaf)}.`,
   'policy.published': (leaf, who) => `${who} put a policy in force${words(leaf, ': ', 'digest')}.`,
@@ -134,4 +134,10 @@ function spell(leaf: Leaf, before: string, field: string): string {
 function visible(text: string): string {
   const clipped = text.length > LONGEST_TEXT ? `${text.slice(0, LONGEST_TEXT - 1)}…` : text;
   return clipped.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu, '\u{fffd}');
+}
+
+function afterStatements(leaf: Leaf): string {
+  const { statements } = leaf.detail;
+  if (typeof statements !== 'number') return '';
+  return `, after ${statements} ${statements === 1 ? 'statement' : 'statements'}`;
 }

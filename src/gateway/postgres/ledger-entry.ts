@@ -38,6 +38,8 @@ export class Entry implements Recorded {
   name: string;
   /** The statement that a Bind takes; `S` or `P` for a Close. */
   source: string;
+  /** Of the text as it was sent: an Execute gets its own later. */
+  readonly sentCharacters: number;
   /** Set on what stands in for a refused statement. */
   refusal = -1;
 
@@ -52,6 +54,7 @@ export class Entry implements Recorded {
     this.kind = kind;
     this.offsetMs = offsetMs;
     this.text = text;
+    this.sentCharacters = text.length;
     this.verdict = verdict;
     this.name = name;
     this.source = source;

@@ -27,6 +27,8 @@ export const MOST_PENDING = 10_000;
 /** Prepared statements of one session, and characters in them; one more is refused. */
 export const MOST_PREPARED = 5_000;
 const MOST_PREPARED_CHARACTERS = 16_000_000;
+/** Of statements that wait for an answer, or for the Sync that ends a failed pipeline. */
+const MOST_WAITING_CHARACTERS = 64_000_000;
 
 export class Ledger {
   readonly #recorder: Recorder;
@@ -36,6 +38,8 @@ export class Ledger {
   /** Names of a pipeline that the server skips: only for the words of the record. */
   readonly #skipped = new Map<string, string>();
   #preparedCharacters = 0;
+  #waitingCharacters = 0;
+  #skippedCharacters = 0;
   #entries: Entry[] = [];
   #at = 0;
   #nextIndex = 0;
@@ -56,6 +60,11 @@ export class Ledger {
   /** No more prepared statements fit. */
   get full(): boolean {
     return this.#statements.size >= MOST_PREPARED || this.#preparedCharacters >= MOST_PREPARED_CHARACTERS;
+  }
+
+  /** More text is sent ahead than can be kept; counting answers alone does not see a few long statements. */
+  get overfull(): boolean {
+    return this.#waitingCharacters + this.#skippedCharacters > MOST_WAITING_CHARACTERS;
   }
 
   get copying(): boolean {
@@ -90,7 +99,7 @@ export class Ledger {
 
   sync(): void {
     this.#skipping = false;
-    this.#skipped.clear();
+    this.#forgetSkipped();
     this.#push(new Entry(SYNC, 0, '', null, '', ''));
   }
 
@@ -117,8 +126,9 @@ export class Ledger {
   }
 
   #push(entry: Entry): void {
-    if (this.#skipping) this.#skip(entry);
-    else this.#entries.push(entry);
+    if (this.#skipping) return this.#skip(entry);
+    this.#entries.push(entry);
+    this.#waitingCharacters += entry.sentCharacters;
   }
 
   // What the server answers.
@@ -285,6 +295,7 @@ export class Ledger {
   }
 
   #pop(): void {
+    this.#waitingCharacters -= this.#entries[this.#at]?.sentCharacters ?? 0;
     this.#at++;
     while (this.#entries[this.#at]?.kind === COPY_END) this.#at++;
     if (this.#at >= this.#entries.length) {
@@ -324,7 +335,7 @@ export class Ledger {
     let silent = told;
     for (let entry = this.#entries[this.#at]; entry !== undefined; entry = this.#entries[this.#at]) {
       if (entry.kind === SYNC) {
-        this.#skipped.clear();
+        this.#forgetSkipped();
         return;
       }
       this.#pop();
@@ -345,10 +356,22 @@ export class Ledger {
   }
 
   #imagine(entry: Entry): void {
-    if (entry.kind === PARSE) this.#skipped.set(`S${entry.name}`, entry.text);
+    if (entry.kind === PARSE) {
+      const key = `S${entry.name}`;
+      this.#skippedCharacters += entry.text.length - (this.#skipped.get(key)?.length ?? -key.length);
+      this.#skipped.set(key, entry.text);
+    }
     if (entry.kind !== BIND) return;
     const text = this.#skipped.get(`S${entry.source}`) ?? this.#statements.get(entry.source)?.text;
-    if (text !== undefined) this.#skipped.set(`P${entry.name}`, text);
+    if (text === undefined) return;
+    const key = `P${entry.name}`;
+    if (!this.#skipped.has(key)) this.#skippedCharacters += key.length;
+    this.#skipped.set(key, text);
+  }
+
+  #forgetSkipped(): void {
+    this.#skipped.clear();
+    this.#skippedCharacters = 0;
   }
 
   #know(name: string, known: Known): void {

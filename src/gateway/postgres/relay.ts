@@ -114,14 +114,15 @@ class Relay {
       .on('drain', () => this.#resume(PAUSED_BY_TARGET))
       .on('end', () => this.#finish('the target closed the connection'))
       .on('close', () => this.#finish('the target closed the connection'));
-    if (this.#early.target.length > 0) this.#fromTarget(this.#early.target);
-    if (this.#early.client.length > 0) this.#fromClient(this.#early.client);
     session.attach({
       cut: (said, reason) => this.#cut('57P01', said, reason),
       warn: (said) => this.#warn(said),
       pause: (waiting) => (waiting ? this.#pause(PAUSED_BY_RECORDING) : this.#resume(PAUSED_BY_RECORDING)),
       running: () => this.#ledger.running(),
     });
+    // Only now: a session that was cut while its target answered sends nothing any more.
+    if (this.#early.target.length > 0) this.#fromTarget(this.#early.target);
+    if (this.#early.client.length > 0) this.#fromClient(this.#early.client);
     // What closed before anybody listened gives no event any more.
     if (this.#client.destroyed) this.#finish('the client left');
     if (this.#target.destroyed) this.#finish('the target closed the connection');
@@ -135,6 +136,12 @@ class Relay {
     this.#ctx.session.recorder.totals.bytesWritten += chunk.length;
     this.#clientSide.take(chunk);
     if (this.#ledger.pending > MOST_PENDING) this.#pause(PAUSED_BY_DEPTH);
+    if (this.#ledger.overfull)
+      this.#cut(
+        '53400',
+        'Too much was sent ahead of its answers. The session ends here.',
+        'sent too far ahead',
+      );
   }
 
   #fromTarget(chunk: Buffer): void {
