@@ -157,6 +157,26 @@ describe('hostile clients', () => {
     wire.send(msg('X'));
   });
 
+  for (const failing of [false, true]) {
+    const what = failing ? 'behind an error that no Sync follows' : 'without a Sync';
+    test(`hundreds of megabytes of statements ${what} end that session only`, async () => {
+      const grant = await world.grant();
+      const wire = await openWire(world.gateway.port);
+      await logInByWire(wire, grant.login, grant.secret);
+      const answers = wire.rest();
+      if (failing) wire.send(msg('P', '', 'select from nothing_of_that_name', int(0, 2)));
+      const padding = 'x'.repeat(MEGABYTE / 2);
+      for (let i = 0; i < 400 && !wire.socket.destroyed; i++) {
+        wire.send(msg('P', `s${i}`, `select 1 /* ${i} ${padding} */`, int(0, 2)));
+        if (wire.socket.writableNeedDrain)
+          await Promise.race([new Promise((resolve) => wire.socket.once('drain', resolve)), wire.closed]);
+      }
+      await wire.closed;
+      assert.equal(fields((await answers).filter((one) => one.type === 'E').at(-1)).C, '53400');
+      await alive();
+    });
+  }
+
   test('a slow reader of 200 MB takes no memory, and gets every byte', async () => {
     const grant = await world.grant();
     const wire = await openWire(world.gateway.port);

@@ -1,5 +1,5 @@
-// Without the demo: a store of one's own by DATABASE_URL, and an installation of one's own from `sally init` to the first
-// session on the first target.
+// A store of one's own by DATABASE_URL, and an installation of one's own from `sally init` to the first session on the
+// first target.
 
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -45,14 +45,53 @@ for (const version of [18, 15] as const) {
       rmSync(folder, { recursive: true, force: true });
     });
 
-    test('DATABASE_URL is used, there is no demo, and the server is left running', async () => {
-      const env = { SALLY_DATA: join(folder, 'data'), DATABASE_URL: postgres.url('postgres') };
-      for (const round of ['first', 'again']) {
+    /** Starts it twice, each time to the end, and looks at it while it runs. */
+    async function twice(env: Record<string, string>, look: (program: MainProcess) => Promise<void>) {
+      for (let round = 0; round < 2; round++) {
         await using program = runMain(env, folder);
         await program.ready();
-        assert.doesNotMatch(program.output(), /demo/i, round);
+        assert.equal((await rawHttp({ server: program.server(), path: '/healthz' })).status, 200);
+        assert.deepEqual(postgresProcessesIn(join(env.SALLY_DATA ?? '', 'store', 'data')), []);
+        await look(program);
+        program.kill('SIGINT');
+        assert.equal(await program.ended, 0, program.output());
+        assert.deepEqual(serversOf(env.SALLY_DATA ?? ''), []);
+      }
+      const client = new pg.Client({ connectionString: env.DATABASE_URL });
+      await client.connect();
+      const { rows } = await client.query(
+        "select count(*)::int as starts, (select count(*)::int from installation) as installations from audit_entries where kind = 'system.started'",
+      );
+      await client.end();
+      assert.deepEqual(rows, [{ starts: 2, installations: 1 }]);
+    }
+
+    test('DATABASE_URL holds the store of the demo, and that server is left running', async () => {
+      const data = join(folder, 'demo');
+      await twice({ SALLY_DATA: data, DATABASE_URL: postgres.url('postgres') }, async () => {
+        const facts = JSON.parse(readFileSync(join(data, 'demo.json'), 'utf8'));
+        const me = await rawHttp({
+          server: facts.server,
+          path: '/api/me',
+          headers: { authorization: `Bearer ${facts.people.engineer.token}` },
+        });
+        assert.equal(me.json?.name, 'engineer');
+      });
+      assert.equal(existsSync(join(data, 'store')), false);
+    });
+
+    test('with a configuration file there is no demo on it', async () => {
+      const data = join(folder, 'own');
+      const client = new pg.Client({ connectionString: postgres.adminUrl });
+      await client.connect();
+      await client.query('create database own');
+      await client.end();
+      const config = join(folder, 'own.yaml');
+      writeFileSync(config, 'installation: {name: own}\n');
+      const env = { SALLY_DATA: data, SALLY_CONFIG: config, DATABASE_URL: postgres.url('own') };
+      await twice(env, async (program) => {
+        assert.doesNotMatch(program.output(), /demo/i);
         const server = program.server();
-        assert.equal((await rawHttp({ server, path: '/healthz' })).status, 200);
         assert.equal((await rawHttp({ server, path: '/api/demo/people' })).status, 404);
         const signIn = await rawHttp({
           server,
@@ -62,18 +101,8 @@ for (const version of [18, 15] as const) {
           body: { person: 'admin' },
         });
         assert.equal(signIn.status, 404);
-        assert.equal(existsSync(join(folder, 'data', 'demo.json')), false);
-        assert.deepEqual(serversOf(join(folder, 'data')), []);
-        program.kill('SIGINT');
-        assert.equal(await program.ended, 0, program.output());
-      }
-      const client = new pg.Client({ connectionString: postgres.adminUrl });
-      await client.connect();
-      const { rows } = await client.query(
-        "select count(*)::int as starts, (select count(*)::int from installation) as installations from audit_entries where kind = 'system.started'",
-      );
-      assert.deepEqual(rows, [{ starts: 2, installations: 1 }]);
-      await client.end();
+        assert.equal(existsSync(join(data, 'demo.json')), false);
+      });
     });
   });
 }

@@ -126,7 +126,10 @@ export class Ledger {
   }
 
   #push(entry: Entry): void {
-    if (this.#skipping) return this.#skip(entry);
+    if (this.#skipping) {
+      this.#skip(entry);
+      return;
+    }
     this.#entries.push(entry);
     this.#waitingCharacters += entry.sentCharacters;
   }
