@@ -25,6 +25,7 @@ export interface Config {
 const DEFAULT_HTTP_PORT = 7070;
 const DEFAULT_PG_PORT = 7071;
 const LOOPBACK = '127.0.0.1';
+const LOOPBACK_HOSTS = new Set([LOOPBACK, '::1', 'localhost']);
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();
@@ -35,7 +36,7 @@ const fileSchema = z
       .object({ name: z.string().min(1).max(100) })
       .strict()
       .optional(),
-    http: listener.optional(),
+    http: listener.extend({ tlsInFront: z.boolean().default(false) }).optional(),
     postgresGateway: listener.optional(),
     data: z.string().min(1).optional(),
     database: z
@@ -77,12 +78,19 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
   const file = configFile(variables.SALLY_CONFIG, folder);
   const own = file === null ? {} : readConfigFile(file);
   const databaseUrl = variables.DATABASE_URL ?? namedDatabase(own.database, given);
+  const httpHost = own.http?.host ?? LOOPBACK;
+  if (!LOOPBACK_HOSTS.has(httpHost) && own.http?.tlsInFront !== true) {
+    throw configError(
+      'http.host',
+      `is ${httpHost}: beyond this machine, tokens must not travel in clear. Put a proxy with TLS in front and write http.tlsInFront: true, or listen on ${LOOPBACK}.`,
+    );
+  }
   return {
     mode: file === null ? 'demo' : 'own',
     file,
     dataFolder: resolve(folder, variables.SALLY_DATA ?? own.data ?? '.sallyport'),
     http: {
-      host: own.http?.host ?? LOOPBACK,
+      host: httpHost,
       port: variables.SALLY_HTTP_PORT ?? own.http?.port ?? DEFAULT_HTTP_PORT,
     },
     postgresGateway: {

@@ -161,7 +161,6 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   });
   await listening('SALLY_PG_PORT', config.postgresGateway, gateway.start());
   ctx.gatewayAddress.port = gateway.port;
-  stops.push(['gateway', () => gateway.stop('Sallyport is stopping.')]);
 
   const worker = createGrantWorker(ctx);
   const patrol = createPatrol(ctx);
@@ -197,6 +196,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     portalFolder: input.portalFolder,
   });
   stops.push(['http', () => server.close()]);
+  // Last in this list and so the first to stop: sessions are cut before anything else takes its time.
+  stops.push(['gateway', () => gateway.stop('Sallyport is stopping.')]);
   const httpUrl = await listening(
     'SALLY_HTTP_PORT',
     config.http,

@@ -11,6 +11,7 @@ import { type Begun, NOT_RUN, type Recorded, type Recorder } from '../../session
 import type { RecordedProtocol } from '../../sessions/recording-format.ts';
 import type { Verdict } from './guard/guard.ts';
 import { BIND, CLOSE, COPY_END, Entry, EXECUTE, NO_USES, PARSE, QUERY, SYNC } from './ledger-entry.ts';
+import { SkippedTexts } from './skipped-texts.ts';
 
 export class LedgerFault extends Error {}
 
@@ -35,11 +36,9 @@ export class Ledger {
   readonly #startedAt: number;
   readonly #statements = new Map<string, Known>();
   readonly #portals = new Map<string, Known>();
-  /** Names of a pipeline that the server skips: only for the words of the record. */
-  readonly #skipped = new Map<string, string>();
+  readonly #skipped = new SkippedTexts();
   #preparedCharacters = 0;
   #waitingCharacters = 0;
-  #skippedCharacters = 0;
   #entries: Entry[] = [];
   #at = 0;
   #nextIndex = 0;
@@ -64,7 +63,7 @@ export class Ledger {
 
   /** More text is sent ahead than can be kept; counting answers alone does not see a few long statements. */
   get overfull(): boolean {
-    return this.#waitingCharacters + this.#skippedCharacters > MOST_WAITING_CHARACTERS;
+    return this.#waitingCharacters + this.#skipped.characters > MOST_WAITING_CHARACTERS;
   }
 
   get copying(): boolean {
@@ -99,7 +98,7 @@ export class Ledger {
 
   sync(): void {
     this.#skipping = false;
-    this.#forgetSkipped();
+    this.#skipped.clear();
     this.#push(new Entry(SYNC, 0, '', null, '', ''));
   }
 
@@ -222,7 +221,7 @@ export class Ledger {
       const blamed = head.refused ? null : this.#nextExecute();
       if (blamed !== null) {
         this.#skip(head);
-        blamed.text = this.#skipped.get(`P${blamed.name}`) ?? head.text;
+        blamed.text = this.#skipped.portal(blamed.name) ?? head.text;
         blamed.error = error;
       } else {
         head.error ??= error;
@@ -338,7 +337,7 @@ export class Ledger {
     let silent = told;
     for (let entry = this.#entries[this.#at]; entry !== undefined; entry = this.#entries[this.#at]) {
       if (entry.kind === SYNC) {
-        this.#forgetSkipped();
+        this.#skipped.clear();
         return;
       }
       this.#pop();
@@ -352,29 +351,17 @@ export class Ledger {
   #skip(entry: Entry): void {
     this.#imagine(entry);
     if (entry.kind > EXECUTE && !entry.refused) return;
-    if (entry.kind === EXECUTE && entry.text === '') entry.text = this.#skipped.get(`P${entry.name}`) ?? '';
+    if (entry.kind === EXECUTE && entry.text === '') entry.text = this.#skipped.portal(entry.name) ?? '';
     if (!entry.refused)
       entry.error ??= { sqlstate: NOT_RUN, message: 'Not run: an earlier statement of the pipeline failed.' };
     this.#record(entry);
   }
 
   #imagine(entry: Entry): void {
-    if (entry.kind === PARSE) {
-      const key = `S${entry.name}`;
-      this.#skippedCharacters += entry.text.length - (this.#skipped.get(key)?.length ?? -key.length);
-      this.#skipped.set(key, entry.text);
-    }
+    if (entry.kind === PARSE) this.#skipped.addStatement(entry.name, entry.text);
     if (entry.kind !== BIND) return;
-    const text = this.#skipped.get(`S${entry.source}`) ?? this.#statements.get(entry.source)?.text;
-    if (text === undefined) return;
-    const key = `P${entry.name}`;
-    if (!this.#skipped.has(key)) this.#skippedCharacters += key.length;
-    this.#skipped.set(key, text);
-  }
-
-  #forgetSkipped(): void {
-    this.#skipped.clear();
-    this.#skippedCharacters = 0;
+    const text = this.#skipped.statement(entry.source) ?? this.#statements.get(entry.source)?.text;
+    if (text !== undefined) this.#skipped.addPortal(entry.name, text);
   }
 
   #know(name: string, known: Known): void {

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { Failure } from './base/errors.ts';
+import { loadConfig } from './config.ts';
+
+let folder: string;
+before(() => {
+  folder = mkdtempSync(join(tmpdir(), 'sallyport-config-'));
+});
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const refusal = (env: NodeJS.ProcessEnv, named: RegExp) =>
+  assert.throws(
+    () => loadConfig(env, folder),
+    (error) => error instanceof Failure && error.code === 'config-invalid' && named.test(error.message),
+  );
+
+test('without anything it is the demo, on loopback', () => {
+  const config = loadConfig({}, folder);
+  assert.equal(config.mode, 'demo');
+  assert.deepEqual(
+    [config.http, config.postgresGateway],
+    [
+      { host: '127.0.0.1', port: 7070 },
+      { host: '127.0.0.1', port: 7071 },
+    ],
+  );
+});
+
+test('DATABASE_URL alone keeps the demo and stands above the file', () => {
+  const url = 'postgres://store.example/sallyport';
+  assert.deepEqual(
+    [loadConfig({ DATABASE_URL: url }, folder).mode, loadConfig({ DATABASE_URL: url }, folder).databaseUrl],
+    ['demo', url],
+  );
+  const file = join(folder, 'embedded.yaml');
+  writeFileSync(file, 'database: embedded\n');
+  const own = loadConfig({ DATABASE_URL: url, SALLY_CONFIG: file }, folder);
+  assert.deepEqual([own.mode, own.databaseUrl], ['own', url]);
+});
+
+test('a wrong value names the variable or key', () => {
+  refusal({ SALLY_HTTP_PORT: '70000' }, /SALLY_HTTP_PORT/);
+  refusal({ DATABASE_URL: 'mysql://x' }, /DATABASE_URL/);
+  refusal({ SALLY_CONFIG: 'missing.yaml' }, /missing\.yaml/);
+  const file = join(folder, 'wrong.yaml');
+  writeFileSync(file, 'gateway: {}\n');
+  refusal({ SALLY_CONFIG: file }, /gateway/);
+});
+
+test('beyond this machine, plain HTTP is refused unless TLS stands in front', () => {
+  const file = join(folder, 'open.yaml');
+  writeFileSync(file, 'http: { host: 0.0.0.0 }\n');
+  refusal({ SALLY_CONFIG: file }, /tlsInFront/);
+  writeFileSync(file, 'http: { host: 0.0.0.0, tlsInFront: true }\n');
+  assert.equal(loadConfig({ SALLY_CONFIG: file }, folder).http.host, '0.0.0.0');
+});
