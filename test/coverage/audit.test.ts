@@ -8,6 +8,7 @@ import { issuedCredential } from '../../src/api/grants.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { session } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
+import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
 import { GUARD, type RouteName } from '../../src/http/guard.ts';
 import { rawHttp } from '../harness/raw-http.ts';
 import { type Answer, type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -305,7 +306,9 @@ for (const [name, row] of Object.entries(ROWS)) {
       assert.equal(entry.actor, row.by, kind);
       assert.equal(entry.address, FROM, `${kind} says from where`);
     }
-    if (row.writes.length === 0) assert.deepEqual(written, []);
+    // What Sallyport itself writes meanwhile (a session of a row before that ended) is not this route's.
+    const byPeople = written.filter((one) => one.actor !== SYSTEM_ACTOR.name);
+    if (row.writes.length === 0) assert.deepEqual(byPeople, []);
   });
 }
 
