@@ -128,28 +128,33 @@ async function shutDown(
   say('Stopped.');
 }
 
+// One write, so that whoever waits for the first line has all of them.
 function welcome(config: Config, program: Program): void {
-  say('');
-  say(`Sallyport ${version()} is ready.`);
-  say(`  Portal and API      ${program.httpUrl}`);
-  say(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
+  const lines: string[] = [];
+  const add = (line: string) => lines.push(line);
+  add('');
+  add(`Sallyport ${version()} is ready.`);
+  add(`  Portal and API      ${program.httpUrl}`);
+  add(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
   if (config.mode !== 'demo') {
-    say(`  Configuration       ${config.file}`);
+    add(`  Configuration       ${config.file}`);
+    say(lines.join('\n'));
     return;
   }
-  say('');
-  say('This is the demo; it listens on this machine only. On the portal, sign in with one click as:');
-  for (const one of DEMO_PRINCIPALS) if (one.kind === 'person') say(`  ${one.name.padEnd(16)} ${one.does}`);
-  say('and by API or CLI, as a service:');
-  for (const one of DEMO_PRINCIPALS) if (one.kind !== 'person') say(`  ${one.name.padEnd(16)} ${one.does}`);
+  add('');
+  add('This is the demo; it listens on this machine only. On the portal, sign in with one click as:');
+  for (const one of DEMO_PRINCIPALS) if (one.kind === 'person') add(`  ${one.name.padEnd(16)} ${one.does}`);
+  add('and by API or CLI, as a service:');
+  for (const one of DEMO_PRINCIPALS) if (one.kind !== 'person') add(`  ${one.name.padEnd(16)} ${one.does}`);
   const prefix = cliEnvironment(config);
-  say('');
-  say('Try, in another terminal, in this folder, in this order:');
-  say(`  ${prefix}./sally --as engineer connect orders-db --task read-orders --reason "look at late orders"`);
-  say(
+  add('');
+  add('Try, in another terminal, in this folder, in this order:');
+  add(`  ${prefix}./sally --as engineer connect orders-db --task read-orders --reason "look at late orders"`);
+  add(
     `  ${prefix}./sally --as engineer request orders-db --task fix-orders --for 30m --reason "order 1042 was paid twice"`,
   );
-  say(`  ${prefix}./sally --as auditor audit verify`);
+  add(`  ${prefix}./sally --as auditor audit verify`);
+  say(lines.join('\n'));
 }
 
 /** What the CLI must be told when the demo is not where it looks by itself. */

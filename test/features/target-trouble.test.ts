@@ -347,7 +347,12 @@ for (const how of ['refuse', 'silent'] as const) {
     assert.notEqual(over.absentAt, null);
     assert.equal((await entries(grant.id, 'grant.overdue')).length, 1, 'told once');
     assert.equal((await entries(grant.id, 'grant.ending')).length, 1, 'ended once');
-    assert.equal(await metric('sallyport_grants_overdue'), 0);
+    const left = await sallyport.ask('admin', 'GET', '/api/grants?state=overdue', pageOf(grantSchema));
+    assert.equal(
+      left.items.some((one) => one.id === grant.id),
+      false,
+      'no longer overdue',
+    );
   });
 }
 
