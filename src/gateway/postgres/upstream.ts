@@ -8,10 +8,8 @@ import type { SessionTicket } from '../../grants/session-ticket.ts';
 import { createFrameReader, type Frame, type FrameReader } from './frame-reader.ts';
 import {
   CANCEL_REQUEST,
-  FROM_CLIENT,
   FROM_SERVER,
   int32,
-  message,
   PROTOCOL_3_0,
   readSqlFields,
   SSL_REQUEST,
@@ -219,6 +217,3 @@ export async function cancelUpstream(
     );
   });
 }
-
-/** Terminate, for a session whose client has left in good order. */
-export const TERMINATE = message(FROM_CLIENT.terminate);

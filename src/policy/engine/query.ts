@@ -4,6 +4,7 @@
 import type { CedarValueJson, Context, EntityJson, TypeAndId } from '@cedar-policy/cedar-wasm/nodejs';
 import { LONGEST_DURATION_SECONDS } from '../../base/duration.ts';
 import { invalid } from '../../base/errors.ts';
+import { pathsDownTo } from '../../base/segment-path.ts';
 import type { Survey } from './expressions.ts';
 import type { DecisionFacts, PlatformFacts, PrincipalFacts } from './facts.ts';
 import { localMoment } from './local-time.ts';
@@ -83,12 +84,6 @@ export function platformQuery(facts: PlatformFacts): Query {
     entities: (need) => [principalEntity(facts.principal, need)],
     context: (need) => pick(commonContext(context), need.wholeContext ? null : need.attributes),
   };
-}
-
-/** `prod/eu` → `prod`, `prod/eu`. */
-function pathsDownTo(path: string): string[] {
-  const steps = path.split('/');
-  return steps.map((_, index) => steps.slice(0, index + 1).join('/'));
 }
 
 function principalPart(facts: PrincipalFacts): Pick<Query, 'principal' | 'principalKeys'> {
