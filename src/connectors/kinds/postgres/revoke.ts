@@ -7,6 +7,7 @@ import { monotonicMs, sleep } from '../../../base/timer.ts';
 import type { Handle, RevokeReport } from '../../contract.ts';
 import { describeLockHolders, LOCK_CODES } from './blockers.ts';
 import { type Connection, type PostgresClient, withConnection, withDatabase } from './client.ts';
+import { isDatabaseError } from './failures.ts';
 import { absent, type LoginState, loginState, oidOf } from './login-state.ts';
 import { type GrantHandle, quoteName, readHandle } from './names.ts';
 import { clearDependents } from './owned.ts';
@@ -19,6 +20,8 @@ const SESSIONS_LIMIT_MS = 4_000;
 const SHORTEST_PAUSE_MS = 10;
 const LONGEST_PAUSE_MS = 200;
 const MOST_KEPT = 100;
+/** undefined_object: a role that a statement names was dropped after it was looked at, by another revocation or by hand. */
+const GONE_MEANWHILE = '42704';
 
 /** `Connector.revoke`. What is absent already is a success. Errors: `target-down`, `target-right-missing`, … */
 export async function revoke(
@@ -93,7 +96,7 @@ async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeRep
     return gone ? absent(plan.oid) : loginState(connection, plan.oid, plan.mark);
   } catch (error) {
     const code = codeOf(error);
-    if (code === NOT_OURS) {
+    if (code === NOT_OURS || code === GONE_MEANWHILE) {
       // Gone already, renamed by hand, or somebody else's; sessions of a role that is gone are ended by its OID.
       await connection.rows('ROLLBACK');
       const state = await loginState(connection, plan.oid, plan.mark);
@@ -101,7 +104,14 @@ async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeRep
         report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
       return state;
     }
-    if (code === undefined || !LOCK_CODES.has(code)) throw error;
+    if (code === undefined || !isDatabaseError(error)) throw error;
+    if (!LOCK_CODES.has(code)) {
+      // Whatever it says, what is gone by now is gone: a right on a role goes with the role.
+      await connection.rows('ROLLBACK');
+      const state = await loginState(connection, plan.oid, plan.mark);
+      if (isGone(state)) return state;
+      throw error;
+    }
     // Another session is changing this very role, or a membership of it. The door is shut by itself then, and its
     // sessions are ended all the same.
     await connection.rows('ROLLBACK');
@@ -117,7 +127,8 @@ async function tryToShutDoor(connection: Connection, plan: EndPlan): Promise<voi
     await connection.rows(shutDoor(plan));
   } catch (error) {
     const code = codeOf(error);
-    if (code === undefined || !(code === NOT_OURS || LOCK_CODES.has(code))) throw error;
+    if (code === undefined || !(code === NOT_OURS || code === GONE_MEANWHILE || LOCK_CODES.has(code)))
+      throw error;
     await connection.rows('ROLLBACK');
   }
 }
