@@ -6,8 +6,12 @@ import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migrat
 import { Failure } from '../base/errors.ts';
 import type { Db } from './client.ts';
 import * as first from './migrations/0001-first.ts';
+import * as sessionEnding from './migrations/0007-session-ending.ts';
 
-const MIGRATIONS: Record<string, Migration> = { '0001-first': first };
+const MIGRATIONS: Record<string, Migration> = {
+  '0001-first': first,
+  '0007-session-ending': sessionEnding,
+};
 
 /** Errors: Failure `store-newer` or `store-migration-failed`; the store's own. Returns the names that ran. */
 export async function migrate(db: Db): Promise<string[]> {

@@ -172,6 +172,8 @@ export interface Tables {
     application: string | null;
     started_at: Now;
     seen_at: Now;
+    /** Why somebody wants it to end, until it has. */
+    ending: string | null;
     ended_at: Date | null;
     end_reason: string | null;
     statements: Generated<number>;

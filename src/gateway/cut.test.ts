@@ -123,6 +123,16 @@ for (const version of [15, 18] as const) {
       const told = await lost.wire.rest();
       assert.equal(fields(told.at(-1)).C, '57P01');
 
+      const unheard = await session(60_000);
+      const live = world.gateway.live().find((one) => one.ticket.grantId === unheard.grant.id);
+      await world.db
+        .updateTable('sessions')
+        .set({ ending: 'please stop' })
+        .where('id', '=', live?.ticket.sessionId ?? '')
+        .execute();
+      unheard.grant.endsAt = monotonicMs() + 1_000;
+      await assertCut(unheard.grant, unheard.wire, /^This session was ended: please stop$/);
+
       const extended = await session(1_500);
       extended.grant.endsAt += 1_500;
       await new Promise((resolve) => setTimeout(resolve, 2_000));

@@ -69,6 +69,7 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       }
       if (row.ended_at !== null) throw conflict('session-ended', 'This session is over already.');
       await ctx.db.transaction().execute(async (trx) => {
+        await trx.updateTable('sessions').set({ ending: reason }).where('id', '=', id).execute();
         await append(trx, {
           kind: 'session.ending',
           actor: actorOf(by.principal),

@@ -75,14 +75,22 @@ export function createSessions(ctx: SessionsContext): Sessions {
     });
   }
 
+  function endOne(sessionId: string, reason: string): void {
+    open.get(sessionId)?.cut(`This session was ended: ${reason}`, `ended: ${reason}`);
+  }
+
   async function poll(): Promise<void> {
     if (asking || open.size === 0) return;
     asking = true;
     const askedAt = monotonicMs();
     try {
       const grantIds = [...new Set([...open.values()].map((live) => live.ticket.grantId))];
-      const verdicts = await ctx.admission.liveVerdicts(grantIds);
+      const [verdicts, endings] = await Promise.all([
+        ctx.admission.liveVerdicts(grantIds),
+        endingSessions(ctx),
+      ]);
       for (const live of open.values()) live.judge(verdicts.get(live.ticket.grantId), askedAt);
+      for (const { id, ending } of endings) endOne(id, ending);
     } catch (error) {
       // The deadlines hold without the store.
       ctx.log.warn({ reason: messageOf(error) }, 'open sessions could not be checked; their deadlines hold');
@@ -101,9 +109,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
           for (const live of open.values())
             if (live.ticket.grantId === grantId) live.cut(saidFor(reason), reason);
         }),
-        ctx.events.onSessionEnd((sessionId, reason) => {
-          open.get(sessionId)?.cut(`This session was ended: ${reason}`, `ended: ${reason}`);
-        }),
+        ctx.events.onSessionEnd(endOne),
         every(POLL_MS, () => void poll()),
         every(FLUSH_MS, () => {
           for (const live of open.values()) live.tick();
@@ -135,6 +141,16 @@ export function createSessions(ctx: SessionsContext): Sessions {
       for (const live of open.values()) live.cut(said, reason);
     },
   };
+}
+
+/** Those of this gateway that somebody wants to end, with the reason. */
+async function endingSessions(
+  ctx: Pick<SessionsContext, 'db' | 'gatewayName'>,
+): Promise<{ id: string; ending: string }[]> {
+  const { rows } = await sql<{ id: string; ending: string }>`
+    select id, ending from sessions
+    where gateway = ${ctx.gatewayName} and ended_at is null and ending is not null`.execute(ctx.db);
+  return rows;
 }
 
 /** A reason of grants, for the person whose session it ends. */
