@@ -10,7 +10,7 @@ import { TLSSocket } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
-import { readFast } from '../fast-socket.ts';
+import { fastSocket } from '../fast-socket.ts';
 import { ClientSide } from './client-side.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from './frames.ts';
 import type { Guard } from './guard/guard.ts';
@@ -67,8 +67,8 @@ class Relay {
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
-    const client = readFast(ctx.client, (chunk) => this.#fromClient(chunk));
-    const target = readFast(ctx.upstream.stream, (chunk) => this.#fromTarget(chunk));
+    const client = fastSocket(ctx.client, (chunk) => this.#fromClient(chunk));
+    const target = fastSocket(ctx.upstream.stream, (chunk) => this.#fromTarget(chunk));
     this.#client = client.stream;
     this.#target = target.stream;
     this.#targetSocket =
@@ -88,7 +88,7 @@ class Relay {
       guard: ctx.guard,
       allow: new Set(ctx.session.ticket.guardAllow),
       send: (bytes) => {
-        if (!this.#target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
+        if (!target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
       },
       hold: (waiting) => this.#hold(waiting),
       leave: () => this.#leave(),
@@ -98,7 +98,7 @@ class Relay {
       ledger: this.#ledger,
       standIns,
       send: (bytes) => {
-        if (!this.#client.write(bytes)) this.#target.pause();
+        if (!client.write(bytes)) this.#target.pause();
       },
       setting: (name, value) => this.#setting(name, value),
     });
