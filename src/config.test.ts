@@ -24,7 +24,7 @@ test('without anything it is the demo, on loopback', () => {
   assert.deepEqual(
     [config.http, config.postgresGateway],
     [
-      { host: '127.0.0.1', port: 7070 },
+      { host: '127.0.0.1', port: 7070, trustedProxies: [] },
       { host: '127.0.0.1', port: 7071 },
     ],
   );
@@ -57,4 +57,15 @@ test('beyond this machine, plain HTTP is refused unless TLS stands in front', ()
   refusal({ SALLY_CONFIG: file }, /tlsInFront/);
   writeFileSync(file, 'http: { host: 0.0.0.0, tlsInFront: true }\n');
   assert.equal(loadConfig({ SALLY_CONFIG: file }, folder).http.host, '0.0.0.0');
+});
+
+test('trusted proxies are networks', () => {
+  const file = join(folder, 'proxies.yaml');
+  writeFileSync(file, 'http: { trustedProxies: [10.0.0.0/8, "fd00::/8"] }\n');
+  assert.deepEqual(loadConfig({ SALLY_CONFIG: file }, folder).http.trustedProxies, [
+    '10.0.0.0/8',
+    'fd00::/8',
+  ]);
+  writeFileSync(file, 'http: { trustedProxies: [10.1.2.3/8] }\n');
+  refusal({ SALLY_CONFIG: file }, /http\.trustedProxies\.0.*10\.1\.2\.3\/8/);
 });

@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
+import { parseAddressRange } from './base/address-ranges.ts';
 import { Failure } from './base/errors.ts';
 
 export interface Config {
@@ -13,7 +14,12 @@ export interface Config {
   /** Where the configuration came from; null in the demo and when only the environment speaks. */
   file: string | null;
   dataFolder: string;
-  http: { host: string; port: number };
+  http: {
+    host: string;
+    port: number;
+    /** Networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed. */
+    trustedProxies: string[];
+  };
   postgresGateway: { host: string; port: number };
   /** null: the embedded PostgreSQL under `dataFolder`. */
   databaseUrl: string | null;
@@ -30,13 +36,28 @@ const LOOPBACK_HOSTS = new Set([LOOPBACK, '::1', 'localhost']);
 const port = z.coerce.number().int().min(0).max(65_535);
 const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();
 
+const MOST_TRUSTED_PROXIES = 50;
+const addressRange = z.string().superRefine((text, issues) => {
+  try {
+    parseAddressRange(text);
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    issues.addIssue({ code: 'custom', message: `${error.message} ${error.hint}` });
+  }
+});
+
 const fileSchema = z
   .object({
     installation: z
       .object({ name: z.string().min(1).max(100) })
       .strict()
       .optional(),
-    http: listener.extend({ tlsInFront: z.boolean().default(false) }).optional(),
+    http: listener
+      .extend({
+        tlsInFront: z.boolean().default(false),
+        trustedProxies: z.array(addressRange).max(MOST_TRUSTED_PROXIES).default([]),
+      })
+      .optional(),
     postgresGateway: listener.optional(),
     data: z.string().min(1).optional(),
     database: z
@@ -92,6 +113,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
     http: {
       host: httpHost,
       port: variables.SALLY_HTTP_PORT ?? own.http?.port ?? DEFAULT_HTTP_PORT,
+      trustedProxies: own.http?.trustedProxies ?? [],
     },
     postgresGateway: {
       host: own.postgresGateway?.host ?? LOOPBACK,

@@ -6,6 +6,7 @@ import { append, SYSTEM_ACTOR } from './audit/append.ts';
 import { openLogKey } from './audit/keys.ts';
 import { createAuditLog } from './audit/log.ts';
 import { createSequencer } from './audit/sequence.ts';
+import { parseAddressRange } from './base/address-ranges.ts';
 import { codeOf, Failure, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { loadMasterKey } from './base/master-key.ts';
@@ -28,6 +29,7 @@ import { createGrantWorker } from './grants/worker.ts';
 import type { HttpContext } from './http/context.ts';
 import { createServer } from './http/server.ts';
 import { createFirstAdministrator } from './identity/first-administrator.ts';
+import { createRefusedUses } from './identity/refused-use.ts';
 import { createPrincipals } from './identity/sign-in.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
@@ -189,6 +191,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     worker,
     events,
     principals: createPrincipals({ db }),
+    refusedUses: createRefusedUses({ db }),
+    trustedProxies: config.http.trustedProxies.map(parseAddressRange),
     sessions: createSessionReader({ db, policies, dataFolder: config.dataFolder }),
     audit: createAuditLog({ db, sequencer, signer, dataFolder: config.dataFolder }),
     insight: createInsight({ db, tasks }),
@@ -221,7 +225,11 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
 const GATEWAY_NAME = 'gateway-1';
 
 /** Errors: Failure `cannot-listen`, which says what to set. */
-async function listening<T>(variable: string, where: Config['http'], started: Promise<T>): Promise<T> {
+async function listening<T>(
+  variable: string,
+  where: Config['postgresGateway'],
+  started: Promise<T>,
+): Promise<T> {
   try {
     return await started;
   } catch (error) {

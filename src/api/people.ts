@@ -52,7 +52,53 @@ export const addPrincipalBody = z.object({
 });
 export type AddPrincipalBody = z.infer<typeof addPrincipalBody>;
 
-export const issueTokenBody = z.object({ lifetime: durationText.default('24d') });
+/** What a token may be used for at most; what its principal may do is policy's. Closed: docs/services-and-pipelines.md. */
+export const TOKEN_SCOPES = [
+  'read',
+  'request',
+  'approve',
+  'revoke',
+  'audit',
+  'administer',
+  'policy',
+  'scim',
+] as const;
+export const tokenScope = z.enum(TOKEN_SCOPES);
+export type TokenScope = z.infer<typeof tokenScope>;
+
+const MOST_RANGES = 20;
+
+export const issueTokenBody = z.object({
+  lifetime: durationText.default('24d'),
+  /** What it is for, so that it can be told from others. */
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(100)
+    .regex(/^[^\p{C}]*$/u, 'Control characters are not allowed.')
+    .optional(),
+  /** Left out: all that the principal may. */
+  scopes: z.array(tokenScope).min(1).max(TOKEN_SCOPES.length).optional(),
+  /** Networks (10.0.0.0/8, fd00::/8) from which it works. Left out: from anywhere. */
+  addresses: z.array(z.string().min(1).max(64)).min(1).max(MOST_RANGES).optional(),
+});
+export type IssueTokenBody = z.infer<typeof issueTokenBody>;
+
+export const token = z.object({
+  id: idText,
+  kind: z.enum(['api', 'browser']),
+  name: z.string(),
+  scopes: z.array(tokenScope).nullable(),
+  addresses: z.array(z.string()).nullable(),
+  /** Who issued it; null for Sallyport itself and for those before this was kept. */
+  issuedBy: nameText.nullable(),
+  issuedAt: timestamp,
+  expiresAt: timestamp,
+  lastUsedAt: timestamp.nullable(),
+  state: z.enum(['live', 'expired', 'revoked']),
+});
+export type TokenView = z.infer<typeof token>;
 
 /** A token is shown once, here, and kept as a hash only. */
 export const issuedToken = z.object({ id: idText, token: z.string(), expiresAt: timestamp });

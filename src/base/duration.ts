@@ -8,8 +8,15 @@ const UNIT_SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const;
 /** The longest that anything may be asked for, whatever policy says: 24 days, below setTimeout's 24.8. */
 export const LONGEST_DURATION_SECONDS = 24 * 86_400;
 
-/** Seconds (an integer ≥ 1) from text like `30m`. Errors: `invalid-duration`, naming `field`. */
-export function parseDuration(text: string, field = 'duration'): number {
+/**
+ * Seconds (an integer from 1 to `longestSeconds`) from text like `30m`. Errors: `invalid-duration`, naming `field`.
+ * What a timer waits for keeps the usual limit.
+ */
+export function parseDuration(
+  text: string,
+  field = 'duration',
+  longestSeconds = LONGEST_DURATION_SECONDS,
+): number {
   const match = /^(\d{1,9})([smhd])$/.exec(text);
   if (match === null) {
     throw new Failure('invalid', 'invalid-duration', `"${clip(text)}" is not a duration.`, {
@@ -22,11 +29,11 @@ export function parseDuration(text: string, field = 'duration'): number {
   if (seconds < 1) {
     throw new Failure('invalid', 'invalid-duration', 'A duration must be at least 1s.', { field });
   }
-  if (seconds > LONGEST_DURATION_SECONDS) {
+  if (seconds > longestSeconds) {
     throw new Failure(
       'invalid',
       'invalid-duration',
-      `${text} is longer than the limit of ${formatDuration(LONGEST_DURATION_SECONDS)}.`,
+      `${text} is longer than the limit of ${formatDuration(longestSeconds)}.`,
       { field },
     );
   }

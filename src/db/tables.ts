@@ -42,6 +42,11 @@ export interface Tables {
     revoked_at: Date | null;
     last_used_at: Date | null;
     created_at: Now;
+    /** null: all that its principal may. */
+    scopes: string[] | null;
+    /** null: from anywhere. */
+    address_ranges: string[] | null;
+    issued_by: string | null;
   };
   segments: {
     path: Fixed<string>;
@@ -207,6 +212,33 @@ export interface Tables {
     chain: Generated<Buffer>;
   };
   audit_checkpoints: { size: number; root: Buffer; note: string; at: Now };
+  workload_tokens_used: {
+    token_key: Fixed<Buffer>;
+    issuer: string;
+    token_id: string;
+    expires_at: Date;
+    used_at: Now;
+  };
+  directory_users: {
+    principal_id: Fixed<string>;
+    user_name: string;
+    external_id: string | null;
+    attributes: Json<Record<string, unknown>>;
+    active: boolean;
+    disabled_by_directory: Generated<boolean>;
+    version: Generated<number>;
+    created_at: Now;
+    changed_at: Now;
+    deleted_at: Date | null;
+  };
+  directory_groups: {
+    group_id: Fixed<string>;
+    display_name: string;
+    external_id: string | null;
+    version: Generated<number>;
+    created_at: Now;
+    changed_at: Now;
+  };
 }
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'expired';

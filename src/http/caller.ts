@@ -1,12 +1,16 @@
 // Who is calling, and from where. A token in the header or the portal's cookie; with a cookie, an unsafe method must
-// come from the portal's own page. The address is the socket's: a header that names another one is not believed.
+// come from the portal's own page. What a limited token is for is asked of every call, here and nowhere else.
 
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../base/errors.ts';
 import { mayOnPlatform } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
+import { actorOf } from '../identity/principals.ts';
+import type { Authenticated, TokenLimits } from '../identity/tokens.ts';
+import { addressOf, socketAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
-import type { Access } from './guard.ts';
+import { type Access, GUARD, type RouteName } from './guard.ts';
+import { checkAddress, checkLimits } from './token-limits.ts';
 
 export const COOKIE = 'sallyport';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -14,14 +18,21 @@ const LOOPBACK_HOSTS = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 export interface SignedCaller extends Caller {
   tokenId: string;
+  limits: TokenLimits;
 }
 
-/** The caller, or null where the route lets anyone in. Errors: `unauthenticated`, `may-not`, `cross-site`. */
+type AdmitContext = Pick<HttpContext, 'principals' | 'grants' | 'refusedUses'>;
+
+/**
+ * The caller, or null where the route lets anyone in.
+ * Errors: `unauthenticated`, `token-address`, `token-scope`, `may-not`, `cross-site`.
+ */
 export async function admit(
-  ctx: Pick<HttpContext, 'principals' | 'grants'>,
-  access: Access,
+  ctx: AdmitContext,
+  name: RouteName,
   request: FastifyRequest,
 ): Promise<SignedCaller | null> {
+  const access: Access = GUARD[name];
   if (access === 'anyone') {
     // A page of another site must not be able to sign somebody in as somebody else.
     if (request.headers.origin !== undefined && !SAFE_METHODS.has(request.method)) requireSameOrigin(request);
@@ -41,11 +52,59 @@ export async function admit(
     });
   }
   const sourceAddress = addressOf(request);
-  const { principal, tokenId } = await ctx.principals.authenticate(token, sourceAddress);
+  const signed = await authenticate(ctx, token, name, sourceAddress);
+  const { principal, tokenId, limits } = signed;
   if (bearer === undefined && !SAFE_METHODS.has(request.method)) requireSameOrigin(request);
-  const caller = { principal, sourceAddress, tokenId };
+  await notingRefusal(ctx, signed, name, sourceAddress, () => checkLimits(limits, name, sourceAddress));
+  const caller = { principal, sourceAddress, tokenId, limits };
   if (!isAllowed(ctx, access, caller)) throw new Failure('denied', 'may-not', MAY_NOT[access]);
   return caller;
+}
+
+async function authenticate(
+  ctx: AdmitContext,
+  token: string,
+  name: RouteName,
+  sourceAddress: string,
+): Promise<Authenticated> {
+  try {
+    return await ctx.principals.authenticate(token, sourceAddress);
+  } catch (error) {
+    if (error instanceof Failure && error.kind === 'unauthenticated')
+      await ctx.refusedUses.noteDead(token, name, sourceAddress);
+    throw error;
+  }
+}
+
+async function notingRefusal(
+  ctx: AdmitContext,
+  { tokenId, principal }: Authenticated,
+  route: RouteName,
+  sourceAddress: string,
+  check: () => void,
+): Promise<void> {
+  try {
+    check();
+  } catch (error) {
+    const why = error instanceof Failure && error.code === 'token-address' ? 'address' : 'scope';
+    await ctx.refusedUses.note({ tokenId, holder: actorOf(principal), why, route, sourceAddress });
+    throw error;
+  }
+}
+
+/**
+ * For a token that comes in a body, to be exchanged for another: it too works only from its addresses.
+ * Errors: `unauthenticated`, `token-address`.
+ */
+export async function checkPresented(
+  ctx: AdmitContext,
+  token: string,
+  name: RouteName,
+  request: FastifyRequest,
+): Promise<void> {
+  const address = addressOf(request);
+  const signed = await authenticate(ctx, token, name, address);
+  await notingRefusal(ctx, signed, name, address, () => checkAddress(signed.limits, address));
 }
 
 type SignedAccess = Exclude<Access, 'anyone' | 'loopback'>;
@@ -65,12 +124,6 @@ const MAY_NOT: Record<SignedAccess, string> = {
   changePolicy: 'This needs the right to change policies, which policy gives (action "changePolicy").',
 };
 
-/** The socket's address; an IPv4 address in IPv6 form is written as IPv4. */
-export function addressOf(request: FastifyRequest): string {
-  const address = request.socket.remoteAddress ?? '';
-  return address.startsWith('::ffff:') ? address.slice('::ffff:'.length) : address;
-}
-
 function bearerToken(request: FastifyRequest): string | undefined {
   const header = request.headers.authorization;
   if (header === undefined) return undefined;
@@ -85,9 +138,10 @@ function isLoopback(address: string): boolean {
 }
 
 // A page of another site whose name was made to resolve to this machine sends its own name as Host; so does what comes
-// through a proxy on this machine.
+// through a proxy on this machine. A proxy elsewhere that says "127.0.0.1" speaks of itself.
 function isThisMachine(request: FastifyRequest): boolean {
-  return isLoopback(addressOf(request)) && LOOPBACK_HOSTS.test(request.headers.host ?? '');
+  const near = isLoopback(socketAddress(request)) && isLoopback(addressOf(request));
+  return near && LOOPBACK_HOSTS.test(request.headers.host ?? '');
 }
 
 function requireLoopback(request: FastifyRequest): void {

@@ -1,10 +1,12 @@
 // What routes work with: the use-cases' own contexts, never the store or a connector.
 
 import type { AuditLog } from '../audit/log.ts';
+import type { AddressRange } from '../base/address-ranges.ts';
 import type { Logger } from '../base/log.ts';
 import type { Events } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import type { GrantWorker } from '../grants/worker.ts';
+import type { RefusedUses } from '../identity/refused-use.ts';
 import type { Principals } from '../identity/sign-in.ts';
 import type { Insight } from '../insight/insight.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
@@ -16,6 +18,9 @@ export interface HttpContext {
   worker: GrantWorker;
   events: Events;
   principals: Principals;
+  refusedUses: RefusedUses;
+  /** Whose X-Forwarded-For is believed. */
+  trustedProxies: readonly AddressRange[];
   sessions: SessionReader;
   audit: AuditLog;
   insight: Insight;

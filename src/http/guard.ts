@@ -26,7 +26,9 @@ export const GUARD = {
 
   'GET /api/principals': 'administer',
   'POST /api/principals': 'administer',
+  'GET /api/principals/:name/tokens': 'administer',
   'POST /api/principals/:name/tokens': 'administer',
+  'POST /api/principals/:name/tokens/:id/revoke': 'administer',
   'POST /api/principals/:name/disable': 'administer',
 
   'GET /api/targets': 'signed-in',

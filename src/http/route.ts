@@ -42,6 +42,8 @@ export interface RouteInput<Body, Query, Params, Caller> {
   reply: FastifyReply;
   /** Aborts when the client goes away. */
   gone: AbortSignal;
+  /** For what lives on after its answer began: fails once the caller would not be let in any more. */
+  askAgain: () => Promise<void>;
 }
 
 export function route<
@@ -77,7 +79,7 @@ export function route<
     },
     // Before the body is read: a stranger's ten megabytes are not even parsed.
     onRequest: async (request) => {
-      callers.set(request, await admit(ctx, access, request));
+      callers.set(request, await admit(ctx, name, request));
     },
     handler: async (request, reply) => {
       const gone = new AbortController();
@@ -99,6 +101,9 @@ export function route<
           request,
           reply,
           gone: gone.signal,
+          askAgain: async () => {
+            await admit(ctx, name, request);
+          },
         });
       } finally {
         over?.();

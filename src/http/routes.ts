@@ -35,10 +35,12 @@ import { getSessions } from './routes/list-sessions.ts';
 import { listStandingAccess } from './routes/list-standing-access.ts';
 import { getTargets } from './routes/list-targets.ts';
 import { listTasks } from './routes/list-tasks.ts';
+import { getTokens } from './routes/list-tokens.ts';
 import { previewRequests } from './routes/preview-request.ts';
 import { publishPolicy } from './routes/publish-policy.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
+import { revokeTokens } from './routes/revoke-token.ts';
 import { searchAudit } from './routes/search-audit.ts';
 import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
@@ -48,7 +50,9 @@ import { submitRequest } from './routes/submit-request.ts';
 
 const ROUTES = [
   disablePrincipals,
+  getTokens,
   issueTokens,
+  revokeTokens,
   addPrincipals,
   getPrincipals,
   addTarget,

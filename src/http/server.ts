@@ -8,6 +8,7 @@ import swagger from '@fastify/swagger';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { Failure } from '../base/errors.ts';
+import { rememberAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
 import { GUARD } from './guard.ts';
 import { problemOf, sendProblem } from './problem.ts';
@@ -49,6 +50,7 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   // Nothing reads text, and a form of another site could send it without asking first.
   app.removeContentTypeParser('text/plain');
   acceptEmptyBodies(app);
+  app.addHook('onRequest', async (request) => rememberAddress(request, ctx.trustedProxies));
   app.addHook('onSend', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');

@@ -1,8 +1,8 @@
-// What administrators do with principals until a directory does it: add one, give it a token, disable it. Disabling
+// What administrators do with principals until a directory does it: add one, disable it (tokens: manage-tokens.ts). Disabling
 // ends nothing by itself: tokens are worth nothing at once, and reconcile finds the grants.
 
 import { sql } from 'kysely';
-import type { AddPrincipalBody, IssuedToken, PrincipalView } from '../api/people.ts';
+import type { AddPrincipalBody, PrincipalView } from '../api/people.ts';
 import { append } from '../audit/append.ts';
 import { conflict } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
@@ -15,7 +15,6 @@ import {
   refOf,
   selectPrincipals,
 } from './principals.ts';
-import { issueToken } from './tokens.ts';
 
 /** Who does it, and from where. */
 export interface Administrator {
@@ -56,28 +55,6 @@ export async function addPrincipal(
     ),
   );
   return viewPrincipal(added);
-}
-
-/** One more token; those before it go on. Errors: `unknown-principal`, `principal-disabled`. */
-export async function giveToken(
-  db: Db,
-  name: string,
-  lifetimeSeconds: number,
-  by: Administrator,
-): Promise<IssuedToken> {
-  const principal = await principalByName(db, name);
-  if (principal.disabled) throw conflict('principal-disabled', `${name} is disabled.`);
-  const issued = await db.transaction().execute((trx) =>
-    issueToken(trx, {
-      principalId: principal.id,
-      kind: 'api',
-      name: `from ${by.principal.name}`,
-      lifetimeSeconds,
-      by: actorOf(by.principal),
-      sourceAddress: by.sourceAddress,
-    }),
-  );
-  return { id: issued.id, token: issued.token.reveal(), expiresAt: issued.expiresAt.toISOString() };
 }
 
 /** Twice is once. Errors: `unknown-principal`; `own-account` for oneself, so that nobody locks themselves out. */

@@ -3,6 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
+import { TOKEN_SCOPES, type TokenScope } from '../api/people.ts';
 import { append } from '../audit/append.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
 import { Failure } from '../base/errors.ts';
@@ -15,8 +16,29 @@ const TOKEN_BYTES = 32;
 const TOKEN_FORM = /^sally_[A-Za-z0-9_-]{43}$/;
 export const BROWSER_SECONDS = 12 * 3600;
 const USE_NOTED_EVERY_SECONDS = 60;
+const SIGNED_IN_WITH = 'signed in with ';
 
 export type TokenKind = 'api' | 'browser';
+
+/** What narrows a token; null is no limit. A limit never gives what the principal may not do. */
+export interface TokenLimits {
+  scopes: readonly TokenScope[] | null;
+  /** Networks in the form of base/address-ranges. */
+  addressRanges: readonly string[] | null;
+}
+
+const UNLIMITED: TokenLimits = { scopes: null, addressRanges: null };
+
+export interface NewToken {
+  principalId: string;
+  kind: TokenKind;
+  name: string;
+  /** A browser's 12 hours unless given. */
+  lifetimeSeconds?: number;
+  limits?: TokenLimits;
+  by: Actor;
+  sourceAddress?: string;
+}
 
 export interface IssuedToken {
   id: string;
@@ -28,18 +50,8 @@ export function hashToken(token: string): Buffer {
   return createHash('sha256').update(token).digest();
 }
 
-/** A new token for `principalId`. `lifetimeSeconds` defaults to a browser's 12 hours. */
-export async function issueToken(
-  trx: Trx,
-  input: {
-    principalId: string;
-    kind: TokenKind;
-    name: string;
-    lifetimeSeconds?: number;
-    by: Actor;
-    sourceAddress?: string;
-  },
-): Promise<IssuedToken> {
+/** A new token, shown once by whoever gets it from here. */
+export async function issueToken(trx: Trx, input: NewToken): Promise<IssuedToken> {
   const token = `sally_${randomBytes(TOKEN_BYTES).toString('base64url')}`;
   const stored = await storeTokenHash(trx, { ...input, hash: hashToken(token) });
   return { ...stored, token: new Secret(token) };
@@ -48,17 +60,10 @@ export async function issueToken(
 /** The same for a token that was made elsewhere (`sally init`), of which only the hash is known. */
 export async function storeTokenHash(
   trx: Trx,
-  input: {
-    principalId: string;
-    kind: TokenKind;
-    name: string;
-    hash: Buffer;
-    lifetimeSeconds?: number;
-    by: Actor;
-    sourceAddress?: string;
-  },
+  input: NewToken & { hash: Buffer },
 ): Promise<{ id: string; expiresAt: Date }> {
   const lifetime = input.lifetimeSeconds ?? BROWSER_SECONDS;
+  const { scopes, addressRanges } = input.limits ?? (await limitsOfOrigin(trx, input));
   const row = await trx
     .insertInto('tokens')
     .values({
@@ -68,6 +73,9 @@ export async function storeTokenHash(
       name: input.name,
       hash: input.hash,
       expires_at: sql<Date>`now() + make_interval(secs => ${lifetime})`,
+      scopes: scopes === null ? null : [...scopes],
+      address_ranges: addressRanges === null ? null : [...addressRanges],
+      issued_by: input.by.kind === 'system' ? null : input.by.id,
     })
     .returning(['id', 'expires_at'])
     .executeTakeFirstOrThrow();
@@ -78,17 +86,42 @@ export async function storeTokenHash(
     detail: {
       tokenId: row.id,
       tokenKind: input.kind,
+      name: input.name,
       forPrincipal: input.principalId,
       expiresAt: row.expires_at.toISOString(),
+      scopes: scopes ?? undefined,
+      addresses: addressRanges ?? undefined,
     },
   });
   return { id: row.id, expiresAt: row.expires_at };
+}
+
+// A browser's token is no way around the limits of the one that it was made from.
+async function limitsOfOrigin(trx: Trx, input: NewToken): Promise<TokenLimits> {
+  const origin = input.kind === 'browser' ? originOf(input.name) : null;
+  if (origin === null) return UNLIMITED;
+  const row = await trx
+    .selectFrom('tokens')
+    .select(['scopes', 'address_ranges'])
+    .where('id', '=', origin)
+    .executeTakeFirstOrThrow();
+  return limitsFrom(row);
+}
+
+/** A scope that this version does not know opens nothing; a list that is empty then still limits. */
+export function limitsFrom(row: { scopes: string[] | null; address_ranges: string[] | null }): TokenLimits {
+  return {
+    scopes: row.scopes === null ? null : TOKEN_SCOPES.filter((scope) => row.scopes?.includes(scope)),
+    addressRanges: row.address_ranges,
+  };
 }
 
 export interface Authenticated {
   principal: Principal;
   tokenId: string;
   tokenKind: TokenKind;
+  /** To be asked of every call: http/token-limits.ts. */
+  limits: TokenLimits;
   /** Whole seconds that the token has left. */
   leftSeconds: number;
 }
@@ -97,9 +130,16 @@ export interface Authenticated {
 export async function authenticate(db: Db, token: string): Promise<Authenticated> {
   if (!TOKEN_FORM.test(token)) throw unauthenticated();
   const { rows } = await sql<
-    PrincipalRow & { token_id: string; token_kind: TokenKind; note_use: boolean; left_s: number }
+    PrincipalRow & {
+      token_id: string;
+      token_kind: TokenKind;
+      note_use: boolean;
+      left_s: number;
+      scopes: string[] | null;
+      address_ranges: string[] | null;
+    }
   >`
-    select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind,
+    select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind, t.scopes, t.address_ranges,
       floor(extract(epoch from t.expires_at - now()))::float8 as left_s,
       t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS}) as note_use
     from principals p join tokens t on t.principal_id = p.id
@@ -114,6 +154,7 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
     principal: principalFrom(row),
     tokenId: row.token_id,
     tokenKind: row.token_kind,
+    limits: limitsFrom(row),
     leftSeconds: row.left_s,
   };
 }
@@ -142,7 +183,29 @@ export async function revokeToken(
 
 /** The name of a browser's token: it ends with the one that it was made from. */
 export function signedInWith(tokenId: string): string {
-  return `signed in with ${tokenId}`;
+  return `${SIGNED_IN_WITH}${tokenId}`;
+}
+
+function originOf(name: string): string | null {
+  return name.startsWith(SIGNED_IN_WITH) ? name.slice(SIGNED_IN_WITH.length) : null;
+}
+
+/** Whose a token was that is worth nothing any more, and why; null for one that never was. */
+export async function deadToken(
+  db: Db,
+  token: string,
+): Promise<{ tokenId: string; holder: Actor; why: 'expired' | 'revoked' | 'disabled' } | null> {
+  if (!TOKEN_FORM.test(token)) return null;
+  const row = await db
+    .selectFrom('tokens as t')
+    .innerJoin('principals as p', 'p.id', 't.principal_id')
+    .select(['t.id as token_id', 't.revoked_at', 'p.id', 'p.name', 'p.kind', 'p.disabled_at'])
+    .where('t.hash', '=', hashToken(token))
+    .executeTakeFirst();
+  if (row === undefined) return null;
+  const { token_id: tokenId, id, name, kind } = row;
+  const why = row.disabled_at !== null ? 'disabled' : row.revoked_at !== null ? 'revoked' : 'expired';
+  return { tokenId, holder: { id, name, kind }, why };
 }
 
 function unauthenticated(): Failure {

@@ -141,6 +141,15 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: () => post('admin', '/api/principals/auditor/tokens', {}),
   },
+  'POST /api/principals/:name/tokens/:id/revoke': {
+    writes: ['token.revoked'],
+    by: 'admin',
+    act: async () => {
+      const issued = await post('admin', '/api/principals/auditor/tokens', {});
+      const { id } = issued.body as { id: string };
+      return post('admin', `/api/principals/auditor/tokens/${id}/revoke`);
+    },
+  },
   'POST /api/principals/:name/disable': {
     writes: ['principal.disabled'],
     by: 'admin',

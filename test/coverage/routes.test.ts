@@ -64,6 +64,16 @@ const EXPECTED: Record<RouteName, Row> = {
     path: () => '/api/principals/no-such-person/tokens',
     body: {},
   },
+  'GET /api/principals/:name/tokens': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/principals/no-such-person/tokens',
+  },
+  'POST /api/principals/:name/tokens/:id/revoke': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/principals/deploy-bot/tokens/tok_00000000000000000000000000/revoke',
+  },
   'POST /api/principals/:name/disable': {
     ...all(403),
     admin: 409,

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { grant, issuedCredential } from '../../src/api/grants.ts';
-import { issuedToken } from '../../src/api/people.ts';
+import { issuedToken, token as tokenSchema } from '../../src/api/people.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { runCli, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
@@ -121,4 +121,66 @@ test('only administrators, and never oneself', async () => {
   assert.equal((await me()).status, 200);
   await delay(1_500);
   assert.equal((await me()).status, 401, 'a token ends at its time');
+});
+
+test('limited tokens are added, listed and revoked, and make none that is wider', async () => {
+  const admin = sallyport.token('admin');
+  const added = await cli(
+    admin,
+    ...['principal', 'tokens', 'add', 'deploy-bot', '--scope', 'read', '--scope', 'request'],
+    ...['--from', '127.0.0.0/8', '--for', '90d', '--label', 'nightly deploy', '--json'],
+  );
+  assert.equal(added.code, 0, added.stderr);
+  const issued = issuedToken.parse(JSON.parse(added.stdout));
+  const listed = await cli(admin, 'principal', 'tokens', 'list', 'deploy-bot', '--json');
+  const one = tokenSchema
+    .array()
+    .parse(JSON.parse(listed.stdout))
+    .find((item) => item.id === issued.id);
+  assert.deepEqual(
+    [one?.name, one?.scopes, one?.addresses, one?.issuedBy, one?.state],
+    ['nightly deploy', ['read', 'request'], ['127.0.0.0/8'], 'admin', 'live'],
+  );
+  assert.equal(listed.stdout.includes(issued.token), false, 'never the token itself');
+  const asked = ['request', 'orders-db', '--task', 'read-orders', '--for', '45s', '--reason', 'x'];
+  assert.notEqual((await cli(issued.token, ...asked, '--json')).code, 3, 'it is let in');
+  assert.equal(
+    (await cli(admin, 'principal', 'tokens', 'revoke', 'engineer', issued.id)).code,
+    1,
+    'not theirs',
+  );
+  assert.equal((await cli(admin, 'principal', 'tokens', 'revoke', 'deploy-bot', issued.id)).code, 0);
+  assert.equal((await cli(issued.token, 'whoami')).code, 3);
+
+  const make = async (by: string, body: object) => {
+    const response = await fetch(`${sallyport.server()}/api/principals/admin/tokens`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${by}`, 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    });
+    return { status: response.status, said: (await response.json()) as { token?: string; code?: string } };
+  };
+  const narrow = { scopes: ['administer', 'read'], addresses: ['127.0.0.0/16'] };
+  const by = (await make(admin, narrow)).said.token ?? '';
+  for (const wider of [
+    {},
+    { scopes: narrow.scopes },
+    { addresses: narrow.addresses },
+    { ...narrow, scopes: [...narrow.scopes, 'approve'] },
+    { ...narrow, addresses: ['127.0.0.0/8'] },
+    { ...narrow, addresses: [...narrow.addresses, '::1'] },
+  ]) {
+    const refused = await make(by, wider);
+    assert.deepEqual([refused.status, refused.said.code], [403, 'wider-than-yours'], JSON.stringify(wider));
+  }
+  assert.equal((await make(by, { scopes: ['read'], addresses: ['127.0.0.1'] })).status, 201);
+  for (const wrong of [
+    { scopes: [] },
+    { scopes: ['everything'] },
+    { addresses: ['10.1.2.3/8'] },
+    { addresses: [] },
+    { lifetime: '25d' },
+    { name: 'a\u202eb' },
+  ])
+    assert.equal((await make(admin, wrong)).status, 422, JSON.stringify(wrong));
 });

@@ -61,6 +61,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'token.issued': (leaf, who) =>
     `${who} issued a token${words(leaf, ' of the kind ', 'tokenKind')}${words(leaf, ', valid until ', 'expiresAt')}.`,
   'token.revoked': (_, who) => `${who} revoked a token.`,
+  'token.refused': (leaf, who) =>
+    `A token of ${who} was refused${words(leaf, ' (', 'why', ')')}${words(leaf, ' at ', 'route')}${from(leaf)}.`,
   'sign-in': (leaf, who) => `${who} signed in${from(leaf)}.`,
   'sign-in.failed': (leaf, who) =>
     `A sign-in${leaf.actor.kind === 'unknown' ? '' : ` as ${who}`} failed${words(leaf, ': ', 'code')}${from(leaf)}.`,

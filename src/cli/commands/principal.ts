@@ -8,12 +8,14 @@ import { usage } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
 import { neededReason } from '../needed.ts';
 import { group, leaf, startRun } from '../run.ts';
+import { tokensCommand } from './principal-tokens.ts';
 
 export function command(): Command {
   return group('principal', 'list, add and disable people and services', [
     listCommand(),
     addCommand(),
     tokenCommand(),
+    tokensCommand(),
     disableCommand(),
   ]);
 }

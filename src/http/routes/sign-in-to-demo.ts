@@ -3,7 +3,7 @@
 import type { FastifyInstance } from 'fastify';
 import { demoSignInBody, me } from '../../api/people.ts';
 import { notFound } from '../../base/errors.ts';
-import { addressOf } from '../caller.ts';
+import { addressOf } from '../client-address.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 import { meOf } from './get-me.ts';

@@ -3,7 +3,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { me, signInBody } from '../../api/people.ts';
 import type { SignedIn } from '../../identity/sign-in.ts';
-import { addressOf, COOKIE } from '../caller.ts';
+import { COOKIE, checkPresented } from '../caller.ts';
+import { addressOf } from '../client-address.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 import { meOf } from './get-me.ts';
@@ -16,6 +17,7 @@ export function signIn(app: FastifyInstance, ctx: HttpContext): void {
     { summary: 'Sign in with a token', body: signInBody, answer: me },
     async ({ body, request, reply }) => {
       const sourceAddress = addressOf(request);
+      await checkPresented(ctx, body.token, 'POST /api/sign-in', request);
       const signed = await ctx.principals.signIn(body.token, sourceAddress);
       setCookie(request, reply, signed);
       return meOf(ctx, { principal: signed.principal, sourceAddress });

@@ -10,6 +10,8 @@ import { route } from '../route.ts';
 
 const MOST_STREAMS = 1_000;
 const HEARTBEAT_MS = 15_000;
+/** A page whose token ended goes dark within this. */
+const ASK_AGAIN_MS = 3_000;
 /** A page that does not read is cut off rather than remembered. */
 const MOST_BUFFERED_BYTES = 64 * 1024;
 
@@ -20,7 +22,7 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'GET /api/events',
     { summary: 'Hints that something changed', answer: z.null(), contentType: 'text/event-stream' },
-    async ({ reply, gone }) => {
+    async ({ reply, gone, askAgain }) => {
       if (open >= MOST_STREAMS)
         throw new Failure('limit', 'too-many-streams', 'Too many live pages are open.');
       if (gone.aborted) return reply.hijack();
@@ -33,11 +35,13 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
       const off = ctx.events.subscribe((event) =>
         send(`data: ${JSON.stringify({ topic: event.topic })}\n\n`),
       );
+      const look = setInterval(() => askAgain().catch(() => stream.end()), ASK_AGAIN_MS);
       const beat = setInterval(() => send(': still here\n\n'), HEARTBEAT_MS);
       // However it ends: the page left, did not read, or had left before the stream began.
       stream.once('close', () => {
         off();
         clearInterval(beat);
+        clearInterval(look);
         open -= 1;
       });
       gone.addEventListener('abort', () => stream.destroy(), { once: true });

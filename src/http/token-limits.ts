@@ -1,0 +1,88 @@
+// What a limited token may be used for: one row a route, as in guard.ts, and one check that every call of a token
+// passes. A limit only takes away: whether the principal may at all is asked after it, as for everybody.
+
+import type { TokenScope } from '../api/people.ts';
+import { isInRanges, parseAddressRange } from '../base/address-ranges.ts';
+import { Failure } from '../base/errors.ts';
+import type { TokenLimits } from '../identity/tokens.ts';
+import type { RouteName } from './guard.ts';
+
+/** `open` routes look at no token; `any` is what every token may, from where it may be used. */
+export type RouteScope = TokenScope | 'open' | 'any';
+
+export const ROUTE_SCOPE = {
+  'GET /healthz': 'open',
+  'GET /metrics': 'audit',
+  'GET /api/openapi.json': 'open',
+
+  'POST /api/sign-in': 'open',
+  'POST /api/sign-out': 'any',
+  'GET /api/me': 'any',
+  'GET /api/demo/people': 'open',
+  'POST /api/demo/sign-in': 'open',
+
+  'GET /api/principals': 'administer',
+  'POST /api/principals': 'administer',
+  'GET /api/principals/:name/tokens': 'administer',
+  'POST /api/principals/:name/tokens': 'administer',
+  'POST /api/principals/:name/tokens/:id/revoke': 'administer',
+  'POST /api/principals/:name/disable': 'administer',
+
+  'GET /api/targets': 'read',
+  'POST /api/targets': 'administer',
+  'POST /api/targets/:name/check': 'administer',
+  'GET /api/targets/:name/standing-access': 'audit',
+  'GET /api/tasks': 'read',
+  'POST /api/tasks': 'administer',
+
+  'POST /api/requests': 'request',
+  'POST /api/requests/preview': 'read',
+  'GET /api/requests': 'read',
+  'GET /api/requests/:id': 'read',
+  'POST /api/requests/:id/approve': 'approve',
+  'POST /api/requests/:id/deny': 'approve',
+  'POST /api/requests/:id/cancel': 'request',
+
+  'GET /api/grants': 'read',
+  'GET /api/grants/:id': 'read',
+  'POST /api/grants/:id/credentials': 'request',
+  'POST /api/grants/:id/extend': 'request',
+  'POST /api/grants/:id/done': 'request',
+  'POST /api/grants/:id/revoke': 'revoke',
+  'GET /api/grants/:id/receipt': 'read',
+
+  'GET /api/sessions': 'read',
+  'GET /api/sessions/:id': 'read',
+  'POST /api/sessions/:id/end': 'revoke',
+
+  'GET /api/audit/entries': 'audit',
+  'GET /api/audit/export': 'audit',
+  'GET /api/audit/checkpoint': 'audit',
+
+  'POST /api/policy/explain': 'read',
+  'GET /api/policy': 'read',
+  'POST /api/policy': 'policy',
+
+  'GET /api/insights': 'read',
+  'GET /api/events': 'read',
+} as const satisfies Record<RouteName, RouteScope>;
+
+/** Errors: `token-address`, `token-scope`. The address is asked first: from elsewhere a token says nothing of itself. */
+export function checkLimits(limits: TokenLimits, name: RouteName, sourceAddress: string): void {
+  checkAddress(limits, sourceAddress);
+  const needed: RouteScope = ROUTE_SCOPE[name];
+  if (limits.scopes === null || needed === 'open' || needed === 'any') return;
+  if (limits.scopes.includes(needed)) return;
+  throw new Failure('denied', 'token-scope', `This token is not for that: it lacks the scope "${needed}".`, {
+    hint: 'Use another token, or have one issued with that scope.',
+    facts: { needed, scopes: [...limits.scopes] },
+  });
+}
+
+/** Errors: `token-address`. */
+export function checkAddress({ addressRanges }: TokenLimits, sourceAddress: string): void {
+  if (addressRanges === null || isInRanges(addressRanges.map(parseAddressRange), sourceAddress)) return;
+  throw new Failure('denied', 'token-address', `This token does not work from ${sourceAddress}.`, {
+    hint: 'It is limited to other addresses. Behind a proxy, `http.trustedProxies` has to name it.',
+  });
+}
