@@ -32,6 +32,7 @@ const signInSearch = z.object({ next: ownPath });
 const requestSearch = z.object({ target: word, task: word, like: word });
 const sessionsSearch = z.object({ show: z.enum(['ended']).optional().catch(undefined) });
 const targetsSearch = z.object({ show: z.enum(['tasks']).optional().catch(undefined) });
+const mapSearch = z.object({ segment: word });
 const auditSearch = z.object({
   view: z.enum(AUDIT_VIEWS).optional().catch(undefined),
   text: word,
@@ -114,6 +115,12 @@ const addTask = createRoute({
   path: '/tasks/new',
   component: lazyRouteComponent(() => import('./pages/add-task-page.tsx'), 'AddTaskPage'),
 });
+const map = createRoute({
+  getParentRoute: () => inside,
+  path: '/map',
+  component: lazyRouteComponent(() => import('./pages/map-page.tsx'), 'MapPage'),
+  validateSearch: mapSearch,
+});
 const insights = createRoute({
   getParentRoute: () => inside,
   path: '/insights',
@@ -137,6 +144,7 @@ export const router = createRouter({
       target,
       addTarget,
       addTask,
+      map,
       insights,
     ]),
   ]),

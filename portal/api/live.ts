@@ -19,11 +19,11 @@ const hint = z.object({ topic: z.string() });
 /** Which queries (by the first part of their key) a topic makes stale. */
 const STALE: Record<string, string[]> = {
   requests: ['requests', 'insights'],
-  grants: ['grants', 'requests', 'targets', 'receipts', 'insights'],
+  grants: ['grants', 'requests', 'targets', 'segments', 'receipts', 'insights'],
   sessions: ['sessions', 'grants', 'insights'],
   audit: ['audit'],
-  targets: ['targets', 'tasks'],
-  policies: ['preview', 'requests'],
+  targets: ['targets', 'tasks', 'segments', 'reach'],
+  policies: ['preview', 'requests', 'segments', 'reach'],
 };
 
 /** Starts listening; returns the function that stops it. */

@@ -25,6 +25,8 @@ export const apiPath = {
   targetCheck: (name: string) => at('api', 'targets', name, 'check'),
   standingAccess: (name: string) => at('api', 'targets', name, 'standing-access'),
   tasks: () => '/api/tasks',
+  segments: () => '/api/segments',
+  reach: (segment: string) => withQuery('/api/segments/reach', { segment }),
   requests: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>
     withQuery('/api/requests', query),
   submit: (waitSeconds: number) => withQuery('/api/requests', { wait: waitSeconds }),

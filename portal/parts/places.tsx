@@ -6,6 +6,7 @@ import {
   IconDoorEnter,
   IconListSearch,
   IconServer2,
+  IconSitemap,
   IconTerminal2,
   IconUserCheck,
 } from '@tabler/icons-react';
@@ -29,5 +30,6 @@ export const PLACES: Place[] = [
   { to: '/sessions', label: 'Sessions', Icon: IconTerminal2, shown: everyone },
   { to: '/audit', label: 'Audit', Icon: IconListSearch, shown: everyone },
   { to: '/targets', label: 'Targets', Icon: IconServer2, shown: everyone },
+  { to: '/map', label: 'Map', Icon: IconSitemap, shown: everyone },
   { to: '/insights', label: 'Insights', Icon: IconChartBar, shown: everyone },
 ];

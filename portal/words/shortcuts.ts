@@ -3,7 +3,7 @@
 export interface Shortcut {
   keys: string;
   label: string;
-  to: '/' | '/request' | '/approvals' | '/sessions' | '/audit' | '/targets' | '/insights';
+  to: '/' | '/request' | '/approvals' | '/sessions' | '/audit' | '/targets' | '/insights' | '/map';
 }
 
 export const SHORTCUTS: Shortcut[] = [
@@ -13,6 +13,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g s', label: 'Sessions', to: '/sessions' },
   { keys: 'g l', label: 'Audit', to: '/audit' },
   { keys: 'g t', label: 'Targets', to: '/targets' },
+  { keys: 'g m', label: 'Map', to: '/map' },
   { keys: 'g i', label: 'Insights', to: '/insights' },
 ];
 

@@ -38,6 +38,10 @@ export const GUARD = {
   'GET /api/tasks': 'signed-in',
   'POST /api/tasks': 'administer',
 
+  // Nothing that GET /api/targets does not show; everybody's reach only to who may audit or administer (grants/reach).
+  'GET /api/segments': 'signed-in',
+  'GET /api/segments/reach': 'signed-in',
+
   'POST /api/requests': 'signed-in',
   'POST /api/requests/preview': 'signed-in',
   'GET /api/requests': 'signed-in',

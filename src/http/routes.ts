@@ -22,6 +22,7 @@ import { getMe } from './routes/get-me.ts';
 import { getMetrics } from './routes/get-metrics.ts';
 import { getOpenapi } from './routes/get-openapi.ts';
 import { getPolicy } from './routes/get-policy.ts';
+import { getReach } from './routes/get-reach.ts';
 import { getReceipt } from './routes/get-receipt.ts';
 import { getRequest } from './routes/get-request.ts';
 import { getSession } from './routes/get-session.ts';
@@ -31,6 +32,7 @@ import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
 import { getPrincipals } from './routes/list-principals.ts';
 import { getRequests } from './routes/list-requests.ts';
+import { listSegmentsOfTree } from './routes/list-segments.ts';
 import { getSessions } from './routes/list-sessions.ts';
 import { listStandingAccess } from './routes/list-standing-access.ts';
 import { getTargets } from './routes/list-targets.ts';
@@ -73,6 +75,7 @@ const ROUTES = [
   getMetrics,
   getOpenapi,
   getPolicy,
+  getReach,
   getReceipt,
   getRequest,
   getSession,
@@ -81,6 +84,7 @@ const ROUTES = [
   getGrants,
   getRequests,
   getSessions,
+  listSegmentsOfTree,
   listStandingAccess,
   getTargets,
   listTasks,

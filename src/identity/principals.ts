@@ -118,6 +118,16 @@ export async function activePeople(db: Db | Trx, limit: number): Promise<Princip
   return rows.map(principalFrom);
 }
 
+/** Everyone and everything that is not disabled, by name. At most `limit`. */
+export async function activePrincipals(db: Db | Trx, limit: number): Promise<Principal[]> {
+  const rows = await selectPrincipals(db)
+    .where('p.disabled_at', 'is', null)
+    .orderBy('p.name')
+    .limit(limit)
+    .execute();
+  return rows.map(principalFrom);
+}
+
 export function refOf(principal: Pick<Principal, 'id' | 'name' | 'displayName' | 'kind'>): PrincipalRef {
   return { id: principal.id, name: principal.name, displayName: principal.displayName, kind: principal.kind };
 }

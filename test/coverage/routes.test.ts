@@ -95,6 +95,8 @@ const EXPECTED: Record<RouteName, Row> = {
   },
   'GET /api/tasks': all(200),
   'POST /api/tasks': { ...all(403), admin: 422, body: { name: 'UPPER' } },
+  'GET /api/segments': all(200),
+  'GET /api/segments/reach': { ...all(200), path: () => '/api/segments/reach?segment=prod/eu' },
   'POST /api/requests': { ...all(422), body: ASKED },
   'POST /api/requests/preview': { ...all(200), body: ASKED },
   'GET /api/requests': all(200),

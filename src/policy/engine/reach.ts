@@ -1,0 +1,140 @@
+// How far somebody reaches: for how long at once, for how long with whose approval, or what is in the way. Policies
+// compare a duration with fixed ones only, so trying those finds every change of the answer.
+
+import { LONGEST_DURATION_SECONDS } from '../../base/duration.ts';
+import { pathsDownTo } from '../../base/segment-path.ts';
+import type { CompiledPolicies, Rule } from './compile.ts';
+import { decide, decideOutcome, mayConnect } from './decide.ts';
+import type { ApprovalStage, DecisionFacts, PrincipalFacts } from './facts.ts';
+
+/** Durations that are tried for one pair of principal and place, the longest first. */
+const MOST_TRIED_DURATIONS = 16;
+/** Short enough for any policy: what it does not pass, a condition other than the duration keeps out. */
+const SHORT_SECONDS = 60;
+const MOST_WAYS = 3;
+
+export interface Reach {
+  atOnceSeconds: number | null;
+  /** The longest with approval, where that is longer than at once. */
+  approvalSeconds: number | null;
+  approvals: ApprovalStage[];
+  policies: string[];
+  /** May a session be opened, from the address in the facts? */
+  opens: boolean;
+  /** Where nothing passes: what would be enough. */
+  enough: string[];
+  /** How many decisions it took. */
+  decisions: number;
+}
+
+/** `facts.context.durationSeconds` does not matter. Errors as `decide`. */
+export function reachOf(policies: CompiledPolicies, facts: DecisionFacts): Reach {
+  const none: Reach = {
+    atOnceSeconds: null,
+    approvalSeconds: null,
+    approvals: [],
+    policies: [],
+    opens: false,
+    enough: [],
+    decisions: 0,
+  };
+  const rules = rulesInScope(policies, facts);
+  if (!rules.some((rule) => rule.effect === 'permit' && rule.actions.includes('request'))) return none;
+  const lasting = (durationSeconds: number): DecisionFacts => ({
+    ...facts,
+    context: { ...facts.context, durationSeconds },
+  });
+  const found = { ...none };
+  const named = new Set<string>();
+  for (const seconds of durationsOf(rules)) {
+    const { outcome, obligations, determining } = decideOutcome(policies, lasting(seconds));
+    found.decisions++;
+    if (outcome === 'needs-approval' && found.approvalSeconds === null) {
+      found.approvalSeconds = seconds;
+      found.approvals = obligations.approvals;
+      for (const id of determining) named.add(id);
+    }
+    if (outcome === 'allow') {
+      found.atOnceSeconds = seconds;
+      for (const id of determining) named.add(id);
+      break;
+    }
+  }
+  if (named.size === 0) {
+    const { enough } = decide(policies, lasting(SHORT_SECONDS));
+    return { ...found, enough: enough.slice(0, MOST_WAYS), decisions: found.decisions + 1 };
+  }
+  const opens = mayConnect(policies, lasting(SHORT_SECONDS)).allowed;
+  return { ...found, policies: [...named].sort(), opens, decisions: found.decisions + 1 };
+}
+
+/**
+ * A text that is the same for principals whom these policies cannot tell apart: the groups that some policy names,
+ * the attributes that some policy reads, and the principal itself where a policy names it.
+ */
+export function likenessUnder(policies: CompiledPolicies): {
+  keyOf(principal: PrincipalFacts): string;
+  groupsOf(principal: PrincipalFacts): string[];
+} {
+  const entities = new Set<string>();
+  const attributes = new Set<string>();
+  for (const { survey } of policies.rules) {
+    for (const key of survey.entities) entities.add(key);
+    for (const name of survey.attributes) attributes.add(name);
+  }
+  const groupsOf = (principal: PrincipalFacts) =>
+    principal.groups.filter((name) => entities.has(`Group::${name}`)).sort();
+  const read = (name: keyof PrincipalFacts, principal: PrincipalFacts) =>
+    attributes.has(name) ? principal[name] : null;
+  return {
+    groupsOf,
+    keyOf: (principal) =>
+      JSON.stringify([
+        principal.kind,
+        groupsOf(principal),
+        ...(['id', 'accountType', 'title', 'onCall', 'managerId', 'sponsorId'] as const).map((name) =>
+          read(name, principal),
+        ),
+        // An entity's type is told by its kind already.
+        [...NAMED_TYPES].some((type) => entities.has(`${type}::${principal.name}`)) ? principal.name : null,
+      ]),
+  };
+}
+
+const NAMED_TYPES = ['Person', 'Service', 'Agent'];
+
+function rulesInScope(policies: CompiledPolicies, { principal, target }: DecisionFacts): Rule[] {
+  const onto = new Set([
+    '*',
+    `Target::${target.name}`,
+    `Environment::${target.environment}`,
+    ...pathsDownTo(target.segment).map((path) => `Segment::${path}`),
+  ]);
+  const type = { person: 'Person', service: 'Service', agent: 'Agent' }[principal.kind];
+  const by = new Set([
+    '*',
+    `${type}::${principal.name}`,
+    ...principal.groups.map((name) => `Group::${name}`),
+  ]);
+  return policies.rules.filter(
+    (rule) =>
+      (rule.actions.includes('request') || rule.actions.includes('autoApprove')) &&
+      onto.has(rule.resource.key) &&
+      by.has(rule.principal.key),
+  );
+}
+
+function durationsOf(rules: readonly Rule[]): number[] {
+  const tried = new Set<number>([LONGEST_DURATION_SECONDS, SHORT_SECONDS]);
+  for (const { notes, survey } of rules) {
+    const most = notes.obligations.maxDurationSeconds;
+    if (most !== null) tried.add(most);
+    for (const seconds of survey.durations) tried.add(seconds).add(seconds - 1);
+  }
+  const sorted = [...tried].filter((seconds) => seconds > 0 && seconds <= LONGEST_DURATION_SECONDS);
+  sorted.sort((a, b) => b - a);
+  // The shortest stays whatever the limit: it finds what no limit of a duration keeps out.
+  return sorted.length <= MOST_TRIED_DURATIONS
+    ? sorted
+    : [...sorted.slice(0, MOST_TRIED_DURATIONS - 1), SHORT_SECONDS];
+}
