@@ -32,6 +32,8 @@ export const ROUTE_SCOPE = {
   'POST /api/targets': 'administer',
   'POST /api/targets/:name/check': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
+  'GET /api/segments': 'read',
+  'GET /api/segments/reach': 'audit',
   'GET /api/tasks': 'read',
   'POST /api/tasks': 'administer',
 
