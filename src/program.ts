@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { append, SYSTEM_ACTOR } from './audit/append.ts';
 import { openLogKey } from './audit/keys.ts';
 import { createAuditLog } from './audit/log.ts';
+import { createSeldom } from './audit/seldom.ts';
 import { createSequencer } from './audit/sequence.ts';
 import { parseAddressRange } from './base/address-ranges.ts';
 import { codeOf, Failure, messageOf } from './base/errors.ts';
@@ -24,6 +25,7 @@ import { createPolicyWatch } from './grants/end-forbidden.ts';
 import { createRequestExpiry } from './grants/expire-requests.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
 import { createPatrol } from './grants/orphans.ts';
+import { noteRefusedLogin } from './grants/refused-login.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
 import { createGrantWorker } from './grants/worker.ts';
 import type { HttpContext } from './http/context.ts';
@@ -138,9 +140,11 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   if (config.firstAdministrator !== null) await createFirstAdministrator(db, config.firstAdministrator);
   await input.prepare?.(ctx);
 
+  const refusedLogins = createSeldom();
   const admission: SessionAdmission = {
     challenge: (login) => challengeFor(ctx, login),
     open: (open) => openSession(ctx, open),
+    refused: (login) => noteRefusedLogin(ctx, refusedLogins, login),
     liveVerdicts: (grantIds) => liveVerdicts(ctx, grantIds),
   };
   const sessions = createSessions({

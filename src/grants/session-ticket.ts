@@ -73,6 +73,8 @@ export interface SessionAdmission {
   challenge(login: string): Promise<LoginChallenge>;
   /** Writes the session's row and its audit entry in one transaction. Errors: Failure (denied, expired …). */
   open(input: OpenInput): Promise<SessionTicket>;
+  /** A proof did not fit, for the log. Errors: anything, when the store is away. */
+  refused(input: { login: string; clientAddress: string }): Promise<void>;
   /** One query for all. Errors: anything, when the store is away. */
   liveVerdicts(grantIds: string[]): Promise<Map<string, LiveVerdict>>;
 }

@@ -33,7 +33,7 @@ export const ROUTE_SCOPE = {
   'POST /api/targets/:name/check': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
   'GET /api/segments': 'read',
-  'GET /api/segments/reach': 'audit',
+  'GET /api/segments/reach': 'read',
   'GET /api/tasks': 'read',
   'POST /api/tasks': 'administer',
 

@@ -1,10 +1,9 @@
 // Uses of tokens that were refused, for the log: somebody tries a token from elsewhere, for more than it is for, or
-// after its end. One entry a minute for each token and reason, with how many went before it unsaid, so that who keeps
-// trying cannot fill the log.
+// after its end. One entry a minute for each token and reason (audit/seldom.ts).
 
 import { append } from '../audit/append.ts';
+import { createSeldom } from '../audit/seldom.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
-import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
 import { deadToken } from './tokens.ts';
 
@@ -25,26 +24,11 @@ export interface RefusedUses {
   noteDead(token: string, route: string, sourceAddress: string): Promise<void>;
 }
 
-const EVERY_MS = 60_000;
-const MOST_KEPT = 10_000;
-
 export function createRefusedUses(ctx: { db: Db }): RefusedUses {
-  const kept = new Map<string, { since: number; unsaid: number }>();
-
-  /** How many went unsaid before this one; null when this one does too. */
-  function due(key: string): number | null {
-    const before = kept.get(key);
-    if (before !== undefined && monotonicMs() - before.since < EVERY_MS) {
-      before.unsaid += 1;
-      return null;
-    }
-    if (kept.size >= MOST_KEPT) kept.clear();
-    kept.set(key, { since: monotonicMs(), unsaid: 0 });
-    return before?.unsaid ?? 0;
-  }
+  const seldom = createSeldom();
 
   async function note(use: RefusedUse): Promise<void> {
-    const unsaid = due(`${use.tokenId} ${use.why}`);
+    const unsaid = seldom.due(`${use.tokenId} ${use.why}`);
     if (unsaid === null) return;
     await ctx.db.transaction().execute((trx) =>
       append(trx, {

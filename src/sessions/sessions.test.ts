@@ -47,6 +47,7 @@ describe('sessions and the store', () => {
       admission: {
         challenge: () => assert.fail(),
         open: () => assert.fail(),
+        refused: () => assert.fail(),
         liveVerdicts: async () => new Map(),
       },
       events: { onGrantEnding: () => () => undefined, onSessionEnd: () => () => undefined },

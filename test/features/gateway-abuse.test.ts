@@ -192,6 +192,23 @@ test('a crossed CancelRequest stops nothing that is not its own', async () => {
   await allIsWell();
 });
 
+test('a known login with a wrong secret stands in the log, once in a while', async () => {
+  for (let n = 0; n < 5; n++) {
+    const wire = await openWire(port);
+    await assert.rejects(logInByWire(wire, granted.login, `${dsn.password}${n}`, { database: 'orders' }));
+    wire.socket.destroy();
+  }
+  const wrong = async () => {
+    const { body } = await sallyport.call('auditor', 'GET', '/api/audit/entries?limit=200');
+    const { items } = body as { items: { leaf: { kind: string; detail: { code?: string } } }[] };
+    return items.filter(({ leaf }) => leaf.kind === 'session.refused' && leaf.detail.code === 'wrong-secret');
+  };
+  // It is written when the client has its answer already.
+  const giveUpAt = Date.now() + 5_000;
+  while ((await wrong()).length === 0 && Date.now() < giveUpAt) await new Promise((r) => setTimeout(r, 50));
+  assert.equal((await wrong()).length, 1);
+});
+
 test('thousands of failed logins are limited, cost nobody else the way in, and do not fill the log', {
   timeout: 120_000,
 }, async () => {

@@ -145,6 +145,7 @@ export async function startWorld(options: {
         },
       };
     },
+    refused: async () => undefined,
     async liveVerdicts(ids) {
       if (state.storeAway) throw new Error('the store is away');
       const verdicts = new Map<string, LiveVerdict>();

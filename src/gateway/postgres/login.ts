@@ -5,7 +5,8 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type SecureContext, TLSSocket } from 'node:tls';
-import { Failure } from '../../base/errors.ts';
+import { Failure, messageOf } from '../../base/errors.ts';
+import type { Logger } from '../../base/log.ts';
 import type { SessionAdmission } from '../../grants/session-ticket.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
@@ -33,6 +34,7 @@ import { connectUpstream, type Upstream } from './upstream.ts';
 export interface LoginContext {
   admission: SessionAdmission;
   sessions: Sessions;
+  log: Logger;
   tls: SecureContext;
   cancelKeys: CancelKeys;
   failures: FailureLimit;
@@ -70,6 +72,12 @@ export async function logIn(
   const proven = await proveClient(reader, send, () => ctx.admission.challenge(parameters.user));
   if (proven === null) {
     ctx.failures.add(socket.remoteAddress ?? '', parameters.user);
+    // Nobody waits for it: how long it takes would tell whether there is such a login.
+    ctx.admission
+      .refused({ login: parameters.user, clientAddress: plainAddress(socket.remoteAddress ?? '') })
+      .catch((error: unknown) =>
+        ctx.log.warn({ reason: messageOf(error) }, 'a refused login was not logged'),
+      );
     throw new ProtocolError('password', `password authentication failed for user "${parameters.user}"`);
   }
   send(proven.final);

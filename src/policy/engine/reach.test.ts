@@ -85,15 +85,20 @@ forbid (principal is Person, action == Action::"autoApprove", resource) when { p
     const likeness = likenessUnder(policies);
     let compared = 0;
     fc.assert(
-      fc.property(principals, principals, fc.constantFrom('read-orders', 'fix-orders'), (one, other, task) => {
-        const { kind, accountType } = one;
-        const groups = [...one.groups.filter((name) => name !== 'cooks'), 'cooks'];
-        const [a, b] = [examplePrincipal(one), examplePrincipal({ ...other, kind, accountType, groups })];
-        compared += likeness.keyOf(a) === likeness.keyOf(b) ? 1 : 0;
-        if (likeness.keyOf(a) !== likeness.keyOf(b)) return;
-        const facts = (principal: PrincipalFacts) => exampleFacts({ principal, task, context: HERE });
-        assert.deepEqual(decideOutcome(policies, facts(a)), decideOutcome(policies, facts(b)));
-      }),
+      fc.property(
+        principals,
+        principals,
+        fc.constantFrom('read-orders', 'fix-orders'),
+        (one, other, task) => {
+          const { kind, accountType } = one;
+          const groups = [...one.groups.filter((name) => name !== 'cooks'), 'cooks'];
+          const [a, b] = [examplePrincipal(one), examplePrincipal({ ...other, kind, accountType, groups })];
+          compared += likeness.keyOf(a) === likeness.keyOf(b) ? 1 : 0;
+          if (likeness.keyOf(a) !== likeness.keyOf(b)) return;
+          const facts = (principal: PrincipalFacts) => exampleFacts({ principal, task, context: HERE });
+          assert.deepEqual(decideOutcome(policies, facts(a)), decideOutcome(policies, facts(b)));
+        },
+      ),
       { numRuns: 300 },
     );
     assert.ok(compared > 30, `only ${compared} pairs were alike`);
