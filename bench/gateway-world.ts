@@ -7,7 +7,12 @@ import { z } from 'zod';
 import { grant, issuedCredential } from '../src/api/grants.ts';
 import { submitted } from '../src/api/requests.ts';
 import { startPostgres, type TestPostgres } from '../test/harness/postgres.ts';
-import { type Sallyport, startSallyport } from '../test/harness/sallyport.ts';
+import {
+  policiesInForce,
+  publishPolicies,
+  type Sallyport,
+  startSallyport,
+} from '../test/harness/sallyport.ts';
 import { run } from './pgbench.ts';
 
 const DATABASE = 'bench';
@@ -123,14 +128,10 @@ async function protect(sallyport: Sallyport, target: TestPostgres): Promise<void
       tables: TABLES.map((name) => ({ name, privileges: ['SELECT', 'INSERT', 'UPDATE'] })),
     },
   });
-  const { files } = await sallyport.ask('admin', 'GET', '/api/policy', policyFiles);
-  await sallyport.ask('admin', 'POST', '/api/policy', anything, {
-    files: { ...files, 'bench.cedar': POLICY },
-  });
+  await publishPolicies(sallyport, { ...(await policiesInForce(sallyport)), 'bench.cedar': POLICY });
 }
 
 const anything = z.unknown();
-const policyFiles = z.object({ files: z.record(z.string(), z.string()) });
 
 async function credential(sallyport: Sallyport): Promise<URL> {
   const asked = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {

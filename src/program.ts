@@ -36,6 +36,7 @@ import { createPrincipals } from './identity/sign-in.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
+import { createProposalExpiry } from './proposals/close.ts';
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { dialDirect } from './targets/dial.ts';
@@ -178,6 +179,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     createDisabledWatch(ctx),
     policyLook,
     createPolicyWatch(ctx),
+    createProposalExpiry(ctx),
   ];
   events.subscribe((event) => {
     if (event.topic === 'policies') policyLook.kick();

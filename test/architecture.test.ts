@@ -19,7 +19,7 @@ interface Row {
 
 const EVERYTHING = ['*'];
 const FACTS = ['audit', 'audit/verify', 'events', 'jobs', 'db', 'api', 'base'];
-const READ = ['sessions', 'grants', 'policy', 'identity', 'targets', ...FACTS];
+const READ = ['sessions', 'proposals', 'grants', 'policy', 'identity', 'targets', ...FACTS];
 const SURFACE = [
   'gateway',
   'insight',
@@ -59,6 +59,11 @@ const TABLE: Readonly<Record<string, Row>> = {
     // policy/engine: its `decide` is pure; grants brings it the facts.
     may: ['policy', 'policy/engine', 'identity', 'targets', ...FACTS],
     types: ['connectors/contract'],
+    packages: ['kysely', 'zod'],
+  },
+  // Changes of policy: they know who may sign (identity, grants' rights) and what a change does (policy, its engine).
+  proposals: {
+    may: ['grants', 'policy', 'policy/engine', 'identity', 'targets', ...FACTS],
     packages: ['kysely', 'zod'],
   },
   sessions: {

@@ -65,8 +65,10 @@ export function SideBar({ me, onHelp, onSignOut }: Props) {
   );
 }
 
+const RIGHTS = { administer: 'administrator', audit: 'auditor', changePolicy: 'signs policy' } as const;
+
 export function whoText(me: Me): string {
   if (me.groups.length > 0) return me.groups.join(', ');
-  const held = me.rights.map((right) => (right === 'administer' ? 'administrator' : 'auditor'));
+  const held = me.rights.map((right) => RIGHTS[right]);
   return held.length === 0 ? me.kind : held.join(', ');
 }

@@ -16,7 +16,7 @@ export type PrincipalRef = z.infer<typeof principalRef>;
 export const me = principalRef.extend({
   groups: z.array(z.string()),
   /** What the signed-in principal may do with Sallyport itself. */
-  rights: z.array(z.enum(['administer', 'audit'])),
+  rights: z.array(z.enum(['administer', 'audit', 'changePolicy'])),
   demo: z.boolean(),
   version: z.string(),
 });

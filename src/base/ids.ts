@@ -18,6 +18,7 @@ export const ID_PREFIXES = {
   credential: 'crd',
   session: 'ses',
   policySet: 'pol',
+  proposal: 'prp',
   installation: 'ins',
 } as const;
 

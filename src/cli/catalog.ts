@@ -85,7 +85,7 @@ export const CATALOG: Section[] = [
       },
       {
         name: 'policy',
-        summary: 'show, explain, test and apply policy',
+        summary: 'show, explain, test and change policy',
         load: () => import('./commands/policy.ts'),
       },
     ],

@@ -53,6 +53,8 @@ export interface Tables {
     parent: string | null;
     time_zone: Generated<string>;
     description: Generated<string>;
+    /** The name of the group that may propose changes to the segment's pack. */
+    owner: string | null;
   };
   targets: {
     id: Fixed<string>;
@@ -87,6 +89,35 @@ export interface Tables {
     published_by: string | null;
     published_at: Now;
     in_force: Generated<boolean>;
+    proposal_id: string | null;
+    live_grants: Generated<LiveGrants>;
+  };
+  policy_proposals: {
+    id: Fixed<string>;
+    digest: Fixed<string>;
+    base_digest: Fixed<string>;
+    files: Json<Record<string, string>>;
+    comment: Fixed<string>;
+    live_grants: Fixed<LiveGrants>;
+    pack: string | null;
+    rollback: Fixed<boolean>;
+    state: Generated<ProposalState>;
+    proposed_by: Fixed<string>;
+    source_address: Fixed<string>;
+    proposed_at: Now;
+    expires_at: Date;
+    decided_by: string | null;
+    decided_at: Date | null;
+    reason: string | null;
+    plan: Json<object> | null;
+  };
+  policy_signatures: {
+    proposal_id: string;
+    principal_id: string;
+    digest: string;
+    sole: Generated<boolean>;
+    source_address: string;
+    signed_at: Now;
   };
   requests: {
     id: Fixed<string>;
@@ -243,3 +274,5 @@ export interface Tables {
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'expired';
 export type Outcome = 'allow' | 'needs-approval' | 'deny';
+export type LiveGrants = 'end' | 'run-out';
+export type ProposalState = 'open' | 'published' | 'refused' | 'withdrawn' | 'expired' | 'outdated';

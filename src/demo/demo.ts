@@ -74,7 +74,7 @@ export async function seedDemo(ctx: GrantsContext, demo: DemoTarget): Promise<Ma
   for (const task of DEMO_TASKS) if (!tasks.has(task.name)) await ctx.tasks.add(task, SYSTEM_ACTOR);
   // Once: what somebody publishes over the demo's policies stays.
   if (await ctx.policies.isStarter()) {
-    await publishPolicies(ctx, { files: demoPolicies(), by: null });
+    await publishPolicies(ctx, { files: demoPolicies() });
     await ctx.policies.refresh();
   }
   const row = await ctx.targets.byName(DEMO_TARGET);

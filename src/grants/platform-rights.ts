@@ -32,6 +32,8 @@ export function seesEverything(ctx: RightsContext, caller: Caller): boolean {
   return mayOnPlatform(ctx, caller, 'audit') || mayAdminister(ctx, caller);
 }
 
-export function platformRightsOf(ctx: RightsContext, caller: Caller): ('administer' | 'audit')[] {
-  return (['administer', 'audit'] as const).filter((right) => mayOnPlatform(ctx, caller, right));
+export function platformRightsOf(ctx: RightsContext, caller: Caller): PlatformRight[] {
+  return (['administer', 'audit', 'changePolicy'] as const).filter((right) =>
+    mayOnPlatform(ctx, caller, right),
+  );
 }

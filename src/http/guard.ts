@@ -68,7 +68,13 @@ export const GUARD = {
 
   'POST /api/policy/explain': 'signed-in',
   'GET /api/policy': 'signed-in',
-  'POST /api/policy': 'changePolicy',
+  'GET /api/policy/history': 'signed-in',
+  'GET /api/policy/proposals': 'signed-in',
+  'POST /api/policy/proposals': 'person',
+  'GET /api/policy/proposals/:id': 'signed-in',
+  'POST /api/policy/proposals/:id/sign': 'changePolicy',
+  'POST /api/policy/proposals/:id/refuse': 'changePolicy',
+  'POST /api/policy/proposals/:id/withdraw': 'person',
 
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',

@@ -84,7 +84,7 @@ function problemFor(error: FastifyError | Error): Problem {
   const trouble = storeTrouble(error);
   if (trouble !== null) return trouble;
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
-  if (status === 413) return problemOf(413, 'body-too-large', 'The body is over the limit of 64 KiB.');
+  if (status === 413) return problemOf(413, 'body-too-large', 'The body is over the limit of this call.');
   if (status === 415) return problemOf(415, 'unsupported-media-type', 'Send application/json.');
   if (status >= 400 && status < 500) return problemOf(status, 'malformed-request', malformed(error));
   return problemOf(

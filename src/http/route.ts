@@ -29,6 +29,8 @@ export interface RouteSpec<
   answer: Answer;
   /** 200 unless given. */
   status?: 200 | 201 | 204;
+  /** 64 KiB unless given. */
+  bodyLimitBytes?: number;
   /** Anything but JSON is sent by the handler itself. */
   contentType?: string;
 }
@@ -67,6 +69,7 @@ export function route<
   app.route({
     method,
     url,
+    ...(spec.bodyLimitBytes === undefined ? {} : { bodyLimit: spec.bodyLimitBytes }),
     schema: {
       summary: spec.summary,
       operationId: operationId(method, url),
@@ -120,7 +123,13 @@ function isWaiting(query: unknown): boolean {
 }
 
 function responses(
-  spec: { answer: z.ZodType; status?: number; contentType?: string; body?: unknown },
+  spec: {
+    answer: z.ZodType;
+    status?: number;
+    contentType?: string;
+    body?: unknown;
+    bodyLimitBytes?: number;
+  },
   access: Access,
 ) {
   const failures: Record<number, string> = {
@@ -132,7 +141,9 @@ function responses(
     500: 'Something went wrong on the server',
     503: 'Something that this needs cannot be reached',
     ...(access === 'anyone' ? {} : { 401: 'Nobody is signed in', 403: 'Not allowed' }),
-    ...(spec.body === undefined ? {} : { 413: 'The body is over 64 KiB', 415: 'Not JSON' }),
+    ...(spec.body === undefined
+      ? {}
+      : { 413: `The body is over ${(spec.bodyLimitBytes ?? 65_536) / 1024} KiB`, 415: 'Not JSON' }),
   };
   const problems = Object.fromEntries(
     Object.entries(failures).map(([status, description]) => [

@@ -22,6 +22,8 @@ import { getMe } from './routes/get-me.ts';
 import { getMetrics } from './routes/get-metrics.ts';
 import { getOpenapi } from './routes/get-openapi.ts';
 import { getPolicy } from './routes/get-policy.ts';
+import { getPolicyHistory } from './routes/get-policy-history.ts';
+import { getProposal } from './routes/get-proposal.ts';
 import { getReach } from './routes/get-reach.ts';
 import { getReceipt } from './routes/get-receipt.ts';
 import { getRequest } from './routes/get-request.ts';
@@ -31,6 +33,7 @@ import { issueTokens } from './routes/issue-token.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
 import { getPrincipals } from './routes/list-principals.ts';
+import { getProposals } from './routes/list-proposals.ts';
 import { getRequests } from './routes/list-requests.ts';
 import { listSegmentsOfTree } from './routes/list-segments.ts';
 import { getSessions } from './routes/list-sessions.ts';
@@ -39,7 +42,8 @@ import { getTargets } from './routes/list-targets.ts';
 import { listTasks } from './routes/list-tasks.ts';
 import { getTokens } from './routes/list-tokens.ts';
 import { previewRequests } from './routes/preview-request.ts';
-import { publishPolicy } from './routes/publish-policy.ts';
+import { proposePolicy } from './routes/propose-policy.ts';
+import { refuseProposal } from './routes/refuse-proposal.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
 import { revokeTokens } from './routes/revoke-token.ts';
@@ -47,8 +51,10 @@ import { searchAudit } from './routes/search-audit.ts';
 import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
 import { signOut } from './routes/sign-out.ts';
+import { signProposal } from './routes/sign-proposal.ts';
 import { streamEvents } from './routes/stream-events.ts';
 import { submitRequest } from './routes/submit-request.ts';
+import { withdrawProposal } from './routes/withdraw-proposal.ts';
 
 const ROUTES = [
   disablePrincipals,
@@ -89,7 +95,6 @@ const ROUTES = [
   getTargets,
   listTasks,
   previewRequests,
-  publishPolicy,
   returnGrants,
   revokeGrants,
   searchAudit,
@@ -98,6 +103,13 @@ const ROUTES = [
   signOut,
   streamEvents,
   submitRequest,
+  getPolicyHistory,
+  getProposals,
+  getProposal,
+  proposePolicy,
+  signProposal,
+  refuseProposal,
+  withdrawProposal,
 ];
 
 export function registerRoutes(app: FastifyInstance, ctx: HttpContext): void {

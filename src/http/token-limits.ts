@@ -63,7 +63,13 @@ export const ROUTE_SCOPE = {
 
   'POST /api/policy/explain': 'read',
   'GET /api/policy': 'read',
-  'POST /api/policy': 'policy',
+  'GET /api/policy/history': 'read',
+  'GET /api/policy/proposals': 'read',
+  'GET /api/policy/proposals/:id': 'read',
+  'POST /api/policy/proposals': 'policy',
+  'POST /api/policy/proposals/:id/sign': 'policy',
+  'POST /api/policy/proposals/:id/refuse': 'policy',
+  'POST /api/policy/proposals/:id/withdraw': 'policy',
 
   'GET /api/insights': 'read',
   'GET /api/events': 'read',

@@ -58,7 +58,7 @@ test('published, in force, logged and told; the same again is nothing; an invali
   await events.start();
   try {
     const told = events.next((event) => event.topic === 'policies', 5_000);
-    const { digest } = await publishPolicies({ db }, { files: READ, by: null });
+    const { digest } = await publishPolicies({ db }, { files: READ });
     assert.equal(await told, true);
     assert.deepEqual(await inForce(), [digest]);
     await policies.refresh();
@@ -66,7 +66,7 @@ test('published, in force, logged and told; the same again is nothing; an invali
     assert.deepEqual(policies.files(), READ);
     assert.equal(decide(policies.current(), exampleFacts()).outcome, 'allow');
 
-    assert.deepEqual(await publishPolicies({ db }, { files: READ, by: null }), { digest });
+    assert.deepEqual(await publishPolicies({ db }, { files: READ }), { digest });
     const logged = await entries();
     assert.equal(logged.length, 1);
     assert.equal(logged[0].detail.digest, digest);
@@ -74,13 +74,13 @@ test('published, in force, logged and told; the same again is nothing; an invali
 
     const held = policies.current();
     const broken = { ...READ, 'more.cedar': 'permit (principal, action, resource' };
-    await assert.rejects(publishPolicies({ db }, { files: broken, by: null }), code('policy-invalid'));
+    await assert.rejects(publishPolicies({ db }, { files: broken }), code('policy-invalid'));
     await policies.refresh();
     assert.equal(policies.current(), held);
     assert.deepEqual(await inForce(), [digest]);
     assert.equal((await entries()).length, 1);
 
-    const next = await publishPolicies({ db }, { files: NONE, by: null });
+    const next = await publishPolicies({ db }, { files: NONE });
     await policies.refresh();
     assert.equal(policies.current().digest, next.digest);
     assert.equal(decide(policies.current(), exampleFacts()).outcome, 'deny');
@@ -96,7 +96,7 @@ test('eight publishers at once: one set in force, one entry for each change', as
   const before_ = (await entries()).length;
   await Promise.all(
     Array.from({ length: 8 }, (_, i) =>
-      publishPolicies({ db }, { files: { 'a.cedar': `// version ${i}\n` }, by: null }),
+      publishPolicies({ db }, { files: { 'a.cedar': `// version ${i}\n` } }),
     ),
   );
   assert.equal((await inForce()).length, 1);
@@ -104,7 +104,7 @@ test('eight publishers at once: one set in force, one entry for each change', as
 });
 
 test('a stored set that this version refuses leaves the one held in force', async () => {
-  await publishPolicies({ db }, { files: READ, by: null });
+  await publishPolicies({ db }, { files: READ });
   const policies = createPolicies({ db, log });
   await policies.refresh();
   const held = policies.current();
@@ -124,7 +124,7 @@ test('a stored set that this version refuses leaves the one held in force', asyn
 });
 
 test('a stored decision replays with no difference by the same policies', async () => {
-  const { digest } = await publishPolicies({ db }, { files: READ, by: null });
+  const { digest } = await publishPolicies({ db }, { files: READ });
   const policies = createPolicies({ db, log });
   await policies.refresh();
   const facts = exampleFacts({ context: { purpose: 'für "später" \\ ⏰', sourceIp: '::1' } });

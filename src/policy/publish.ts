@@ -6,76 +6,106 @@ import { join } from 'node:path';
 import { type RawBuilder, sql } from 'kysely';
 import { append, type Entry, SYSTEM_ACTOR } from '../audit/append.ts';
 import { digestOf } from '../base/canonical-json.ts';
-import { conflict, Failure } from '../base/errors.ts';
+import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { type CompiledPolicies, compilePolicies } from './engine/compile.ts';
-import { permittedOnPlatform } from './engine/decide.ts';
-import type { Decided, DecisionFacts, Permission, PlatformFacts } from './engine/facts.ts';
+import type { Decided, DecisionFacts, Permission } from './engine/facts.ts';
 
 export type PolicyFiles = Record<string, string>;
 
+/** What happens to live grants that the new set would not give any more and does not forbid. */
+export type LiveGrants = 'end' | 'run-out';
+
+/** Who put a set in force: two people, or one while no other could sign. */
+export interface Signed {
+  proposalId: string;
+  proposer: Entry['actor'];
+  signer: Entry['actor'];
+  signerId: string;
+  sourceAddress: string;
+  /** One person alone, because nobody else could have signed. */
+  sole: boolean;
+  liveGrants: LiveGrants;
+}
+
+/** Changes of the set in force take turns: the lock holds until the transaction ends. */
+export async function lockPolicySets(trx: Trx): Promise<{ id: string; digest: string } | undefined> {
+  await sql`lock table policy_sets in share row exclusive mode`.execute(trx);
+  return trx
+    .selectFrom('policy_sets')
+    .select(['id', 'digest'])
+    .where('in_force', '=', true)
+    .executeTakeFirst();
+}
+
 /**
- * Puts a whole set in force, in one transaction with its audit entry. The set that is in force already changes
- * nothing. `by` is null for Sallyport itself; a `publisher` must still be one under the new set, so that nobody
- * locks everybody out by mistake. Errors: `policy-invalid`, listing every mistake; `would-lock-out`.
+ * Puts a set in force with its audit entry, in the caller's transaction. The set that is in force already changes
+ * nothing. `signed` is null for Sallyport itself, which does so only where nobody has published anything yet.
+ * Returns the set's id, or null when nothing changed.
+ */
+export async function putInForce(
+  trx: Trx,
+  input: { compiled: CompiledPolicies; files: PolicyFiles; signed: Signed | null },
+): Promise<string | null> {
+  const { compiled, files, signed } = input;
+  const { digest } = compiled;
+  const before = await lockPolicySets(trx);
+  if (before?.digest === digest) return null;
+  await trx.updateTable('policy_sets').set({ in_force: false }).where('in_force', '=', true).execute();
+  const id = newId('policySet');
+  await trx
+    .insertInto('policy_sets')
+    .values({
+      id,
+      digest,
+      files: JSON.stringify(files),
+      published_by: signed?.signerId ?? null,
+      in_force: true,
+      proposal_id: signed?.proposalId ?? null,
+      live_grants: signed?.liveGrants ?? 'end',
+    })
+    .execute();
+  await append(trx, {
+    kind: 'policy.published',
+    actor: signed?.signer ?? SYSTEM_ACTOR,
+    sourceAddress: signed?.sourceAddress,
+    policyDigest: digest,
+    detail: {
+      digest,
+      previousDigest: before?.digest ?? null,
+      policies: compiled.rules.length,
+      files: Object.fromEntries(Object.entries(files).map(([name, text]) => [name, digestOf(text)])),
+      ...(signed === null
+        ? {}
+        : {
+            proposalId: signed.proposalId,
+            proposedBy: signed.proposer,
+            signatures: signed.sole ? 1 : 2,
+            soleSigner: signed.sole,
+            liveGrants: signed.liveGrants,
+          }),
+    },
+  });
+  await publish(trx, { topic: 'policies', id });
+  return id;
+}
+
+/**
+ * Sallyport's own sets: the starter set and the demo's. People change policy by proposals, which two of them sign.
+ * Errors: `policy-invalid`, listing every mistake.
  */
 export async function publishPolicies(
   ctx: { db: Db },
-  input: { files: PolicyFiles; by: Entry['actor'] | null; publisher?: PlatformFacts },
+  input: { files: PolicyFiles },
 ): Promise<{ digest: string }> {
   const compiled = compilePolicies(input.files);
-  const { digest } = compiled;
-  if (
-    input.publisher !== undefined &&
-    !permittedOnPlatform(compiled, 'changePolicy', input.publisher).allowed
-  ) {
-    throw conflict(
-      'would-lock-out',
-      'Under these policies you could not change policies any more; nothing was changed.',
-      {
-        hint: 'Keep a permit for Action::"changePolicy" that holds for you.',
-      },
-    );
-  }
-  await ctx.db.transaction().execute(async (trx) => {
-    // Two publishers at once take turns; the later one wins.
-    await sql`lock table policy_sets in share row exclusive mode`.execute(trx);
-    const before = await trx
-      .selectFrom('policy_sets')
-      .select(['id', 'digest'])
-      .where('in_force', '=', true)
-      .executeTakeFirst();
-    if (before?.digest === digest) return;
-    await trx.updateTable('policy_sets').set({ in_force: false }).where('in_force', '=', true).execute();
-    const id = newId('policySet');
-    await trx
-      .insertInto('policy_sets')
-      .values({
-        id,
-        digest,
-        files: JSON.stringify(input.files),
-        published_by: input.by?.id ?? null,
-        in_force: true,
-      })
-      .execute();
-    await append(trx, {
-      kind: 'policy.published',
-      actor: input.by ?? SYSTEM_ACTOR,
-      sourceAddress: input.publisher?.context.sourceIp,
-      policyDigest: digest,
-      detail: {
-        digest,
-        previousDigest: before?.digest ?? null,
-        policies: compiled.rules.length,
-        files: Object.fromEntries(Object.entries(input.files).map(([name, text]) => [name, digestOf(text)])),
-      },
-    });
-    await publish(trx, { topic: 'policies', id });
-  });
-  return { digest };
+  await ctx.db
+    .transaction()
+    .execute((trx) => putInForce(trx, { compiled, files: input.files, signed: null }));
+  return { digest: compiled.digest };
 }
 
 /** A new installation begins with the starter set: rights over Sallyport itself, and nothing on any target. */
@@ -83,7 +113,7 @@ export async function publishStarter(ctx: { db: Db }): Promise<void> {
   const present = await ctx.db.selectFrom('policy_sets').select('id').limit(1).executeTakeFirst();
   if (present !== undefined) return;
   const text = readFileSync(join(import.meta.dirname, 'starter.cedar'), 'utf8');
-  await publishPolicies(ctx, { files: { 'sallyport.cedar': text }, by: null });
+  await publishPolicies(ctx, { files: { 'sallyport.cedar': text } });
 }
 
 export interface Policies {

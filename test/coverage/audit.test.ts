@@ -5,13 +5,20 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { issuedCredential } from '../../src/api/grants.ts';
+import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { session } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
 import { GUARD, type RouteName } from '../../src/http/guard.ts';
 import { rawHttp } from '../harness/raw-http.ts';
-import { type Answer, type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import {
+  type Answer,
+  type Person,
+  policiesInForce,
+  type Sallyport,
+  startSallyport,
+} from '../harness/sallyport.ts';
 
 interface Row {
   /** Kinds that must be written by the call itself; none: it changes nothing. */
@@ -76,6 +83,16 @@ async function signedIn(): Promise<string> {
 }
 
 const post = (by: Person, path: string, body?: unknown) => call(by, 'POST', path, body ?? {});
+
+let proposals = 0;
+async function proposed(): Promise<Answer> {
+  const files = await policiesInForce(sallyport);
+  const [name = ''] = Object.keys(files);
+  const text = `${files[name]}\n// changed ${++proposals}\n`;
+  return post('admin', '/api/policy/proposals', { files: { ...files, [name]: text }, comment: 'a test' });
+}
+
+const newProposal = async () => changeAnswer.parse((await proposed()).body).proposal;
 
 const ROWS: Partial<Record<RouteName, Row>> = {
   'POST /api/sign-in': {
@@ -250,14 +267,23 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'engineer',
     act: () => post('engineer', '/api/policy/explain', { target: 'orders-db', task: 'read-orders' }),
   },
-  'POST /api/policy': {
-    writes: ['policy.published'],
+  'POST /api/policy/proposals': { writes: ['policy.proposed'], by: 'admin', act: proposed },
+  'POST /api/policy/proposals/:id/refuse': {
+    writes: ['policy.refused'],
+    by: 'approver',
+    act: async () => post('approver', `/api/policy/proposals/${(await newProposal()).id}/refuse`, REASON),
+  },
+  'POST /api/policy/proposals/:id/withdraw': {
+    writes: ['policy.withdrawn'],
     by: 'admin',
+    act: async () => post('admin', `/api/policy/proposals/${(await newProposal()).id}/withdraw`),
+  },
+  'POST /api/policy/proposals/:id/sign': {
+    writes: ['policy.signed', 'policy.published'],
+    by: 'approver',
     act: async () => {
-      const { body } = await sallyport.call('admin', 'GET', '/api/policy');
-      const { files } = body as { files: Record<string, string> };
-      const [name = ''] = Object.keys(files);
-      return post('admin', '/api/policy', { files: { ...files, [name]: `${files[name]}\n// changed\n` } });
+      const { id, digest } = await newProposal();
+      return post('approver', `/api/policy/proposals/${id}/sign`, { digest });
     },
   },
   'GET /api/audit/export': {
@@ -328,8 +354,8 @@ test('what fails changes nothing and is no success in the log', async () => {
     ['engineer', `/api/requests/${id}/approve`, {}],
     ['deploy-bot', `/api/requests/${id}/deny`, REASON],
     ['approver', `/api/requests/${id}/cancel`, {}],
-    ['engineer', '/api/policy', { files: {} }],
-    ['admin', '/api/policy', { files: { 'broken.cedar': 'permit (' } }],
+    ['engineer', '/api/policy/proposals', { files: {}, comment: 'mine' }],
+    ['admin', '/api/policy/proposals', { files: { 'broken.cedar': 'permit (' }, comment: 'broken' }],
     ['engineer', '/api/requests', { ...ASKED, duration: '1y' }],
   ] as const) {
     const answer = await post(by, path, body);

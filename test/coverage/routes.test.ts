@@ -6,13 +6,14 @@ import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
 import { type Grant, grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
+import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { session } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { newId } from '../../src/base/ids.ts';
 import { GUARD, type RouteName } from '../../src/http/guard.ts';
 import { type RawAnswer, type RawRequest, rawHttp } from '../harness/raw-http.ts';
-import { type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import { type Person, policiesInForce, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 const PEOPLE = ['engineer', 'approver', 'auditor', 'admin', 'deploy-bot'] as const;
 /** Who cannot sign in: all of these are 401 wherever somebody must be signed in. */
@@ -31,6 +32,9 @@ interface Ids {
   cancelled: string;
   grant: string;
   session: string;
+  /** The administrator's changes of policy: one that is open, one that was withdrawn. */
+  proposal: string;
+  withdrawn: string;
 }
 
 const all = (status: number) =>
@@ -169,7 +173,40 @@ const EXPECTED: Record<RouteName, Row> = {
   'GET /api/audit/checkpoint': { ...all(403), auditor: 200, admin: 200 },
   'POST /api/policy/explain': { ...all(200), body: ASKED },
   'GET /api/policy': all(200),
-  'POST /api/policy': { ...all(403), admin: 422, body: { files: { 'UPPER.cedar': '' } } },
+  'GET /api/policy/history': all(200),
+  'GET /api/policy/proposals': all(200),
+  'POST /api/policy/proposals': {
+    ...all(403),
+    approver: 422,
+    admin: 422,
+    body: { files: { 'broken.cedar': 'permit (' }, comment: 'a test of routes' },
+  },
+  'GET /api/policy/proposals/:id': {
+    ...all(200),
+    engineer: 404,
+    'deploy-bot': 404,
+    path: (ids) => `/api/policy/proposals/${ids.proposal}`,
+  },
+  'POST /api/policy/proposals/:id/sign': {
+    ...all(403),
+    approver: 409,
+    admin: 409,
+    path: (ids) => `/api/policy/proposals/${ids.proposal}/sign`,
+    body: { digest: '0'.repeat(64) },
+  },
+  'POST /api/policy/proposals/:id/refuse': {
+    ...all(403),
+    approver: 409,
+    admin: 409,
+    path: (ids) => `/api/policy/proposals/${ids.withdrawn}/refuse`,
+    body: REASON,
+  },
+  'POST /api/policy/proposals/:id/withdraw': {
+    ...all(404),
+    admin: 409,
+    'deploy-bot': 403,
+    path: (ids) => `/api/policy/proposals/${ids.withdrawn}/withdraw`,
+  },
   'GET /api/insights': all(200),
   'GET /api/events': all(200),
 };
@@ -222,7 +259,14 @@ async function makeThings(): Promise<Ids> {
     `/api/sessions?grant=${granted.id}`,
     pageOf(session),
   );
-  return { pending, cancelled, grant: granted.id, session: sessions.items[0]?.id ?? '' };
+  const propose = async (text: string) => {
+    const body = { files: { ...(await policiesInForce(sallyport)), 'more.cedar': text }, comment: 'a test' };
+    return (await sallyport.ask('admin', 'POST', '/api/policy/proposals', changeAnswer, body)).proposal.id;
+  };
+  const [proposal, withdrawn] = [await propose('// one\n'), await propose('// two\n')];
+  await sallyport.ask('admin', 'POST', `/api/policy/proposals/${withdrawn}/withdraw`, changeAnswer);
+  const sessionId = sessions.items[0]?.id ?? '';
+  return { pending, cancelled, grant: granted.id, session: sessionId, proposal, withdrawn };
 }
 
 async function readGrant(): Promise<Grant> {
@@ -701,7 +745,7 @@ async function counts(): Promise<unknown> {
   const { rows } = await store.query(
     `select (select count(*) from requests) as requests, (select count(*) from approvals) as approvals,
       (select count(*) from targets) as targets, (select count(*) from tasks) as tasks,
-      (select count(*) from policy_sets) as policies`,
+      (select count(*) from policy_sets) as policies, (select count(*) from policy_proposals) as proposals`,
   );
   return rows;
 }

@@ -9,7 +9,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import { submitted } from '../../src/api/requests.ts';
 import { newId } from '../../src/base/ids.ts';
-import { type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import {
+  type Person,
+  policiesInForce,
+  publishPolicies,
+  type Sallyport,
+  startSallyport,
+} from '../harness/sallyport.ts';
 
 let sallyport: Sallyport;
 let store: pg.Client;
@@ -126,12 +132,9 @@ test("a browser's token ends with the one that it was made from, and makes no ot
 });
 
 test('a policy that forbids to extend is heard, and one that forbids all ends what lives', async () => {
-  const { files } = (await sallyport.call('admin', 'GET', '/api/policy')).body as {
-    files: Record<string, string>;
-  };
+  const files = await policiesInForce(sallyport);
   const publish = async (more: Record<string, string>) => {
-    const answer = await sallyport.call('admin', 'POST', '/api/policy', { files: { ...files, ...more } });
-    assert.equal(answer.status, 200, JSON.stringify(answer.body));
+    await publishPolicies(sallyport, { ...files, ...more });
     await pause(1_000);
   };
   const grant = await active('5m');

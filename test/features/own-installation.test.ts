@@ -161,7 +161,7 @@ describe('an own installation, from nothing to a session', () => {
     const who = await sally('whoami');
     assert.equal(who.code, 0, who.stderr);
     assert.equal(who.said.name, 'ada');
-    assert.deepEqual(who.said.rights, ['administer', 'audit']);
+    assert.deepEqual(who.said.rights, ['administer', 'audit', 'changePolicy']);
   });
 
   test('a target is added; its check prints the SQL that is missing, and that SQL mends it', async () => {
@@ -249,8 +249,10 @@ permit (principal in Group::"administrators", action in [Action::"request", Acti
   resource in Segment::"prod/shop");
 `,
     );
-    const applied = await sally('policy', 'apply', policies);
+    const applied = await sally('policy', 'apply', policies, '--yes');
     assert.equal(applied.code, 0, applied.stderr + applied.stdout);
+    assert.equal(applied.said.inForce, true, 'one administrator is all that there is');
+    assert.match(applied.said.warning, /ONE PERSON ALONE/);
 
     const got = await sally(
       ...['request', 'shop', '--task', 'read-items', '--for', '10m', '--reason', 'first look', '--wait'],

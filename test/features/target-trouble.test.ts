@@ -18,7 +18,7 @@ import {
 } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { startPostgres, type TestPostgres } from '../harness/postgres.ts';
-import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 const PASSWORD = 'administrator-of-the-shop';
 const TASK = {
@@ -59,11 +59,7 @@ before(async () => {
     create role sallyport_admin login password '${PASSWORD}'`);
   road = await openRoad(shop.port);
   await sallyport.ask('admin', 'POST', '/api/tasks', taskSchema, TASK);
-  const { files } = (await sallyport.call('admin', 'GET', '/api/policy')).body as { files: object };
-  const published = await sallyport.call('admin', 'POST', '/api/policy', {
-    files: { ...files, 'shop.cedar': POLICY },
-  });
-  assert.equal(published.status, 200, JSON.stringify(published.body));
+  await publishPolicies(sallyport, { ...(await policiesInForce(sallyport)), 'shop.cedar': POLICY });
 });
 after(async () => {
   await superuser?.end().catch(() => undefined);

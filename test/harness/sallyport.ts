@@ -6,7 +6,8 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { z } from 'zod';
+import { z } from 'zod';
+import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { ROOT } from './checks.ts';
 
 const START_LIMIT_MS = 60_000;
@@ -164,6 +165,31 @@ export async function startSallyport(env: Record<string, string> = {}): Promise<
     throw error;
   }
   return sallyport;
+}
+
+/**
+ * Puts a whole set in force as two people do: proposed by the administrator, signed by an approver. The set that is in
+ * force already is left alone.
+ */
+export async function publishPolicies(sallyport: Sallyport, files: Record<string, string>): Promise<void> {
+  const proposed = await sallyport.call('admin', 'POST', '/api/policy/proposals', {
+    files,
+    comment: 'for a test',
+  });
+  const code = z.object({ code: z.string() }).safeParse(proposed.body);
+  if (proposed.status === 409 && code.data?.code === 'nothing-changes') return;
+  if (proposed.status !== 201) throw new Error(`not proposed: ${JSON.stringify(proposed.body)}`);
+  const { id, digest } = changeAnswer.parse(proposed.body).proposal;
+  const signed = await sallyport.ask('approver', 'POST', `/api/policy/proposals/${id}/sign`, changeAnswer, {
+    digest,
+  });
+  if (!signed.inForce) throw new Error(`not in force: ${JSON.stringify(signed)}`);
+}
+
+/** The files of the set in force. */
+export async function policiesInForce(sallyport: Sallyport): Promise<Record<string, string>> {
+  const answer = z.object({ files: z.record(z.string(), z.string()) });
+  return (await sallyport.ask('admin', 'GET', '/api/policy', answer)).files;
 }
 
 interface DemoFacts {

@@ -48,7 +48,20 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `The session${leaf.actor.kind === 'system' ? '' : ` of ${who}`} ended${words(leaf, ': ', 'reason')}${afterStatements(leaf)}.`,
   'session.refused': (leaf, who) =>
     `A session of ${who} was refused${words(leaf, ': ', 'code')}${words(leaf, ', database ', 'database')}${from(leaf)}.`,
-  'policy.published': (leaf, who) => `${who} put a policy in force${words(leaf, ': ', 'digest')}.`,
+  'policy.proposed': (leaf, who) =>
+    `${who} proposed a change of policy${words(leaf, ' (', 'proposalId', ')')}${words(leaf, ': ', 'digest')}${quoted(leaf, ', ', 'comment')}.`,
+  'policy.signed': (leaf, who) =>
+    `${who} signed ${leaf.detail.soleSigner === true ? 'THEIR OWN' : 'a'} change of policy${words(leaf, ' (', 'proposalId', ')')}${words(leaf, ': ', 'digest')}${alone(leaf)}.`,
+  'policy.refused': (leaf, who) =>
+    `${who} refused a change of policy${words(leaf, ' (', 'proposalId', ')')}${quoted(leaf, ': ', 'reason')}.`,
+  'policy.withdrawn': (leaf, who) =>
+    `${who} withdrew a change of policy${words(leaf, ' (', 'proposalId', ')')}.`,
+  'policy.expired': (leaf) =>
+    `A change of policy${words(leaf, ' (', 'proposalId', ')')} expired before a second person signed it.`,
+  'policy.outdated': (leaf) =>
+    `A change of policy${words(leaf, ' (', 'proposalId', ')')} is out of date: other policies came into force.`,
+  'policy.published': (leaf, who) =>
+    `${who} put a policy in force${words(leaf, ': ', 'digest')}${alone(leaf)}.`,
   'target.added': (leaf, who) =>
     `${who} added the target${words(leaf, ' ', 'target')}${words(leaf, ' in ', 'segment')}.`,
   'target.checked': (leaf, who) =>
@@ -108,6 +121,10 @@ function answer(leaf: Leaf): string {
   if (outcome === 'allow') return '; policy allowed it';
   if (outcome === 'deny') return '; policy denied it';
   return outcome === 'needs-approval' ? '; it needs approval' : '';
+}
+
+function alone(leaf: Leaf): string {
+  return leaf.detail.soleSigner === true ? ', ALONE, as nobody else could sign' : '';
 }
 
 function sessionsEnded(leaf: Leaf): string {

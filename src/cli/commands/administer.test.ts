@@ -1,7 +1,7 @@
-// Targets, tasks, policies and sessions, as an administrator or auditor meets them on the command line.
+// Targets, tasks and sessions, as an administrator or auditor meets them on the command line.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
@@ -10,15 +10,12 @@ import {
   createSally,
   type FixtureServer,
   GRANT_ID,
-  problemAnswer,
-  REQUEST_ID,
   type Sally,
   SESSION_ID,
   startFixtureServer,
   TOKEN,
 } from '../../../test/harness/cli.ts';
 import { receipt } from '../../api/grants.ts';
-import { type Outcome, preview, submitted } from '../../api/requests.ts';
 import { session, sessionDetail, statement } from '../../api/sessions.ts';
 import { checkReport, target as targetSchema, task as taskSchema } from '../../api/targets.ts';
 
@@ -212,102 +209,6 @@ test('task add reads YAML and JSON, and names what is wrong in it', async () => 
   assert.match(bad.stderr, /bad\.yaml: description/);
   writeFileSync(join(sally.home, 'worse.yaml'), 'name: [');
   assert.equal((await sally.run(['task', 'add', '--from', 'worse.yaml'])).code, 2);
-});
-
-function explain(outcome: Outcome) {
-  return checked(preview, {
-    decision: { ...aRequest().decision, outcome },
-    longestSeconds: 3600,
-    enough: ['one of Group::"dba"'],
-  });
-}
-
-test('policy explain: for a target, and for a request as it was asked', async () => {
-  server.on('POST /api/policy/explain', () => explain('deny'));
-  server.on('GET /api/requests/:id', () => checked(submitted, { request: aRequest(), grant: null }));
-  const ended = await sally.run([
-    'policy',
-    'explain',
-    'orders-db',
-    '--task',
-    'fix-orders',
-    '--for',
-    '2h',
-    '--principal',
-    'engineer',
-  ]);
-  assert.equal(ended.code, 0);
-  assert.match(ended.stdout, /deny/);
-  assert.match(ended.stdout, /Policy allows at most 1h/);
-  assert.match(ended.stdout, /Would be enough: one of Group/);
-  assert.deepEqual(server.calls.at(-1)?.body, {
-    target: 'orders-db',
-    task: 'fix-orders',
-    duration: '2h',
-    principal: 'engineer',
-  });
-  assert.equal((await sally.run(['policy', 'explain', REQUEST_ID, '--json'])).code, 0);
-  assert.deepEqual(server.calls.at(-1)?.body, {
-    principal: 'engineer',
-    sourceAddress: '127.0.0.1',
-    target: 'orders-db',
-    task: 'fix-orders',
-    duration: '1h',
-  });
-});
-
-test('policy test: 0 when every case is as expected, 1 and which one otherwise', async () => {
-  server.on('POST /api/policy/explain', (call) =>
-    explain(JSON.stringify(call.body).includes('fix-orders') ? 'needs-approval' : 'allow'),
-  );
-  const folder = join(sally.home, 'policies');
-  mkdirSync(folder);
-  const cases =
-    'cases:\n  - {target: orders-db, task: read-orders, expect: allow}\n  - {name: fixing, target: orders-db, task: fix-orders, expect: needs-approval}\n';
-  writeFileSync(join(folder, 'tests.yaml'), cases);
-  assert.equal((await sally.run(['policy', 'test', 'policies'])).code, 0);
-  writeFileSync(join(folder, 'tests.yaml'), cases.replace('expect: needs-approval', 'expect: allow'));
-  const failed = await sally.run(['policy', 'test', 'policies', '--json']);
-  assert.equal(failed.code, 1);
-  assert.deepEqual(JSON.parse(failed.stdout).cases[1], {
-    name: 'fixing',
-    expected: 'allow',
-    outcome: 'needs-approval',
-    ok: false,
-  });
-  writeFileSync(join(folder, 'tests.yaml'), 'cases: []');
-  assert.equal((await sally.run(['policy', 'test', 'policies'])).code, 2);
-});
-
-test('policy apply sends the whole folder, tells what changes, and passes on what is wrong with it', async () => {
-  const folder = join(sally.home, 'apply');
-  mkdirSync(folder);
-  writeFileSync(join(folder, 'a.cedar'), 'permit(principal, action, resource);');
-  writeFileSync(join(folder, 'notes.md'), 'no policy');
-  server.on('GET /api/policy', () => ({
-    body: { digest: 'old', files: { 'a.cedar': 'x', 'gone.cedar': 'y' } },
-  }));
-  server.on('POST /api/policy', () => ({ body: { digest: 'new' } }));
-  const ended = await sally.run(['policy', 'apply', 'apply', '--json']);
-  assert.equal(ended.code, 0, ended.stderr);
-  assert.deepEqual(JSON.parse(ended.stdout), {
-    digest: 'new',
-    changes: [
-      { file: 'a.cedar', what: 'changed' },
-      { file: 'gone.cedar', what: 'removed' },
-    ],
-  });
-  assert.deepEqual(server.calls.at(-1)?.body, {
-    files: { 'a.cedar': 'permit(principal, action, resource);' },
-  });
-  server.on('POST /api/policy', () =>
-    problemAnswer(422, 'policy-invalid', 'a.cedar line 1: unexpected token.'),
-  );
-  const bad = await sally.run(['policy', 'apply', 'apply']);
-  assert.equal(bad.code, 2);
-  assert.match(bad.stderr, /a\.cedar line 1/);
-  assert.equal((await sally.run(['policy', 'apply', 'nowhere'])).code, 2);
-  assert.match((await sally.run(['policy', 'show', 'a.cedar'])).stdout, /^x\n$/);
 });
 
 test('a session comes whole, page after page', async () => {

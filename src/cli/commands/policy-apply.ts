@@ -1,67 +1,74 @@
-// `sally policy apply <folder>`: publishes the folder's *.cedar files as the whole policy. The server validates
-// everything before anything takes effect; an error leaves the old policies in force.
+// `sally policy apply <folder>`: proposes the folder as the whole policy. The server checks everything; nothing takes
+// effect until a second person has signed the digest that this prints.
 
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Command } from 'commander';
-import { z } from 'zod';
-import { Failure, messageOf } from '../../base/errors.ts';
-import { interrupted, usage } from '../exit-codes.ts';
-import { policySet } from '../policy-set.ts';
+import { type ChangeAnswer, changeAnswer, type FileChange } from '../../api/policy-changes.ts';
+import { type Api, path } from '../client.ts';
+import { interrupted } from '../exit-codes.ts';
+import { changesBetween, policySet, readPolicyFolder } from '../policy-folder.ts';
 import { printable } from '../printable.ts';
 import { askYesNo } from '../prompts.ts';
-import { leaf, startRun } from '../run.ts';
+import { changeLines } from '../proposal-lines.ts';
+import { leaf, type Run, startRun } from '../run.ts';
 
-type Files = Record<string, string>;
+const LONGEST_COMMENT = 2000;
+
+interface Options {
+  yes?: boolean;
+  comment?: string;
+  letRunOut?: boolean;
+}
 
 export function applyCommand(): Command {
-  return leaf('apply <folder>', 'put the policies of a folder in force', [
-    'policy apply policies',
-    'policy apply policies --yes --json',
+  return leaf('apply <folder>', 'propose the policies of a folder; a second person signs them', [
+    'policy apply policies --comment "the new team reads orders"',
+    'policy apply policies --let-run-out --yes --json',
   ])
-    .option('-y, --yes', 'do not ask once more')
-    .action(async (folder: string, options: { yes?: boolean }, self: Command) => {
+    .option('--comment <text>', 'why, for who signs it (default: which files change)')
+    .option('--let-run-out', 'live grants that are no longer permitted run out (default: they end)')
+    .option('-y, --yes', 'do not ask once more; sign it too where nobody else could')
+    .action(async (folder: string, options: Options, self: Command) => {
       const run = startRun(self);
-      const files = readFolder(folder);
+      const files = readPolicyFolder(folder);
       const api = await run.api();
       const before = await api.get('/api/policy', policySet);
       const changes = changesBetween(before.files, files);
       for (const change of changes) run.out.say(`${change.what.padEnd(8)} ${printable(change.file)}`);
-      if (changes.length === 0) run.out.say('Nothing differs from what is in force.');
-      if (run.interactive && options.yes !== true && changes.length > 0) {
-        if (!(await askYesNo('Put this in force?', false)))
-          throw interrupted('Not applied; nothing was sent.');
+      if (changes.length === 0) {
+        run.out.data({ digest: before.digest, inForce: true, changes }, () => [
+          'Nothing differs from what is in force.',
+          `In force: ${before.digest}`,
+        ]);
+        return;
       }
-      const told =
-        changes.length === 0
-          ? before
-          : await api.post('/api/policy', z.object({ digest: z.string() }), { body: { files } });
-      run.out.data({ digest: told.digest, changes }, () => `In force: ${told.digest}`);
+      if (run.interactive && options.yes !== true && !(await askYesNo('Propose this?', false))) {
+        throw interrupted('Not proposed; nothing was sent.');
+      }
+      const told = await api.post('/api/policy/proposals', changeAnswer, {
+        body: {
+          files,
+          baseDigest: before.digest,
+          comment: options.comment ?? commentFor(changes),
+          liveGrants: options.letRunOut === true ? 'run-out' : 'end',
+        },
+      });
+      const done = await signWhereAlone(run, api, told, options.yes === true);
+      run.out.data({ digest: done.proposal.digest, changes, ...done }, () => changeLines(done, run.out));
     });
 }
 
-function readFolder(folder: string): Files {
-  let names: string[];
-  try {
-    names = readdirSync(folder).filter((name) => name.endsWith('.cedar'));
-  } catch (error) {
-    throw new Failure('invalid', 'unreadable-folder', `${folder} cannot be read: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-  if (names.length === 0)
-    throw usage(`${folder} holds no *.cedar file.`, 'Name the folder with the policies.');
-  return Object.fromEntries(names.sort().map((name) => [name, readFileSync(join(folder, name), 'utf8')]));
-}
-
-function changesBetween(
-  before: Files,
-  after: Files,
-): { file: string; what: 'added' | 'changed' | 'removed' }[] {
-  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return names.flatMap((file) => {
-    if (before[file] === after[file]) return [];
-    const what = before[file] === undefined ? 'added' : after[file] === undefined ? 'removed' : 'changed';
-    return [{ file, what } as const];
+// The only person who may change policy proposes and signs in one go, knowing that they do.
+async function signWhereAlone(run: Run, api: Api, told: ChangeAnswer, yes: boolean): Promise<ChangeAnswer> {
+  const { proposal } = told;
+  if (!proposal.soleSigner || !proposal.maySign) return told;
+  const alone = 'Nobody else may change policy. Sign it yourself, alone?';
+  if (!yes && !(run.interactive && (await askYesNo(alone, false)))) return told;
+  return api.post(path`/api/policy/proposals/${proposal.id}/sign`, changeAnswer, {
+    body: { digest: proposal.digest },
   });
+}
+
+function commentFor(changes: FileChange[]): string {
+  const text = changes.map(({ file, what }) => `${file} ${what}`).join(', ');
+  return text.length > LONGEST_COMMENT ? `${text.slice(0, LONGEST_COMMENT - 1)}…` : text;
 }

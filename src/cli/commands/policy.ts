@@ -1,20 +1,29 @@
-// `sally policy`: what is in force, what it would decide, and how a folder of policies takes effect.
+// `sally policy`: what is in force, what it would decide, and how a change takes effect: proposed by one, signed by
+// another.
 
 import type { Command } from 'commander';
 import { usage } from '../exit-codes.ts';
-import { policySet } from '../policy-set.ts';
+import { policySet } from '../policy-folder.ts';
 import { printable, printableLines } from '../printable.ts';
 import { group, leaf, startRun } from '../run.ts';
 import { applyCommand } from './policy-apply.ts';
 import { explainCommand } from './policy-explain.ts';
+import { changesCommand, historyCommand, rollbackCommand } from './policy-history.ts';
+import { refuseCommand, signCommand, withdrawCommand } from './policy-sign.ts';
 import { testCommand } from './policy-test.ts';
 
 export function command(): Command {
-  return group('policy', 'show, explain, test and apply policy', [
+  return group('policy', 'show, explain, test and change policy', [
     showCommand(),
     explainCommand(),
     testCommand(),
     applyCommand(),
+    changesCommand(),
+    signCommand(),
+    refuseCommand(),
+    withdrawCommand(),
+    historyCommand(),
+    rollbackCommand(),
   ]);
 }
 
