@@ -2,63 +2,28 @@
 // the failure lists every mistake with its file, line and reason.
 
 import { readFileSync } from 'node:fs';
-import {
-  type Clause,
-  checkParsePolicySet,
-  type DetailedError,
-  type Expr,
-  type PolicyJson,
-  policySetTextToParts,
-  policyToJson,
-  validate,
-} from '@cedar-policy/cedar-wasm/nodejs';
+import { type DetailedError, policySetTextToParts, validate } from '@cedar-policy/cedar-wasm/nodejs';
 import { digestOf } from '../../base/canonical-json.ts';
 import { Failure } from '../../base/errors.ts';
-import { type Notes, readAnnotations } from './annotations.ts';
-import { conjunctsOf, emptySurvey, plainUid, type Survey, survey, uidKey } from './expressions.ts';
-import { ACTIONS, type Action } from './facts.ts';
-import { LineFinder, type Place, type PolicyProblem, placesOf } from './source.ts';
+import { problemOf, type Rule, readRule } from './rule.ts';
+import { type Shards, shardsOf } from './shards.ts';
+import { LineFinder, type PolicyProblem, placesOf } from './source.ts';
 
 export const MOST_FILES = 200;
-export const LARGEST_FILE_BYTES = 512 * 1024;
-export const LARGEST_SET_BYTES = 8 * 1024 * 1024;
-export const MOST_POLICIES = 20_000;
+export const LARGEST_FILE_BYTES = 5 * 1024 * 1024;
+export const LARGEST_SET_BYTES = 20 * 1024 * 1024;
+export const MOST_POLICIES = 50_000;
 /** Mistakes that one failure lists. */
 const MOST_PROBLEMS = 100;
 
 /** The schema's text, for whoever writes policies. */
 export const SCHEMA = readFileSync(new URL('../schema.cedarschema', import.meta.url), 'utf8');
 
-/** One end of a policy's scope: `key` is `*` or `Type::id` of what the end is, or is in. */
-export interface ScopeEnd {
-  key: string;
-  /** The entity type that it must be; null for any. */
-  type: string | null;
-}
-
-/** One policy, ready to be found and evaluated. */
-export interface Rule {
-  /** `orders/read-at-once`: file and @id, or file and position. */
-  id: string;
-  file: string;
-  line: number | null;
-  effect: 'permit' | 'forbid';
-  actions: readonly Action[];
-  principal: ScopeEnd;
-  resource: ScopeEnd;
-  json: PolicyJson;
-  /** All must hold; expiry is not among them. */
-  conjuncts: Expr[];
-  notes: Notes;
-  survey: Survey;
-}
-
 export interface CompiledPolicies {
   /** Of the files: the same text is the same policy. */
   digest: string;
   rules: readonly Rule[];
-  /** Rules by action, resource key and principal key. */
-  shards: ReadonlyMap<Action, ReadonlyMap<string, ReadonlyMap<string, readonly Rule[]>>>;
+  shards: Shards;
 }
 
 /**
@@ -110,10 +75,6 @@ function wholeSet(reason: string, file = ''): PolicyProblem {
   return { file, line: null, column: null, policy: null, reason, hint: null };
 }
 
-function problemOf(rule: Rule, reason: string, hint: string | null = null): PolicyProblem {
-  return { file: rule.file, line: rule.line, column: null, policy: rule.id, reason, hint };
-}
-
 function limitProblems(files: Readonly<Record<string, string>>): PolicyProblem[] {
   const names = Object.keys(files);
   if (names.length > MOST_FILES) return [wholeSet(`There are ${names.length} files; at most ${MOST_FILES}.`)];
@@ -158,11 +119,10 @@ function readFile(file: string, text: string): { rules: Rule[]; problems: Policy
   const places = placesOf(texts, text, lines);
   const problems: PolicyProblem[] = [];
   const rules = texts.map((part, index) => {
-    const read = readPolicy(file, index, part, places[index] ?? null);
+    const read = readRule(file, index, part, places[index] ?? null);
     problems.push(...read.problems);
     return read.rule;
   });
-  if (problems.length === 0) problems.push(...formProblems(file, rules));
   const checked = validate({ schema: SCHEMA, policies: { staticPolicies: text } });
   if (checked.type === 'failure') {
     problems.push(...checked.errors.map((error) => cedarProblem(file, lines, error, null)));
@@ -174,14 +134,6 @@ function readFile(file: string, text: string): { rules: Rule[]; problems: Policy
     }
   }
   return { rules, problems };
-}
-
-// Decisions use the JSON form, so what that form cannot hold must be known now and not at the first request.
-function formProblems(file: string, rules: readonly Rule[]): PolicyProblem[] {
-  const answer = checkParsePolicySet({
-    staticPolicies: Object.fromEntries(rules.map(({ id, json }) => [id, json])),
-  });
-  return answer.type === 'success' ? [] : answer.errors.map((error) => wholeSet(error.message, file));
 }
 
 // Cedar numbers policies as they stand and gives them sorted by that name: policy0, policy1, policy10, policy11, …
@@ -212,115 +164,4 @@ function cedarProblem(
     reason: label === null ? reason : `${reason}: ${label}`,
     hint: error.help,
   };
-}
-
-function readPolicy(
-  file: string,
-  index: number,
-  text: string,
-  place: Place | null,
-): { rule: Rule; problems: PolicyProblem[] } {
-  const parsed = policyToJson(text);
-  if (parsed.type === 'failure') throw new Error(`Cedar parsed a policy of ${file} once and not twice.`);
-  const { json } = parsed;
-  const actions = actionsOf(json);
-  const { notes, problems } = readAnnotations(json.annotations ?? {}, { effect: json.effect, actions });
-  const rule: Rule = {
-    id: `${file.replace(/\.cedar$/, '')}/${notes.id ?? index + 1}`,
-    file,
-    line: place?.line ?? null,
-    effect: json.effect,
-    actions,
-    principal: scopeEnd(json.principal),
-    resource: scopeEnd(json.resource),
-    json,
-    conjuncts: conjunctsOf(json.conditions),
-    notes,
-    survey: surveyOf(json),
-  };
-  const all = [...problems, ...rule.survey.problems, ...nameProblems(rule.survey), ...silentProblems(rule)];
-  return { rule, problems: all.map((reason) => problemOf(rule, reason)) };
-}
-
-// Sound and simple: whoever may request either gets it at once by the same policy, or the policy says who approves.
-function silentProblems(rule: Rule): string[] {
-  const asks = rule.effect === 'permit' && rule.actions.includes('request');
-  if (!asks || rule.actions.includes('autoApprove') || rule.notes.obligations.approvals.length > 0) return [];
-  return [
-    'A permit for Action::"request" must name its approvals (@approvals("1 of Group::\\"dba\\"")) or also permit Action::"autoApprove".',
-  ];
-}
-
-const SEGMENT = /^[a-z0-9][a-z0-9-]{0,62}(\/[a-z0-9][a-z0-9-]{0,62}){0,9}$/;
-const NAME = /^[a-z0-9][a-z0-9._@-]{0,99}$/;
-
-// A name that can never exist (Prod, prod/, prod//eu) would make a forbid that never forbids.
-function nameProblems(spoken: Survey): string[] {
-  return [...spoken.entities].flatMap((key) => {
-    const [type = '', ...rest] = key.split('::');
-    const id = rest.join('::');
-    if (['Action', 'Day', 'Sensitivity', 'Platform'].includes(type)) return [];
-    const form = type === 'Segment' ? SEGMENT : NAME;
-    if (form.test(id)) return [];
-    return [
-      `${type}::${JSON.stringify(id)} can never exist: names are lower-case letters, digits and . _ @ -${type === 'Segment' ? ', in a path such as prod/eu' : ''}.`,
-    ];
-  });
-}
-
-function surveyOf(json: PolicyJson): Survey {
-  const spoken = emptySurvey();
-  survey(json.conditions, spoken);
-  for (const end of [json.principal, json.resource]) {
-    const { key } = scopeEnd(end);
-    if (key !== '*') spoken.entities.add(key);
-  }
-  return spoken;
-}
-
-function scopeEnd(constraint: PolicyJson['principal'] | PolicyJson['resource']): ScopeEnd {
-  if (constraint.op === 'All') return { key: '*', type: null };
-  if (constraint.op === 'is') {
-    const within = constraint.in;
-    const key = within === undefined || !('entity' in within) ? '*' : uidKey(plainUid(within.entity));
-    return { key, type: constraint.entity_type };
-  }
-  return { key: 'entity' in constraint ? uidKey(plainUid(constraint.entity)) : '*', type: null };
-}
-
-function actionsOf(json: PolicyJson): Action[] {
-  const { action } = json;
-  if (action.op === 'All') return [...ACTIONS];
-  const uids = 'entities' in action ? action.entities : 'entity' in action ? [action.entity] : [];
-  const named = uids.map((uid) => plainUid(uid).id);
-  return ACTIONS.filter((known) => named.includes(known));
-}
-
-function shardsOf(rules: readonly Rule[]): CompiledPolicies['shards'] {
-  const shards = new Map<Action, Map<string, Map<string, Rule[]>>>();
-  for (const rule of rules) {
-    for (const action of rule.actions) {
-      const byResource = entry(shards, action, () => new Map<string, Map<string, Rule[]>>());
-      const byPrincipal = entry(byResource, rule.resource.key, () => new Map<string, Rule[]>());
-      entry(byPrincipal, rule.principal.key, (): Rule[] => []).push(rule);
-    }
-  }
-  return shards;
-}
-
-function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const fresh = make();
-  map.set(key, fresh);
-  return fresh;
-}
-
-/** The conditions of `rule` with its expiry as the first: from then on nothing else of it is looked at. */
-export function timedConditions(rule: Rule): Clause[] {
-  const { expiresAtMs } = rule.notes;
-  if (expiresAtMs === null) return rule.json.conditions;
-  const now: Expr = { '.': { left: { Var: 'context' }, attr: 'now' } };
-  const end: Expr = { datetime: [{ Value: new Date(expiresAtMs).toISOString() }] };
-  return [{ kind: 'when', body: { '<': { left: now, right: end } } }, ...rule.json.conditions];
 }

@@ -4,7 +4,7 @@
 
 import { describeDuration, formatDuration } from '../../base/duration.ts';
 import { noObligations } from './annotations.ts';
-import type { CompiledPolicies, Rule } from './compile.ts';
+import type { CompiledPolicies } from './compile.ts';
 import { evaluate, isPermitted, type Verdict } from './evaluate.ts';
 import { type Explanation, explainForbids, explainLack, explainNotAtOnce } from './explain.ts';
 import type {
@@ -21,6 +21,8 @@ import type {
 } from './facts.ts';
 import { mergeObligations } from './obligations.ts';
 import { platformQuery, type Query, targetQuery } from './query.ts';
+import type { Rule } from './rule.ts';
+import { rulesInScope } from './shards.ts';
 
 /** Durations that are tried at most in search of the longest that would pass. */
 const MOST_TRIED_DURATIONS = 16;
@@ -269,10 +271,12 @@ function distinct(rules: readonly Rule[]): Rule[] {
 function longestThatPasses(policies: CompiledPolicies, facts: DecisionFacts, query: Query): number | null {
   const asked = facts.context.durationSeconds;
   const limits = new Set<number>();
-  for (const rule of rulesInReach(policies, query)) {
-    const most = rule.notes.obligations.maxDurationSeconds;
-    if (most !== null) limits.add(most);
-    for (const seconds of rule.survey.durations) limits.add(seconds).add(seconds - 1);
+  for (const action of ['request', 'autoApprove'] as const) {
+    for (const rule of rulesInScope(policies.shards, action, query)) {
+      const most = rule.notes.obligations.maxDurationSeconds;
+      if (most !== null) limits.add(most);
+      for (const seconds of rule.survey.durations) limits.add(seconds).add(seconds - 1);
+    }
   }
   const candidates = [...limits].filter((seconds) => seconds > 0 && seconds < asked).sort((a, b) => b - a);
   for (const durationSeconds of candidates.slice(0, MOST_TRIED_DURATIONS)) {
@@ -280,15 +284,4 @@ function longestThatPasses(policies: CompiledPolicies, facts: DecisionFacts, que
     if (decideOutcome(policies, shorter).outcome !== 'deny') return durationSeconds;
   }
   return null;
-}
-
-function* rulesInReach(policies: CompiledPolicies, query: Query): Iterable<Rule> {
-  for (const action of ['request', 'autoApprove'] as const) {
-    const byResource = policies.shards.get(action);
-    for (const resourceKey of query.resourceKeys) {
-      const byPrincipal = byResource?.get(resourceKey);
-      if (byPrincipal === undefined) continue;
-      for (const principalKey of query.principalKeys) yield* byPrincipal.get(principalKey) ?? [];
-    }
-  }
 }

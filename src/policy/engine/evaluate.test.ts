@@ -11,7 +11,7 @@ import { evaluate, isPermitted } from './evaluate.ts';
 import { exampleFacts } from './example-facts.ts';
 import type { Action, DecisionFacts } from './facts.ts';
 import { targetQuery } from './query.ts';
-import { slotsInUse } from './slots.ts';
+import { SlotTable } from './slots.ts';
 
 const GROUPS = ['engineering', 'dba', 'ops'];
 const SEGMENTS = ['prod', 'prod/eu', 'prod/eu/orders', 'prod/us', 'test'];
@@ -230,15 +230,38 @@ test('a replay by changed policies tells the difference', () => {
   assert.deepEqual(replayDecision(none, row).differences, ['outcome', 'obligations']);
 });
 
-test('any number of scopes uses a bounded number of slots, and the first still answers', () => {
-  const people = Array.from({ length: 700 }, (_, i) => `p${i}`);
+test('any number of sets uses a bounded number of slots, and the first is parsed again', () => {
+  const table = new SlotTable('bound', { slots: 8, policies: 20 });
+  let parsed = 0;
+  const ask = (key: string, size: number) =>
+    table.slotFor(key, size, () => {
+      parsed++;
+      return Array.from({ length: size }, () => 'permit (principal, action, resource);').join('');
+    });
+  const names = new Set(Array.from({ length: 50 }, (_, i) => ask(`one-${i}`, 1)));
+  assert.equal(names.size, 8);
+  assert.deepEqual(table.inUse(), { slots: 8, policies: 8 });
+  assert.equal(ask('one-49', 1), ask('one-49', 1));
+  assert.equal(parsed, 50);
+  ask('one-0', 1);
+  assert.equal(parsed, 51);
+  ask('large', 15);
+  assert.deepEqual(table.inUse(), { slots: 6, policies: 20 });
+  ask('larger than all', 30);
+  assert.deepEqual(table.inUse(), { slots: 1, policies: 30 });
+});
+
+test('many scopes, each with its own policy: every one is found', () => {
+  const people = Array.from({ length: 300 }, (_, i) => `p${i}`);
   const text = people.map(
-    (name) =>
-      `permit (principal == Person::"${name}", action in [Action::"request", Action::"autoApprove"], resource);`,
+    (name, i) =>
+      `permit (principal == Person::"${name}", action in [Action::"request", Action::"autoApprove"], resource) when { context.duration <= duration("${i + 1}s") };`,
   );
   const policies = compilePolicies({ 'a.cedar': text.join('\n') });
-  const outcomeFor = (name: string) => decideOutcome(policies, exampleFacts({ principal: { name } })).outcome;
-  for (const name of [...people, 'p0']) assert.equal(outcomeFor(name), 'allow');
-  assert.equal(outcomeFor('nobody'), 'deny');
-  assert.equal(slotsInUse().slots, 512);
+  people.forEach((name, i) => {
+    const outcomeFor = (durationSeconds: number) =>
+      decideOutcome(policies, exampleFacts({ principal: { name }, context: { durationSeconds } })).outcome;
+    assert.equal(outcomeFor(i + 1), 'allow', name);
+    assert.equal(outcomeFor(i + 2), 'deny', name);
+  });
 });

@@ -1,11 +1,13 @@
 // Why not, and what would be enough: for each policy whose scope matches, the conditions that are false, each
 // evaluated alone, in words and with the value that was found.
 
-import type { CompiledPolicies, Rule } from './compile.ts';
-import { examine, type Near } from './evaluate.ts';
+import type { CompiledPolicies } from './compile.ts';
+import { examine, type Near, typesMatch } from './evaluate.ts';
 import { emptySurvey, survey } from './expressions.ts';
 import type { Action, DecisionFacts, Reason } from './facts.ts';
 import type { Query } from './query.ts';
+import type { Rule } from './rule.ts';
+import { rulesInScope } from './shards.ts';
 import { found, phrase } from './words.ts';
 
 /** Ways that one explanation tells at most: the nearest. */
@@ -25,7 +27,11 @@ export function explainLack(
 ): Explanation {
   const all = examine(policies, action, query);
   const nearest = nearestOf(all, facts);
-  if (nearest.length === 0) return { reasons: [none(nothingFits(action, facts, all))], enough: [] };
+  if (nearest.length === 0) {
+    const others = [...rulesInScope(policies.shards, action, query)];
+    const isAny = others.some((rule) => rule.effect === 'permit' && typesMatch(rule, query));
+    return { reasons: [none(nothingFits(action, facts, isAny))], enough: [] };
+  }
   return {
     reasons: nearest.map((near) => ({
       policy: near.rule.id,
@@ -74,13 +80,14 @@ function nearestOf(all: readonly Near[], facts: DecisionFacts): Near[] {
     .slice(0, MOST_WAYS);
 }
 
-function nothingFits(action: Action, facts: DecisionFacts, all: readonly Near[]): string {
+/** `isAny`: whether there is a permit for another task. */
+function nothingFits(action: Action, facts: DecisionFacts, isAny: boolean): string {
   const { principal, target, task } = facts;
   const who = `${principal.name} (${principal.groups.length === 0 ? 'in no group' : `groups: ${principal.groups.join(', ')}`})`;
   const verb = action === 'autoApprove' ? 'request at once' : action;
-  return all.length === 0
-    ? `No policy lets ${who} ${verb} anything on ${target.name} in segment ${target.segment}.`
-    : `No policy lets ${who} ${verb} the task ${task.name} on ${target.name} in segment ${target.segment}.`;
+  return isAny
+    ? `No policy lets ${who} ${verb} the task ${task.name} on ${target.name} in segment ${target.segment}.`
+    : `No policy lets ${who} ${verb} anything on ${target.name} in segment ${target.segment}.`;
 }
 
 function isExpired(rule: Rule, facts: DecisionFacts): boolean {

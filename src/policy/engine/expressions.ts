@@ -76,6 +76,95 @@ export function withAction<T>(expr: T, action: string): T {
   );
 }
 
+/** Whether `node` speaks of the action anywhere. */
+export function usesAction(node: unknown): boolean {
+  if (Array.isArray(node)) return node.some(usesAction);
+  if (!isRecord(node)) return false;
+  return node.Var === 'action' || Object.values(node).some(usesAction);
+}
+
+/**
+ * Keys (`Task::id`) of which the task, or a task above it, must be one for all `conjuncts` to hold, and without which
+ * none of them is reached that could fail; null where nothing like that can be told.
+ */
+export function tasksOf(conjuncts: readonly Expr[]): string[] | null {
+  for (const conjunct of conjuncts) {
+    const keys = taskKeys(conjunct);
+    if (keys !== null) return keys;
+    if (!cannotFail(conjunct)) return null;
+  }
+  return null;
+}
+
+function taskKeys(expr: Expr): string[] | null {
+  const both = pairOf(expr, '&&');
+  if (both !== null) return tasksOf([...split(both.left), ...split(both.right)]);
+  const either = pairOf(expr, '||');
+  if (either !== null) {
+    const left = taskKeys(either.left);
+    const right = left === null ? null : taskKeys(either.right);
+    return left === null || right === null ? null : [...new Set([...left, ...right])];
+  }
+  if ('in' in expr && !Array.isArray(expr.in)) return comparedTasks(expr.in.left, expr.in.right);
+  if ('contains' in expr && !Array.isArray(expr.contains))
+    return comparedTasks(expr.contains.right, expr.contains.left);
+  if (!('==' in expr) || Array.isArray(expr['=='])) return null;
+  const { left, right } = expr['=='];
+  return comparedTasks(left, right) ?? comparedTasks(right, left);
+}
+
+function comparedTasks(side: Expr, other: Expr): string[] | null {
+  if (contextAttribute(side) !== 'task') return null;
+  const values: Expr[] = 'Set' in other && Array.isArray(other.Set) ? other.Set : [other];
+  const keys = values.map(taskKey).filter((key) => key !== null);
+  return keys.length === 0 || keys.length < values.length ? null : keys;
+}
+
+function taskKey(value: unknown): string | null {
+  const uid = isRecord(value) && isRecord(value.Value) ? value.Value.__entity : null;
+  return isRecord(uid) && uid.type === 'Task' ? `Task::${String(uid.id)}` : null;
+}
+
+/** What neither overflows nor is missing once the validator has seen it. */
+const NEVER_FAIL = new Set([
+  ...[
+    'Value',
+    'Var',
+    'Set',
+    '!',
+    '==',
+    '!=',
+    '<',
+    '<=',
+    '>',
+    '>=',
+    'in',
+    '&&',
+    '||',
+    '.',
+    'has',
+    'like',
+    'is',
+  ],
+  ...['contains', 'containsAll', 'containsAny', 'isEmpty', 'if-then-else'],
+  ...['ip', 'duration', 'datetime', 'isInRange', 'isLoopback', 'isIpv4', 'isIpv6', 'isMulticast'],
+]);
+/** Parts of an operation that are no expressions. */
+const NO_OPERANDS = new Set(['attr', 'pattern', 'entity_type']);
+
+function cannotFail(expr: unknown): boolean {
+  if (!isRecord(expr)) return false;
+  return Object.entries(expr).every(([op, body]) => {
+    if (!NEVER_FAIL.has(op)) return false;
+    if (op === 'Value' || op === 'Var') return true;
+    if (Array.isArray(body)) return body.every(cannotFail);
+    return (
+      isRecord(body) &&
+      Object.entries(body).every(([name, part]) => NO_OPERANDS.has(name) || cannotFail(part))
+    );
+  });
+}
+
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

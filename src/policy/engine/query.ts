@@ -7,7 +7,7 @@ import { invalid } from '../../base/errors.ts';
 import { pathsDownTo } from '../../base/segment-path.ts';
 import type { Survey } from './expressions.ts';
 import type { DecisionFacts, PlatformFacts, PrincipalFacts } from './facts.ts';
-import { localMoment } from './local-time.ts';
+import { type LocalMoment, localMoment } from './local-time.ts';
 import { canonicalAddress } from './source-address.ts';
 
 /** One question: who, on what, under which circumstances. */
@@ -17,6 +17,9 @@ export interface Query {
   /** Scope keys that match: `*`, the entity itself, and all that it is in. */
   principalKeys: readonly string[];
   resourceKeys: readonly string[];
+  /** The task and all above it; `*` alone for what has no task. */
+  taskKeys: readonly string[];
+  /** Those that the policies can tell from an entity about which nothing is known. */
   entities(need: Need): EntityJson[];
   context(need: Need): Context;
 }
@@ -39,8 +42,9 @@ export function targetQuery(facts: DecisionFacts): Query {
   checkTarget(facts);
   checkMoment(facts.context);
   checkContext(facts);
-  localMoment(facts.context.nowMs, facts.context.timeZone);
+  const local = localMoment(facts.context.nowMs, facts.context.timeZone);
   const { target, task } = facts;
+  const above = task.ancestors.map((name) => uid('Task', name));
   const within = [
     ...pathsDownTo(target.segment).map((path) => uid('Segment', path)),
     uid('Environment', target.environment),
@@ -55,19 +59,14 @@ export function targetQuery(facts: DecisionFacts): Query {
     ...principalPart(facts.principal),
     resource,
     resourceKeys: ['*', ...[resource, ...within].map(keyOf)],
-    entities: (need) => [
-      principalEntity(facts.principal, need),
-      { uid: resource, attrs: pick(attributes, need.attributes), parents: needed(within, need) },
-      {
-        uid: uid('Task', task.name),
-        attrs: {},
-        parents: needed(
-          task.ancestors.map((name) => uid('Task', name)),
-          need,
-        ),
-      },
-    ],
-    context: (need) => targetContext(facts, need),
+    taskKeys: ['*', `Task::${task.name}`, ...above.map(keyOf)],
+    entities: (need) =>
+      [
+        principalEntity(facts.principal, need),
+        { uid: resource, attrs: pick(attributes, need.attributes), parents: needed(within, need) },
+        { uid: uid('Task', task.name), attrs: {}, parents: needed(above, need) },
+      ].filter(isKnown),
+    context: (need) => targetContext(facts, local, need),
   };
 }
 
@@ -81,9 +80,15 @@ export function platformQuery(facts: PlatformFacts): Query {
     ...principalPart(facts.principal),
     resource,
     resourceKeys: ['*', keyOf(resource)],
-    entities: (need) => [principalEntity(facts.principal, need)],
+    taskKeys: ['*'],
+    entities: (need) => [principalEntity(facts.principal, need)].filter(isKnown),
     context: (need) => pick(commonContext(context), need.wholeContext ? null : need.attributes),
   };
+}
+
+// To Cedar an entity without attributes and parents is one that it has never heard of.
+function isKnown({ attrs, parents }: EntityJson): boolean {
+  return parents.length > 0 || Object.keys(attrs).length > 0;
 }
 
 function principalPart(facts: PrincipalFacts): Pick<Query, 'principal' | 'principalKeys'> {
@@ -122,13 +127,12 @@ function commonContext(context: PlatformFacts['context']): Record<string, () => 
   };
 }
 
-function targetContext(facts: DecisionFacts, need: Need): Context {
+function targetContext(facts: DecisionFacts, local: LocalMoment, need: Need): Context {
   const { context, requester } = facts;
-  const local = () => localMoment(context.nowMs, context.timeZone);
   const attributes: Record<string, () => CedarValueJson | null> = {
     ...commonContext(context),
-    localTime: () => extension('duration', `${local().secondsOfDay}s`),
-    dayOfWeek: () => entity('Day', local().day),
+    localTime: () => extension('duration', `${local.secondsOfDay}s`),
+    dayOfWeek: () => entity('Day', local.day),
     duration: () => extension('duration', `${context.durationSeconds}s`),
     task: () => entity('Task', facts.task.name),
     purpose: () => context.purpose,

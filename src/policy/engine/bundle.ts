@@ -1,0 +1,146 @@
+// Which policies are asked together. A call costs as much as thirty policies that do not hold, so small shards share
+// one; a large one (as a rule, that of the policies for everybody and everything) is asked by itself, so that it is
+// parsed once and not for every combination of segment and groups. There its forbids are first asked as one,
+// "a || b || …": where that is false and does not fail, none of them holds and none fails.
+
+import type { PolicyJson, StaticPolicySet } from '@cedar-policy/cedar-wasm/nodejs';
+import type { CompiledPolicies } from './compile.ts';
+import { withAction } from './expressions.ts';
+import type { Action } from './facts.ts';
+import type { Need, Query } from './query.ts';
+import { predicateOf, type Rule } from './rule.ts';
+import { type Shard, shardsFor } from './shards.ts';
+import { slotKeyOf } from './slots.ts';
+
+export interface Entry {
+  rule: Rule;
+  actions: readonly Action[];
+  /** Which conjunct alone; null for the whole policy. */
+  conjunct: number | null;
+}
+
+/** Policies that are asked in one call, and what they need to know. Cedar names the n-th `policy<n>`. */
+export interface Bundle {
+  slotKey: string;
+  entries: readonly Entry[];
+  /** Asked when one more policy, behind all entries, holds or fails: it stands for all of these. */
+  apart: Bundle | null;
+  need: Need;
+  make(): StaticPolicySet;
+}
+
+/** Whole policies, or each conjunct of each permit alone. */
+export type Form = 'whole' | 'conjuncts';
+
+/** Policies in a shard that is still asked together with others. */
+const LARGEST_SHARED_SHARD = 24;
+/** Questions of one kind remembered for one set of policies; the slots have their own bound. */
+const MOST_PLANS = 10_000;
+const plans = new WeakMap<CompiledPolicies, Map<string, readonly Bundle[]>>();
+
+/** What to ask for `actions`; no bundle is empty. */
+export function bundlesFor(
+  policies: CompiledPolicies,
+  actions: readonly Action[],
+  query: Query,
+  form: Form,
+): readonly Bundle[] {
+  const shards = shardsFor(policies.shards, query);
+  const key = `${form} ${actions.join()} ${shards.map((shard) => shard.id).join()}`;
+  const known = plans.get(policies) ?? new Map<string, readonly Bundle[]>();
+  plans.set(policies, known);
+  const ready = known.get(key);
+  if (ready !== undefined) return ready;
+  const plan = planFor(shards, actions, form);
+  if (known.size >= MOST_PLANS) known.clear();
+  known.set(key, plan);
+  return plan;
+}
+
+function planFor(shards: readonly Shard[], actions: readonly Action[], form: Form): Bundle[] {
+  const seen = new Set<Rule>();
+  const shared: Entry[] = [];
+  const large: Entry[][] = [];
+  for (const { rules } of shards) {
+    const fresh = rules.filter((rule) => !seen.has(rule));
+    for (const rule of fresh) seen.add(rule);
+    const entries = fresh.flatMap((rule) => entriesOf(rule, actions, form));
+    if (entries.length > LARGEST_SHARED_SHARD) large.push(entries);
+    else shared.push(...entries);
+  }
+  return [shared, ...large]
+    .filter((entries) => entries.length > 0)
+    .map((entries) => (form === 'whole' ? wholeBundle(entries) : conjunctBundle(entries)));
+}
+
+function entriesOf(rule: Rule, actions: readonly Action[], form: Form): Entry[] {
+  const asked = actions.filter((action) => rule.actions.includes(action));
+  if (asked.length === 0) return [];
+  if (form === 'whole') {
+    return rule.textByAction === null
+      ? [{ rule, actions: asked, conjunct: null }]
+      : asked.map((action) => ({ rule, actions: [action], conjunct: null }));
+  }
+  if (rule.effect === 'forbid') return [];
+  const each = rule.conjuncts.map((_, conjunct): Entry => ({ rule, actions: asked, conjunct }));
+  // A policy without conditions still has to be there to be told of.
+  return each.length > 0 ? each : [{ rule, actions: asked, conjunct: null }];
+}
+
+function wholeBundle(entries: readonly Entry[]): Bundle {
+  const forbids = entries.filter(({ rule }) => rule.effect === 'forbid');
+  if (entries.length <= LARGEST_SHARED_SHARD || forbids.length < 2) return textBundle(entries, null);
+  const permits = entries.filter(({ rule }) => rule.effect === 'permit');
+  return textBundle(permits, textBundle(forbids, null));
+}
+
+function textBundle(entries: readonly Entry[], apart: Bundle | null): Bundle {
+  const make = () => {
+    const texts = entries.map(textOf);
+    if (apart !== null) texts.push(anyOf(apart.entries));
+    return texts.join('\n');
+  };
+  const need = needOf([...entries, ...(apart?.entries ?? [])]);
+  return { slotKey: slotKeyOf(make()), entries, apart, need, make };
+}
+
+function textOf({ rule, actions: [action] }: Entry): string {
+  return (action === undefined ? undefined : rule.textByAction?.[action]) ?? rule.text;
+}
+
+function anyOf(entries: readonly Entry[]): string {
+  const predicates = entries.map((entry) => predicateOf(entry.rule, textOf(entry)));
+  return `permit (principal, action, resource) when { ${either(predicates)} };`;
+}
+
+// As a balanced tree: Cedar evaluates a chain by recursion, one level for each policy.
+function either(predicates: readonly string[]): string {
+  const half = predicates.length >> 1;
+  if (half === 0) return predicates.join('');
+  return `(${either(predicates.slice(0, half))} || ${either(predicates.slice(half))})`;
+}
+
+function conjunctBundle(entries: readonly Entry[]): Bundle {
+  const make = () => Object.fromEntries(entries.map((entry, index) => [`policy${index}`, conjunctOf(entry)]));
+  return { slotKey: slotKeyOf(JSON.stringify(make())), entries, apart: null, need: needOf(entries), make };
+}
+
+function conjunctOf({ rule, actions: [action], conjunct }: Entry): PolicyJson {
+  const all = { op: 'All' } as const;
+  const body = conjunct === null ? undefined : rule.conjuncts[conjunct];
+  const clauses = body === undefined ? [] : [{ kind: 'when' as const, body }];
+  const conditions =
+    rule.textByAction === null || action === undefined ? clauses : withAction(clauses, action);
+  return { effect: 'permit', principal: all, action: all, resource: all, conditions };
+}
+
+function needOf(entries: readonly Entry[]): Need {
+  const need = { attributes: new Set<string>(), entities: new Set<string>(), wholeContext: false };
+  for (const { rule } of entries) {
+    for (const name of rule.survey.attributes) need.attributes.add(name);
+    for (const key of rule.survey.entities) need.entities.add(key);
+    if (rule.survey.wholeContext) need.wholeContext = true;
+    if (rule.notes.expiresAtMs !== null) need.attributes.add('now');
+  }
+  return need;
+}
