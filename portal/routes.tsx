@@ -28,7 +28,7 @@ const ownPath = z
   .regex(/^\/(?![/\\])/)
   .optional()
   .catch(undefined);
-const signInSearch = z.object({ next: ownPath });
+const signInSearch = z.object({ next: ownPath, failed: word });
 const requestSearch = z.object({ target: word, task: word, like: word });
 const sessionsSearch = z.object({ show: z.enum(['ended']).optional().catch(undefined) });
 const targetsSearch = z.object({ show: z.enum(['tasks']).optional().catch(undefined) });

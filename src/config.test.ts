@@ -69,3 +69,40 @@ test('trusted proxies are networks', () => {
   writeFileSync(file, 'http: { trustedProxies: [10.1.2.3/8] }\n');
   refusal({ SALLY_CONFIG: file }, /http\.trustedProxies\.0.*10\.1\.2\.3\/8/);
 });
+
+test('a provider: its secret from elsewhere, https, and nothing that is not known', () => {
+  const file = join(folder, 'oidc.yaml');
+  const yaml = (more: string, http = 'https://sally.example') =>
+    writeFileSync(
+      file,
+      `http: { publicUrl: "${http}" }\nsignIn: { oidc: { name: ID, clientId: me, ${more} } }\n`,
+    );
+  const env = { SALLY_CONFIG: file, OIDC_SECRET: 'a secret' };
+  yaml('issuer: "https://id.example", clientSecret: "env:OIDC_SECRET"');
+  const config = loadConfig(env, folder);
+  assert.equal(config.publicUrl, 'https://sally.example');
+  assert.equal(config.signIn.oidc?.clientSecret?.reveal(), 'a secret');
+  assert.deepEqual(config.signIn.oidc?.scopes, ['openid', 'profile']);
+  assert.deepEqual(
+    [config.signIn.oidc?.unknownPeople, config.signIn.oidc?.claims.login],
+    ['refuse', 'preferred_username'],
+  );
+  writeFileSync(join(folder, 'secret'), 'of a file\n');
+  yaml('issuer: "https://id.example", clientSecret: "file:secret"');
+  assert.equal(loadConfig(env, folder).signIn.oidc?.clientSecret?.reveal(), 'of a file');
+  for (const [more, named] of [
+    ['issuer: "http://id.example"', /https/],
+    ['issuer: "https://id.example", clientSecret: "in clear"', /clientSecret/],
+    ['issuer: "https://id.example", clientSecret: "env:NOT_SET"', /NOT_SET/],
+    ['issuer: "https://id.example", clientSecret: "file:missing"', /missing/],
+    ['issuer: "https://id.example", groups: { theirs: "Not Ours" }', /groups/],
+    ['issuer: "https://id.example", matchBy: email', /matchBy|Unrecognized/],
+  ] as const) {
+    yaml(more);
+    refusal(env, named);
+  }
+  yaml('issuer: "https://id.example"', 'http://sally.example');
+  refusal(env, /publicUrl/);
+  yaml('issuer: "https://id.example"', 'https://sally.example/portal');
+  refusal(env, /publicUrl/);
+});

@@ -30,7 +30,9 @@ import type { SessionAdmission } from './grants/session-ticket.ts';
 import { createGrantWorker } from './grants/worker.ts';
 import type { HttpContext } from './http/context.ts';
 import { createServer } from './http/server.ts';
+import { createFailedSignIns } from './identity/failed-sign-ins.ts';
 import { createFirstAdministrator } from './identity/first-administrator.ts';
+import { createOidcProvider } from './identity/oidc-provider.ts';
 import { createRefusedUses } from './identity/refused-use.ts';
 import { createPrincipals } from './identity/sign-in.ts';
 import { createInsight } from './insight/insight.ts';
@@ -190,15 +192,26 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     stops.push(['background work', () => job.stop()]);
   }
 
+  let httpUrl = '';
+  const failures = createFailedSignIns({ db, log });
   const server = await createServer({
     log,
     version: input.version,
     grants: ctx,
     worker,
     events,
-    principals: createPrincipals({ db }),
     refusedUses: createRefusedUses({ db }),
     trustedProxies: config.http.trustedProxies.map(parseAddressRange),
+    principals: createPrincipals({ db, failures }),
+    signIn: {
+      db,
+      log,
+      failures,
+      // By name, not by number: a passkey belongs to a name.
+      publicUrl: () => config.publicUrl ?? `http://localhost:${new URL(httpUrl).port}`,
+      oidc: config.signIn.oidc === null ? null : createOidcProvider({ log }, config.signIn.oidc),
+      firstPasskey: config.signIn.firstPasskey,
+    },
     sessions: createSessionReader({ db, policies, dataFolder: config.dataFolder }),
     audit: createAuditLog({ db, sequencer, signer, dataFolder: config.dataFolder }),
     insight: createInsight({ db, tasks }),
@@ -208,7 +221,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   stops.push(['http', () => server.close()]);
   // Last in this list and so the first to stop: sessions are cut before anything else takes its time.
   stops.push(['gateway', () => gateway.stop('Sallyport is stopping.')]);
-  const httpUrl = await listening(
+  httpUrl = await listening(
     'SALLY_HTTP_PORT',
     config.http,
     server.listen({ host: config.http.host, port: config.http.port }),

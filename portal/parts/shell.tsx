@@ -7,6 +7,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { Me } from '../../src/api/people.ts';
 import { keepLive } from '../api/live.ts';
 import { signOut } from '../api/people.ts';
+import { mySignInQuery } from '../api/sign-in.ts';
 import { BottomBar } from './bottom-bar.tsx';
 import { DeadlineWarnings } from './deadline-warnings.tsx';
 import { OverdueBanner } from './overdue-banner.tsx';
@@ -35,9 +36,12 @@ export function Shell({ me }: { me: Me }) {
   }, [path]);
 
   async function leave(): Promise<void> {
+    // Asked before, since afterwards nobody is there to ask.
+    const mine = await queries.fetchQuery({ ...mySignInQuery, retry: false }).catch(() => null);
     await signOut().catch(() => undefined);
     queries.clear();
-    await navigate({ to: '/sign-in' });
+    if (mine?.providerSignOut != null) window.location.assign(mine.providerSignOut);
+    else await navigate({ to: '/sign-in' });
   }
 
   const bar = { me, onHelp: () => setHelp(true), onSignOut: () => void leave() };

@@ -20,6 +20,7 @@ export const ID_PREFIXES = {
   policySet: 'pol',
   proposal: 'prp',
   installation: 'ins',
+  passkey: 'psk',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

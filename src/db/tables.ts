@@ -47,6 +47,9 @@ export interface Tables {
     /** null: from anywhere. */
     address_ranges: string[] | null;
     issued_by: string | null;
+    signed_in_by: SignedInBy | null;
+    /** When a passkey was used in it last. */
+    mfa_at: Date | null;
   };
   segments: {
     path: Fixed<string>;
@@ -138,6 +141,7 @@ export interface Tables {
     decided_at: Date | null;
     created_at: Now;
     version: Generated<number>;
+    mfa_age_s: Fixed<number | null>;
   };
   decisions: {
     id: Fixed<string>;
@@ -270,7 +274,59 @@ export interface Tables {
     created_at: Now;
     changed_at: Now;
   };
+  identities: {
+    issuer: Fixed<string>;
+    subject: Fixed<string>;
+    principal_id: Fixed<string>;
+    linked_at: Now;
+    last_used_at: Date | null;
+  };
+  provider_memberships: { issuer: string; group_id: string; principal_id: string };
+  passkeys: {
+    id: Fixed<string>;
+    principal_id: Fixed<string>;
+    credential_id: Fixed<Buffer>;
+    public_key: Fixed<Buffer>;
+    counter: number;
+    transports: string[];
+    backed_up: boolean;
+    name: string;
+    created_at: Now;
+    last_used_at: Date | null;
+  };
+  ceremonies: {
+    hash: Fixed<Buffer>;
+    kind: CeremonyKind;
+    principal_id: string | null;
+    token_id: string | null;
+    source_address: string;
+    detail: Json<Record<string, unknown>>;
+    expires_at: Date;
+    created_at: Now;
+  };
+  device_logins: {
+    device_hash: Fixed<Buffer>;
+    user_code_hash: Fixed<Buffer>;
+    machine: string;
+    source_address: string;
+    state: Generated<'pending' | 'allowed' | 'denied'>;
+    principal_id: string | null;
+    mfa_at: Date | null;
+    interval_s: number;
+    polled_at: Date | null;
+    expires_at: Date;
+    created_at: Now;
+  };
 }
+
+export type SignedInBy = 'token' | 'demo' | 'oidc' | 'passkey' | 'link';
+export type CeremonyKind =
+  | 'oidc'
+  | 'passkey-sign-in'
+  | 'passkey-registration'
+  | 'step-up'
+  | 'registration-link'
+  | 'cli-login';
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'expired';
 export type Outcome = 'allow' | 'needs-approval' | 'deny';

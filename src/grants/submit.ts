@@ -57,6 +57,7 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
     reason: body.reason,
     ticket: body.ticket ?? null,
     source_address: caller.sourceAddress,
+    mfa_age_s: null,
     digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
     state: STATE_AFTER[decided.outcome],
     outcome: decided.outcome,

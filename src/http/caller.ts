@@ -6,7 +6,7 @@ import { Failure } from '../base/errors.ts';
 import { mayOnPlatform } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
-import type { Authenticated, TokenLimits } from '../identity/tokens.ts';
+import type { Authenticated, TokenKind, TokenLimits } from '../identity/tokens.ts';
 import { addressOf, socketAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
 import { type Access, GUARD, type RouteName } from './guard.ts';
@@ -19,6 +19,9 @@ const LOOPBACK_HOSTS = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 export interface SignedCaller extends Caller {
   tokenId: string;
   limits: TokenLimits;
+  tokenKind: TokenKind;
+  /** Since a passkey was used with this token; null when none was. */
+  mfaAgeSeconds: number | null;
 }
 
 type AdmitContext = Pick<HttpContext, 'principals' | 'grants' | 'refusedUses'>;
@@ -53,10 +56,12 @@ export async function admit(
   }
   const sourceAddress = addressOf(request);
   const signed = await authenticate(ctx, token, name, sourceAddress);
-  const { principal, tokenId, limits } = signed;
+  const { principal, leftSeconds: _, ...session } = signed;
   if (bearer === undefined && !SAFE_METHODS.has(request.method)) requireSameOrigin(request);
-  await notingRefusal(ctx, signed, name, sourceAddress, () => checkLimits(limits, name, sourceAddress));
-  const caller = { principal, sourceAddress, tokenId, limits };
+  await notingRefusal(ctx, signed, name, sourceAddress, () =>
+    checkLimits(session.limits, name, sourceAddress),
+  );
+  const caller = { principal, sourceAddress, ...session };
   if (!isAllowed(ctx, access, caller)) throw new Failure('denied', 'may-not', MAY_NOT[access]);
   return caller;
 }

@@ -8,6 +8,7 @@ import type { GrantsContext } from '../grants/context.ts';
 import type { GrantWorker } from '../grants/worker.ts';
 import type { RefusedUses } from '../identity/refused-use.ts';
 import type { Principals } from '../identity/sign-in.ts';
+import type { SignInContext } from '../identity/sign-in-context.ts';
 import type { Insight } from '../insight/insight.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
 
@@ -21,6 +22,7 @@ export interface HttpContext {
   refusedUses: RefusedUses;
   /** Whose X-Forwarded-For is believed. */
   trustedProxies: readonly AddressRange[];
+  signIn: SignInContext;
   sessions: SessionReader;
   audit: AuditLog;
   insight: Insight;

@@ -21,6 +21,11 @@ export const GUARD = {
   'POST /api/sign-in': 'anyone',
   'POST /api/sign-out': 'signed-in',
   'GET /api/me': 'signed-in',
+  'GET /api/sign-in/options': 'anyone',
+  'POST /api/sign-in/oidc': 'anyone',
+  'GET /api/sign-in/oidc/callback': 'anyone',
+  'GET /api/my-sign-in': 'person',
+  'POST /api/my-sign-in/oidc': 'person',
   'GET /api/demo/people': 'loopback',
   'POST /api/demo/sign-in': 'loopback',
 

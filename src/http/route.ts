@@ -28,7 +28,7 @@ export interface RouteSpec<
   params?: Params;
   answer: Answer;
   /** 200 unless given. */
-  status?: 200 | 201 | 204;
+  status?: 200 | 201 | 204 | 303;
   /** 64 KiB unless given. */
   bodyLimitBytes?: number;
   /** Anything but JSON is sent by the handler itself. */

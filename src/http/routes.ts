@@ -6,6 +6,7 @@ import { addPrincipals } from './routes/add-principal.ts';
 import { addTarget } from './routes/add-target.ts';
 import { addTask } from './routes/add-task.ts';
 import { approveRequest } from './routes/approve-request.ts';
+import { beginOidcSignIn } from './routes/begin-oidc.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
 import { checkTarget } from './routes/check-target.ts';
 import { denyRequest } from './routes/deny-request.ts';
@@ -14,12 +15,14 @@ import { endSession } from './routes/end-session.ts';
 import { explainPolicy } from './routes/explain-policy.ts';
 import { exportAudit } from './routes/export-audit.ts';
 import { extendGrants } from './routes/extend-grant.ts';
+import { finishOidcSignIn } from './routes/finish-oidc.ts';
 import { getCheckpoint } from './routes/get-checkpoint.ts';
 import { getGrant } from './routes/get-grant.ts';
 import { getHealth } from './routes/get-health.ts';
 import { getInsights } from './routes/get-insights.ts';
 import { getMe } from './routes/get-me.ts';
 import { getMetrics } from './routes/get-metrics.ts';
+import { getMySignIn } from './routes/get-my-sign-in.ts';
 import { getOpenapi } from './routes/get-openapi.ts';
 import { getPolicy } from './routes/get-policy.ts';
 import { getPolicyHistory } from './routes/get-policy-history.ts';
@@ -28,8 +31,10 @@ import { getReach } from './routes/get-reach.ts';
 import { getReceipt } from './routes/get-receipt.ts';
 import { getRequest } from './routes/get-request.ts';
 import { getSession } from './routes/get-session.ts';
+import { getSignInOptions } from './routes/get-sign-in-options.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
 import { issueTokens } from './routes/issue-token.ts';
+import { linkOidc } from './routes/link-oidc.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
 import { getPrincipals } from './routes/list-principals.ts';
@@ -110,6 +115,11 @@ const ROUTES = [
   signProposal,
   refuseProposal,
   withdrawProposal,
+  getSignInOptions,
+  beginOidcSignIn,
+  finishOidcSignIn,
+  getMySignIn,
+  linkOidc,
 ];
 
 export function registerRoutes(app: FastifyInstance, ctx: HttpContext): void {

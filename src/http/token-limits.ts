@@ -7,8 +7,11 @@ import { Failure } from '../base/errors.ts';
 import type { TokenLimits } from '../identity/tokens.ts';
 import type { RouteName } from './guard.ts';
 
-/** `open` routes look at no token; `any` is what every token may, from where it may be used. */
-export type RouteScope = TokenScope | 'open' | 'any';
+/**
+ * `open` routes look at no token; `any` is what every token may, from where it may be used; `whole` is how its person
+ * signs in, which no token with scopes may touch: it could make itself a wider one.
+ */
+export type RouteScope = TokenScope | 'open' | 'any' | 'whole';
 
 export const ROUTE_SCOPE = {
   'GET /healthz': 'open',
@@ -16,7 +19,12 @@ export const ROUTE_SCOPE = {
   'GET /api/openapi.json': 'open',
 
   'POST /api/sign-in': 'open',
+  'GET /api/sign-in/options': 'open',
+  'POST /api/sign-in/oidc': 'open',
+  'GET /api/sign-in/oidc/callback': 'open',
   'POST /api/sign-out': 'any',
+  'GET /api/my-sign-in': 'whole',
+  'POST /api/my-sign-in/oidc': 'whole',
   'GET /api/me': 'any',
   'GET /api/demo/people': 'open',
   'POST /api/demo/sign-in': 'open',
@@ -80,9 +88,10 @@ export function checkLimits(limits: TokenLimits, name: RouteName, sourceAddress:
   checkAddress(limits, sourceAddress);
   const needed: RouteScope = ROUTE_SCOPE[name];
   if (limits.scopes === null || needed === 'open' || needed === 'any') return;
-  if (limits.scopes.includes(needed)) return;
-  throw new Failure('denied', 'token-scope', `This token is not for that: it lacks the scope "${needed}".`, {
-    hint: 'Use another token, or have one issued with that scope.',
+  if (needed !== 'whole' && limits.scopes.includes(needed)) return;
+  const lack = needed === 'whole' ? 'it is limited to scopes' : `it lacks the scope "${needed}"`;
+  throw new Failure('denied', 'token-scope', `This token is not for that: ${lack}.`, {
+    hint: 'Use another token, or have one issued that may.',
     facts: { needed, scopes: [...limits.scopes] },
   });
 }

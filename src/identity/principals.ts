@@ -64,9 +64,9 @@ const lastOf = (start: string, next: string) => sql<
 const SAME_PERSON = lastOf('p.same_person_as', 'q.same_person_as');
 const SPONSOR_PERSON = lastOf('p.sponsor_id', 'coalesce(q.same_person_as, q.sponsor_id)');
 
-const GROUPS = sql<
-  string[]
->`array(select g.name from memberships m join groups g on g.id = m.group_id where m.principal_id = p.id order by g.name)`;
+const GROUPS = sql<string[]>`array(select g.name from groups g where g.id in (
+    select m.group_id from memberships m where m.principal_id = p.id
+    union all select m.group_id from provider_memberships m where m.principal_id = p.id) order by g.name)`;
 
 /** The same columns for a statement that is written out: authentication comes with every call. */
 export const PRINCIPAL_COLUMNS = sql`p.id, p.kind, p.name, p.display_name, p.account_type, p.title, p.manager_id,
@@ -186,12 +186,17 @@ export async function createPrincipal(
   return principalById(trx, id);
 }
 
-async function addToGroup(trx: Trx, principalId: string, group: string): Promise<void> {
+/** A group of that name, made when there is none. */
+export async function ensureGroup(trx: Trx, group: string): Promise<void> {
   await trx
     .insertInto('groups')
     .values({ id: newId('group'), name: group })
     .onConflict((oc) => oc.column('name').doNothing())
     .execute();
+}
+
+async function addToGroup(trx: Trx, principalId: string, group: string): Promise<void> {
+  await ensureGroup(trx, group);
   await trx
     .insertInto('memberships')
     .columns(['group_id', 'principal_id'])

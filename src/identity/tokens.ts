@@ -10,6 +10,7 @@ import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { Secret } from '../base/secret.ts';
 import type { Db, Trx } from '../db/client.ts';
+import type { SignedInBy } from '../db/tables.ts';
 import { PRINCIPAL_COLUMNS, type Principal, type PrincipalRow, principalFrom } from './principals.ts';
 
 const TOKEN_BYTES = 32;
@@ -36,6 +37,10 @@ export interface NewToken {
   /** A browser's 12 hours unless given. */
   lifetimeSeconds?: number;
   limits?: TokenLimits;
+  /** How a browser came by it. */
+  signedInBy?: SignedInBy | null;
+  /** When a passkey was used for it; `now` is the store's. */
+  mfaAt?: Date | 'now' | null;
   by: Actor;
   sourceAddress?: string;
 }
@@ -76,6 +81,8 @@ export async function storeTokenHash(
       scopes: scopes === null ? null : [...scopes],
       address_ranges: addressRanges === null ? null : [...addressRanges],
       issued_by: input.by.kind === 'system' ? null : input.by.id,
+      signed_in_by: input.signedInBy ?? null,
+      mfa_at: input.mfaAt === 'now' ? sql<Date>`now()` : (input.mfaAt ?? null),
     })
     .returning(['id', 'expires_at'])
     .executeTakeFirstOrThrow();
@@ -124,6 +131,8 @@ export interface Authenticated {
   limits: TokenLimits;
   /** Whole seconds that the token has left. */
   leftSeconds: number;
+  /** Since a passkey was used with this token; null when none was. */
+  mfaAgeSeconds: number | null;
 }
 
 /** Errors: Failure `unauthenticated`, the same for a wrong, expired, revoked and disabled one. */
@@ -137,10 +146,12 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
       left_s: number;
       scopes: string[] | null;
       address_ranges: string[] | null;
+      mfa_age_s: number | null;
     }
   >`
     select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind, t.scopes, t.address_ranges,
       floor(extract(epoch from t.expires_at - now()))::float8 as left_s,
+      floor(greatest(extract(epoch from now() - t.mfa_at), 0))::float8 as mfa_age_s,
       t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS}) as note_use
     from principals p join tokens t on t.principal_id = p.id
     where t.hash = ${hashToken(token)} and t.revoked_at is null and t.expires_at > now()
@@ -156,7 +167,19 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
     tokenKind: row.token_kind,
     limits: limitsFrom(row),
     leftSeconds: row.left_s,
+    mfaAgeSeconds: row.mfa_age_s,
   };
+}
+
+/** Whose token it is or was, for the log; null for one that nobody has. */
+export async function ownerOf(db: Db, token: string): Promise<Actor | null> {
+  const row = await db
+    .selectFrom('tokens as t')
+    .innerJoin('principals as p', 'p.id', 't.principal_id')
+    .select(['p.id', 'p.name', 'p.kind'])
+    .where('t.hash', '=', hashToken(token))
+    .executeTakeFirst();
+  return row ?? null;
 }
 
 /** Ends a token, and the browsers' own that were signed in with it; ending it twice is one effect. */

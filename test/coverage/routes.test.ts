@@ -58,6 +58,12 @@ const EXPECTED: Record<RouteName, Row> = {
   'POST /api/sign-out': all(204),
   'GET /api/me': all(200),
   'GET /api/demo/people': { ...all(200), strangers: 200 },
+  'GET /api/sign-in/options': { ...all(200), strangers: 200 },
+  // The demo has no identity provider: what begins there is nothing, what comes back from there is a page that says so.
+  'POST /api/sign-in/oidc': { ...all(404), strangers: 404 },
+  'GET /api/sign-in/oidc/callback': { ...all(303), strangers: 303 },
+  'GET /api/my-sign-in': { ...all(200), 'deploy-bot': 403 },
+  'POST /api/my-sign-in/oidc': { ...all(404), 'deploy-bot': 403 },
   // An unsafe one of the demo's own page only: all of these calls come without an Origin.
   'POST /api/demo/sign-in': { ...all(403), strangers: 403, body: { person: 'engineer' } },
   'GET /api/principals': { ...all(403), admin: 200 },

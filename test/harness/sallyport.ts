@@ -134,10 +134,7 @@ export async function startSallyport(env: Record<string, string> = {}): Promise<
     server: () => facts.server,
     token,
     adminUrl: () => facts.targets['orders-db']?.admin ?? '',
-    storeUrl() {
-      const kept = (name: string) => readFileSync(join(dataFolder, 'store', name), 'utf8').trim();
-      return `postgres://postgres:${encodeURIComponent(kept('password'))}@127.0.0.1:${kept('port')}/postgres`;
-    },
+    storeUrl: () => embeddedStoreUrl(dataFolder),
     call,
     async ask(person, method, path, answer, body) {
       const got = await call(person, method, path, body);
@@ -190,6 +187,12 @@ export async function publishPolicies(sallyport: Sallyport, files: Record<string
 export async function policiesInForce(sallyport: Sallyport): Promise<Record<string, string>> {
   const answer = z.object({ files: z.record(z.string(), z.string()) });
   return (await sallyport.ask('admin', 'GET', '/api/policy', answer)).files;
+}
+
+/** The embedded store's superuser. */
+export function embeddedStoreUrl(dataFolder: string): string {
+  const kept = (name: string) => readFileSync(join(dataFolder, 'store', name), 'utf8').trim();
+  return `postgres://postgres:${encodeURIComponent(kept('password'))}@127.0.0.1:${kept('port')}/postgres`;
 }
 
 interface DemoFacts {

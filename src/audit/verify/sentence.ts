@@ -79,6 +79,10 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'sign-in': (leaf, who) => `${who} signed in${from(leaf)}.`,
   'sign-in.failed': (leaf, who) =>
     `A sign-in${leaf.actor.kind === 'unknown' ? '' : ` as ${who}`} failed${words(leaf, ': ', 'code')}${from(leaf)}.`,
+  'identity.linked': (leaf, who) => `${who} was linked with an account at${words(leaf, ' ', 'issuer')}.`,
+  'principal.followed': (leaf, who) =>
+    `${who} was brought up to what the identity provider${words(leaf, ' ', 'issuer')} says.`,
+  'step-up': (leaf, who) => `${who} used a passkey${from(leaf)}.`,
   'system.started': (leaf) => `Sallyport${words(leaf, ' ', 'version')} started.`,
   'system.stopped': (leaf) =>
     `Sallyport stopped${words(leaf, ', with ', 'liveGrants', ' grants still alive on their targets')}.`,

@@ -3,11 +3,10 @@
 import type { FastifyInstance } from 'fastify';
 import { demoSignInBody, me } from '../../api/people.ts';
 import { notFound } from '../../base/errors.ts';
-import { addressOf } from '../client-address.ts';
 import type { HttpContext } from '../context.ts';
+import { fromOf, setCookie } from '../cookies.ts';
 import { route } from '../route.ts';
 import { meOf } from './get-me.ts';
-import { setCookie } from './sign-in.ts';
 
 export function signInToDemo(app: FastifyInstance, ctx: HttpContext): void {
   route(
@@ -19,10 +18,10 @@ export function signInToDemo(app: FastifyInstance, ctx: HttpContext): void {
       if (ctx.demo === null || !ctx.demo.people.some((person) => person.name === body.person)) {
         throw notFound('person', body.person);
       }
-      const sourceAddress = addressOf(request);
-      const signed = await ctx.principals.signInAs(body.person, sourceAddress);
-      setCookie(request, reply, signed);
-      return meOf(ctx, { principal: signed.principal, sourceAddress });
+      const from = fromOf(request);
+      const signed = await ctx.principals.signInAs(body.person, from);
+      setCookie(request, reply, ctx.signIn.publicUrl(), signed);
+      return meOf(ctx, { principal: signed.principal, sourceAddress: from.address });
     },
   );
 }

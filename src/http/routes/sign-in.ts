@@ -1,11 +1,10 @@
 // Exchanges a token for a browser's own, in a cookie that scripts cannot read and other sites cannot send.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { me, signInBody } from '../../api/people.ts';
-import type { SignedIn } from '../../identity/sign-in.ts';
-import { COOKIE, checkPresented } from '../caller.ts';
-import { addressOf } from '../client-address.ts';
+import { checkPresented } from '../caller.ts';
 import type { HttpContext } from '../context.ts';
+import { fromOf, setCookie } from '../cookies.ts';
 import { route } from '../route.ts';
 import { meOf } from './get-me.ts';
 
@@ -16,21 +15,11 @@ export function signIn(app: FastifyInstance, ctx: HttpContext): void {
     'POST /api/sign-in',
     { summary: 'Sign in with a token', body: signInBody, answer: me },
     async ({ body, request, reply }) => {
-      const sourceAddress = addressOf(request);
+      const from = fromOf(request);
       await checkPresented(ctx, body.token, 'POST /api/sign-in', request);
-      const signed = await ctx.principals.signIn(body.token, sourceAddress);
-      setCookie(request, reply, signed);
-      return meOf(ctx, { principal: signed.principal, sourceAddress });
+      const signed = await ctx.principals.signIn(body.token, from);
+      setCookie(request, reply, ctx.signIn.publicUrl(), signed);
+      return meOf(ctx, { principal: signed.principal, sourceAddress: from.address });
     },
   );
-}
-
-export function setCookie(request: FastifyRequest, reply: FastifyReply, signed: SignedIn): void {
-  void reply.setCookie(COOKIE, signed.token.reveal(), {
-    path: '/',
-    httpOnly: true,
-    sameSite: 'strict',
-    secure: request.protocol === 'https',
-    expires: signed.expiresAt,
-  });
 }

@@ -1,11 +1,12 @@
 // Whether policy could let somebody do something with Sallyport itself, from whatever address and at whatever time.
 // It errs on one side only, towards yes: who counts as able to sign is one more person without whom nothing goes.
 
-import type { CompiledPolicies, Rule } from './compile.ts';
+import type { CompiledPolicies } from './compile.ts';
 import { evaluate, examine } from './evaluate.ts';
 import { emptySurvey, type Survey, survey } from './expressions.ts';
 import type { PlatformAction, PlatformFacts } from './facts.ts';
 import { platformQuery } from './query.ts';
+import type { Rule } from './rule.ts';
 
 /** What the caller brings along and the principal is not: it may be another the next time. */
 const CIRCUMSTANCES = ['sourceIp', 'now', 'mfaAge'];

@@ -3,9 +3,10 @@
 
 import { LONGEST_DURATION_SECONDS } from '../../base/duration.ts';
 import { pathsDownTo } from '../../base/segment-path.ts';
-import type { CompiledPolicies, Rule } from './compile.ts';
+import type { CompiledPolicies } from './compile.ts';
 import { decide, decideOutcome, mayConnect } from './decide.ts';
 import type { ApprovalStage, DecisionFacts, PrincipalFacts } from './facts.ts';
+import type { Rule } from './rule.ts';
 
 /** Durations that are tried for one pair of principal and place, the longest first. */
 const MOST_TRIED_DURATIONS = 16;
