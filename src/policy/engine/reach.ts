@@ -79,7 +79,8 @@ export function likenessUnder(policies: CompiledPolicies): {
 } {
   const entities = new Set<string>();
   const attributes = new Set<string>();
-  for (const { survey } of policies.rules) {
+  for (const { survey, principal } of policies.rules) {
+    entities.add(principal.key);
     for (const key of survey.entities) entities.add(key);
     for (const name of survey.attributes) attributes.add(name);
   }
