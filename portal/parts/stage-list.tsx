@@ -1,6 +1,7 @@
 // How far the approvals are: each stage with who could still give it, and who has looked.
 
 import type { Request } from '../../src/api/requests.ts';
+import { describeDuration } from '../../src/base/duration.ts';
 import { fromWhom, listText } from '../words/counts.ts';
 import styles from './stage-list.module.css';
 import { When } from './when.tsx';
@@ -9,22 +10,24 @@ export function StageList({ request }: { request: Request }) {
   return (
     <div className={styles.whole}>
       {request.stages.map((stage) => (
-        <div key={`${stage.count} ${stage.from}`} className={styles.stage}>
+        <div
+          key={`${stage.count} ${stage.from}`}
+          className={styles.stage}
+          data-state={request.state === 'pending' ? stage.state : 'met'}
+        >
           <span className={styles.doors} role="img" aria-label={`${stage.given} of ${stage.count} given`}>
             {Array.from({ length: stage.count }, (_, place) => `place ${place}`).map((place, position) => (
               <span key={place} className={styles.door} data-given={position < stage.given} />
             ))}
           </span>
           <span>
-            <strong>
-              {stage.given} of {stage.count}
-            </strong>{' '}
+            {stage.state === 'waiting' ? 'Then ' : null}
+            <strong>{stage.state === 'waiting' ? stage.count : `${stage.given} of ${stage.count}`}</strong>{' '}
             from {fromWhom(stage.from)}
-            {stage.given < stage.count ? (
+            {request.state === 'pending' && stage.state !== 'met' ? (
               <span className="sp-soft">
-                {stage.candidates.length === 0
-                  ? '. Nobody can give it now: tell an administrator.'
-                  : `: ${listText(stage.candidates.map((person) => person.displayName))} can approve`}
+                {whoCan(stage)}
+                <Widening stage={stage} />
               </span>
             ) : null}
           </span>
@@ -41,5 +44,25 @@ export function StageList({ request }: { request: Request }) {
             ))}
       </p>
     </div>
+  );
+}
+
+type Stage = Request['stages'][number];
+
+function whoCan(stage: Stage): string {
+  const names = listText(stage.candidates.map((person) => person.displayName));
+  if (names === '') return '. Nobody can give it: tell an administrator.';
+  return stage.state === 'open' ? `: ${names} can approve now` : `: ${names}`;
+}
+
+/** When others come in who fill the same places. */
+function Widening({ stage: { also, widensAt } }: { stage: Stage }) {
+  if (also === undefined) return null;
+  const whom = fromWhom(also.from);
+  if (widensAt === null) return `; ${describeDuration(also.afterSeconds)} after that also ${whom}`;
+  return (
+    <>
+      ; also {whom} <When at={widensAt} as="ago" />
+    </>
   );
 }

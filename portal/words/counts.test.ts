@@ -19,7 +19,8 @@ test('names', () => {
   assert.equal(listText([]), '');
   assert.equal(listText(['a', 'b', 'c']), 'a, b and c');
   assert.equal(fromWhom('Group::"dba"'), 'dba');
-  assert.equal(fromWhom('manager'), 'manager');
+  assert.equal(fromWhom('manager'), 'the manager');
+  assert.equal(fromWhom('onCall Group::"dba"'), 'dba on call');
 });
 
 test('approvals that are asked for', () => {
@@ -29,6 +30,6 @@ test('approvals that are asked for', () => {
       { count: 2, from: 'Group::"dba"' },
       { count: 1, from: 'manager' },
     ]),
-    '2 approvals from dba and 1 from manager',
+    '2 approvals from dba, then 1 from the manager',
   );
 });

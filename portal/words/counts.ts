@@ -34,18 +34,22 @@ export function listText(names: string[]): string {
   return names.length === 1 ? last : `${names.slice(0, -1).join(', ')} and ${last}`;
 }
 
-/** `Group::"dba"` as policies write it, `dba` as people say it. */
-export const fromWhom = (from: string): string => from.replaceAll(/\b[A-Z][A-Za-z]*::"([^"]*)"/g, '$1');
+/** `Group::"dba"` as policies write it, `dba` as people say it; `onCall Group::"dba"` is `dba on call`. */
+export const fromWhom = (from: string): string =>
+  from
+    .replaceAll(/\b[A-Z][A-Za-z]*::"([^"]*)"/g, '$1')
+    .replace(/^onCall (.*)$/, '$1 on call')
+    .replace(/^manager$/, 'the manager');
 
-/** Approvals that are asked for: `1 approval from approvers`, `2 approvals from dba and 1 from manager`. */
+/** Approvals that are asked for: `1 approval from approvers`, `2 approvals from dba, then 1 from the manager`. */
 export function approvalsText(stages: { count: number; from: string }[]): string {
-  return listText(
-    stages.map((stage, position) =>
+  return stages
+    .map((stage, position) =>
       position === 0
         ? `${counted(stage.count, 'approval')} from ${fromWhom(stage.from)}`
         : `${stage.count} from ${fromWhom(stage.from)}`,
-    ),
-  );
+    )
+    .join(', then ');
 }
 
 /** With a capital at the start: for sentences of which only the beginning is ours to shape. */

@@ -44,7 +44,17 @@ export const exampleRequest = (change: Partial<Request> = {}): Request =>
     sourceAddress: '127.0.0.1',
     digest: 'd1',
     approvals: [],
-    stages: [{ count: 1, from: 'Group::"dba"', given: 0, candidates: [APPROVER] }],
+    stages: [
+      {
+        count: 1,
+        from: 'Group::"dba"',
+        state: 'open',
+        given: 0,
+        candidates: [APPROVER],
+        openedAt: '2026-11-22T10:00:00.000Z',
+        widensAt: null,
+      },
+    ],
     seenBy: [],
     unusual: [],
     lastUsedAt: null,

@@ -26,10 +26,13 @@ test('a decision by another and a stricter policy are told', () => {
     'approver denied it meanwhile.',
   ]);
   const stricter = exampleRequest({
-    stages: [{ count: 2, from: 'Group::"dba"', given: 0, candidates: [] }],
     decision: {
       ...before.decision,
-      obligations: { ...before.decision.obligations, maxDurationSeconds: 1800 },
+      obligations: {
+        ...before.decision.obligations,
+        approvals: [{ count: 2, from: 'Group::"dba"' }],
+        maxDurationSeconds: 1800,
+      },
     },
   });
   assert.deepEqual(whatChanged(before, stricter), [

@@ -2,11 +2,13 @@
 
 import type { Request } from '../../src/api/requests.ts';
 import { describeDuration } from '../../src/base/duration.ts';
-import { fromWhom, listText } from './counts.ts';
+import { fromWhom } from './counts.ts';
 import { OUTCOMES, REQUEST_STATES } from './states.ts';
 
 const stagesText = (request: Request) =>
-  listText(request.stages.map((stage) => `${stage.count} of ${fromWhom(stage.from)}`)) || 'none';
+  request.decision.obligations.approvals
+    .map((stage) => `${stage.count} of ${fromWhom(stage.from)}`)
+    .join(', then ') || 'none';
 
 const longestText = (request: Request) => {
   const seconds = request.decision.obligations.maxDurationSeconds;

@@ -87,10 +87,14 @@ export const proposal = z.object({
 });
 export type Proposal = z.infer<typeof proposal>;
 
+/** What is no mistake and probably one all the same, a sentence each. */
+const cautions = z.array(z.string()).default([]);
+
 export const proposalDetail = proposal.extend({
   /** The files that differ, as they are in the set it was made from and as they are proposed. */
   files: z.array(z.object({ file: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
   inForce: z.string(),
+  cautions,
 });
 export type ProposalDetail = z.infer<typeof proposalDetail>;
 
@@ -101,6 +105,7 @@ export const changeAnswer = z.object({
   inForce: z.boolean(),
   /** What everybody should know about it: one person changed policy alone. */
   warning: z.string().nullable(),
+  cautions,
 });
 export type ChangeAnswer = z.infer<typeof changeAnswer>;
 

@@ -16,8 +16,13 @@ export const reason = z.object({
 });
 export type Reason = z.infer<typeof reason>;
 
-/** `2 of Group::"dba"` or `1 of manager`. Stages are all needed; their order is shown, not enforced yet. */
-export const approvalStage = z.object({ count: z.number().int(), from: z.string() });
+/** `2 of Group::"dba"`, `1 of onCall Group::"dba"` or `1 of manager`. Stages open one after the other. */
+export const approvalStage = z.object({
+  count: z.number().int(),
+  from: z.string(),
+  /** Who fills the same places too, from so long after the stage has opened. */
+  also: z.object({ afterSeconds: z.number().int(), from: z.string() }).optional(),
+});
 export type ApprovalStage = z.infer<typeof approvalStage>;
 
 export const obligations = z.object({
@@ -45,9 +50,14 @@ export const approval = z.object({
 export type Approval = z.infer<typeof approval>;
 
 export const stageProgress = approvalStage.extend({
+  /** What comes after the open one waits; only who can fill a place of the open one may approve now. */
+  state: z.enum(['met', 'open', 'waiting']),
   given: z.number().int(),
-  /** Who could still give it; at most twenty names. */
+  /** Who could give it now, or could if it were open; at most twenty names. */
   candidates: z.array(principalRef),
+  openedAt: timestamp.nullable(),
+  /** From when `also` counts; null while the stage waits. */
+  widensAt: timestamp.nullable(),
 });
 
 export const request = z.object({
@@ -62,7 +72,7 @@ export const request = z.object({
   reason: z.string(),
   ticket: z.string().nullable(),
   sourceAddress: z.string(),
-  /** Binds an approval to exactly this; send it back with the approval. */
+  /** Binds an approval to exactly this card, obligations included; send it back with the approval. */
   digest: z.string(),
   approvals: z.array(approval),
   stages: z.array(stageProgress),

@@ -2,7 +2,7 @@
 
 import type { Grant } from '../api/grants.ts';
 import type { Preview, Request } from '../api/requests.ts';
-import { formatDuration } from '../base/duration.ts';
+import { describeDuration, formatDuration } from '../base/duration.ts';
 import type { Output } from './output.ts';
 import { printable } from './printable.ts';
 import { clock, left, relative } from './times.ts';
@@ -28,7 +28,7 @@ export function requestCard(request: Request, out: Output, nowMs: number): strin
     row('may', task.rights[0] ?? task.description),
     ...task.rights.slice(1).map((right) => row('', right)),
     row('policy', policyText(request)),
-    ...request.stages.map((stage) => row('', stageText(stage))),
+    ...request.stages.map((stage, i) => row(stageLabel(request, i), stageText(stage, nowMs))),
     ...request.approvals.map((approval) =>
       row(approval.verdict === 'approve' ? 'approved' : 'denied', approvalText(approval, nowMs)),
     ),
@@ -92,20 +92,24 @@ export function grantSentence(grant: Grant, nowMs: number): string {
   }
 }
 
-/** Who could still approve, and who has looked: the live line while one waits. */
+/** Who can approve now, what comes after, and who has looked: the live line while one waits. */
 export function waitingText(request: Request, nowMs: number): string {
-  const open = request.stages.filter((stage) => stage.given < stage.count);
-  const needed = open
-    .map((stage) => `${stage.count - stage.given} of ${printable(stage.from)}`)
+  const open = request.stages.find((stage) => stage.state === 'open');
+  const later = request.stages.filter((stage) => stage.state === 'waiting');
+  const needed = [open, ...later]
+    .flatMap((stage) =>
+      stage === undefined ? [] : `${stage.count - stage.given} of ${printable(stage.from)}`,
+    )
     .join(', then ');
-  const names = [...new Set(open.flatMap((stage) => stage.candidates.map((person) => person.name)))];
+  const names = (open?.candidates ?? []).map((person) => person.name);
   const who =
     names.length === 0
       ? 'nobody can approve it now'
       : `can approve: ${names.slice(0, 5).join(', ')}${names.length > 5 ? ', …' : ''}`;
+  const wider = open === undefined ? '' : widensText(open, nowMs);
   const seen = request.seenBy.map((look) => `${look.by.name} ${relative(look.at, nowMs)}`);
   const looked = seen.length === 0 ? 'nobody has looked yet' : `looked: ${seen.slice(-3).join(', ')}`;
-  return `Waiting for ${needed === '' ? 'approval' : needed} · ${who} · ${looked}`;
+  return `Waiting for ${needed === '' ? 'approval' : needed} · ${who}${wider === '' ? '' : ` (${wider})`} · ${looked}`;
 }
 
 function policyText(request: Request): string {
@@ -115,9 +119,28 @@ function policyText(request: Request): string {
   return because === '' ? words[outcome] : `${words[outcome]}: ${because}`;
 }
 
-function stageText(stage: Request['stages'][number]): string {
+const STAGE_LABELS = { met: 'approved', open: 'open now', waiting: 'then' } as const;
+
+function stageLabel(request: Request, index: number): string {
+  const stage = request.stages[index];
+  return stage === undefined || request.state !== 'pending' ? '' : STAGE_LABELS[stage.state];
+}
+
+function stageText(stage: Request['stages'][number], nowMs: number): string {
   const names = stage.candidates.map((person) => person.name).join(', ');
-  return `${stage.given} of ${stage.count} from ${stage.from}${names === '' ? '' : ` (${names} could)`}`;
+  const who = stage.state === 'met' ? '' : names === '' ? 'nobody can give it' : `${names} could`;
+  const notes = [who, stage.state === 'met' ? '' : widensText(stage, nowMs)].filter((note) => note !== '');
+  return `${stage.given} of ${stage.count} from ${stage.from}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
+}
+
+/** When others come in, and who; nothing where nobody does. */
+function widensText({ also, widensAt }: Request['stages'][number], nowMs: number): string {
+  if (also === undefined) return '';
+  const whom = printable(also.from);
+  if (widensAt === null) return `${describeDuration(also.afterSeconds)} later also ${whom}`;
+  return Date.parse(widensAt) <= nowMs
+    ? `also ${whom} by now`
+    : `also ${whom} from ${clock(widensAt, nowMs)}`;
 }
 
 function approvalText(approval: Request['approvals'][number], nowMs: number): string {

@@ -32,12 +32,13 @@ export function proposalLines(proposal: Proposal, out: Output, nowMs: number): s
 
 /** What a proposal or a signature came to, and who is next. */
 export function changeLines(told: ChangeAnswer, out: Output): string[] {
-  const { proposal, inForce, warning } = told;
+  const { proposal, inForce, warning, cautions } = told;
   return [
     ...(inForce
       ? [`In force: ${proposal.digest}`]
       : [`Change ${proposal.id} is ${proposal.state}.`, `Digest ${proposal.digest}`]),
     ...(warning === null ? [] : [out.paint('bad', warning)]),
+    ...cautions.map((caution) => `Caution: ${printable(caution)}`),
     ...nextLines(proposal),
   ];
 }

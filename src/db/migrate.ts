@@ -9,6 +9,7 @@ import * as first from './migrations/0001-first.ts';
 import * as policyProposals from './migrations/0002-policy-proposals.ts';
 import * as signIn from './migrations/0003-sign-in.ts';
 import * as machines from './migrations/0004-machines.ts';
+import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -16,6 +17,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0002-policy-proposals': policyProposals,
   '0003-sign-in': signIn,
   '0004-machines': machines,
+  '0005-decisions': decisions,
   '0007-session-ending': sessionEnding,
 };
 

@@ -164,6 +164,7 @@ export interface Tables {
     duration_s: number | null;
     reason: string | null;
     given_at: Now;
+    circumstances: Json<object> | null;
   };
   request_views: { request_id: string; principal_id: string; seen_at: Now };
   grants: {
@@ -245,6 +246,16 @@ export interface Tables {
     size: Generated<number>;
     frontier: Generated<Buffer[]>;
     chain: Generated<Buffer>;
+  };
+  on_call_shifts: {
+    id: Fixed<string>;
+    group_id: string;
+    principal_id: string;
+    from_at: Date;
+    until_at: Date;
+    created_by: string | null;
+    created_at: Now;
+    ended_at: Date | null;
   };
   audit_checkpoints: { size: number; root: Buffer; note: string; at: Now };
   workload_tokens_used: {

@@ -22,7 +22,6 @@ export const DEMO_PRINCIPALS: DemoPrincipal[] = [
     displayName: 'Amal Approver',
     title: 'Team lead, orders',
     groups: ['engineering', 'approvers'],
-    onCall: true,
     does: 'decides on requests',
   },
   {

@@ -2,7 +2,6 @@
 // again with the requester's stored address and the time now; what differs from the card is a conflict, not a yes.
 
 import { type Selectable, sql } from 'kysely';
-import type { Obligations } from '../api/requests.ts';
 import { append } from '../audit/append.ts';
 import { digestOf } from '../base/canonical-json.ts';
 import { formatDuration, parseDuration } from '../base/duration.ts';
@@ -16,11 +15,12 @@ import { decide } from '../policy/engine/decide.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
-import { type Asked, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { approvalsOf, type Circumstances, countApprovals } from './count-approvals.ts';
+import { type Asked, cardDigest, decisionFacts, loadAsked, requestDigest } from './facts.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { intendGrant } from './intend.ts';
 import { seesEverything } from './platform-rights.ts';
-import { quorumOf, wouldCount } from './quorum.ts';
+import { orNoteRefusal } from './refusals.ts';
 import type { Caller } from './submit.ts';
 import { nextRequestState } from './transitions.ts';
 import { whyNotApprove } from './visibility.ts';
@@ -34,7 +34,7 @@ interface Open {
   facts: DecisionFacts;
 }
 
-/** The grant's id when this approval completed the quorum, otherwise null. */
+/** The grant's id when this approval completed the quorum, otherwise null. Every refusal leaves an entry. */
 export async function approve(
   ctx: GrantsContext,
   caller: Caller,
@@ -43,31 +43,33 @@ export async function approve(
 ): Promise<{ grantId: string | null }> {
   refuseWhileHeldBack(ctx);
   const shorter = body.duration === undefined ? null : parseDuration(body.duration);
-  const outcome = await ctx.db.transaction().execute(async (trx) => {
-    const open = await lockRequest(ctx, trx, caller, requestId, 'approve');
-    if (shorter !== null && shorter > open.row.duration_s) {
-      throw invalid(
-        'duration',
-        `An approval may only shorten: ${formatDuration(open.row.duration_s)} was asked for.`,
+  return orNoteRefusal(ctx, caller, requestId, 'approve', async () => {
+    const outcome = await ctx.db.transaction().execute(async (trx) => {
+      const open = await lockRequest(ctx, trx, caller, requestId, 'approve');
+      if (shorter !== null && shorter > open.row.duration_s) {
+        throw invalid(
+          'duration',
+          `An approval may only shorten: ${formatDuration(open.row.duration_s)} was asked for.`,
+        );
+      }
+      if (body.digest !== undefined && body.digest !== cardDigest(open.row)) throw requestChanged();
+      const changed = await decideAgain(ctx, trx, open);
+      if (changed) return { changed: true, grantId: null };
+      await refuseWhoWouldNotCount(ctx, trx, open, caller.principal);
+      await recordVerdict(trx, open, caller, { verdict: 'approve', durationSeconds: shorter, reason: null });
+      return { changed: false, grantId: await completeIfMet(ctx, trx, open) };
+    });
+    if (outcome.changed) {
+      throw conflict(
+        'decision-changed',
+        'Policy decides differently now than when you looked. Look at the card again.',
+        {
+          hint: 'The card shows the new decision; approve again if it is still right.',
+        },
       );
     }
-    if (body.digest !== undefined && body.digest !== open.row.digest) throw requestChanged();
-    refuseWhoWouldNotCount(open, caller.principal);
-    const changed = await decideAgain(ctx, trx, open);
-    if (changed) return { changed: true, grantId: null };
-    await recordVerdict(trx, open, caller, { verdict: 'approve', durationSeconds: shorter, reason: null });
-    return { changed: false, grantId: await completeIfMet(ctx, trx, open) };
+    return { grantId: outcome.grantId };
   });
-  if (outcome.changed) {
-    throw conflict(
-      'decision-changed',
-      'Policy decides differently now than when you looked. Look at the card again.',
-      {
-        hint: 'The card shows the new decision; approve again if it is still right.',
-      },
-    );
-  }
-  return { grantId: outcome.grantId };
 }
 
 /** One person who may approve is enough to say no. */
@@ -77,11 +79,13 @@ export async function deny(
   requestId: string,
   reason: string,
 ): Promise<void> {
-  await ctx.db.transaction().execute(async (trx) => {
-    const open = await lockRequest(ctx, trx, caller, requestId, 'deny');
-    await recordVerdict(trx, open, caller, { verdict: 'deny', durationSeconds: null, reason });
-    await closeRequest(trx, open, 'deny');
-  });
+  await orNoteRefusal(ctx, caller, requestId, 'deny', () =>
+    ctx.db.transaction().execute(async (trx) => {
+      const open = await lockRequest(ctx, trx, caller, requestId, 'deny');
+      await recordVerdict(trx, open, caller, { verdict: 'deny', durationSeconds: null, reason });
+      await closeRequest(trx, open, 'deny');
+    }),
+  );
 }
 
 /** By the requester, while it is pending. */
@@ -146,9 +150,26 @@ async function lockRequest(
   return { row, requester, asked, facts };
 }
 
-function refuseWhoWouldNotCount(open: Open, approver: Principal): void {
-  const { approvals: stages } = open.row.obligations as Obligations;
-  if (open.row.outcome !== 'needs-approval' || wouldCount(stages, open.requester, approver)) return;
+async function refuseWhoWouldNotCount(
+  ctx: GrantsContext,
+  trx: Trx,
+  open: Open,
+  approver: Principal,
+): Promise<void> {
+  const { row } = open;
+  if (row.outcome !== 'needs-approval') return;
+  const given = (await approvalsOf(trx, [row])).get(row.id) ?? [];
+  if (given.some((yes) => yes.accountId === approver.id)) throw alreadyDecided();
+  const { stages } = countApprovals(ctx, { ...open, given, others: [approver] });
+  const now = stages.find((stage) => stage.state === 'open');
+  if (now?.candidates.includes(approver.id)) return;
+  if (stages.some((stage) => stage.state === 'waiting' && stage.candidates.includes(approver.id))) {
+    throw conflict(
+      'stage-not-open',
+      `Your approval is asked for later: first ${now?.count} of ${now?.from} ${now?.count === 1 ? 'has' : 'have'} to approve.`,
+      { hint: 'The card shows the stage that is open and what comes after it.' },
+    );
+  }
   const wanted = stages.map((stage) => `${stage.count} of ${stage.from}`).join('; ');
   throw new Failure('denied', 'may-not-approve', `Your approval would not count: policy asks for ${wanted}.`);
 }
@@ -214,14 +235,17 @@ async function recordVerdict(
       request_id: open.row.id,
       principal_id: caller.principal.id,
       verdict: given.verdict,
-      digest: open.row.digest,
+      digest: cardDigest(open.row),
       duration_s: given.durationSeconds,
       reason: given.reason,
+      // The transaction may have waited for the one before it: what counts is when it is written down.
+      given_at: sql<Date>`clock_timestamp()`,
+      circumstances: JSON.stringify(circumstancesOfApprover(open, caller)),
     })
-    .onConflict((oc) => oc.columns(['request_id', 'principal_id']).doNothing())
+    .onConflict((oc) => oc.columns(['request_id', 'principal_id', 'digest']).doNothing())
     .executeTakeFirst();
   if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) {
-    throw conflict('already-decided', 'You have approved this request already; it waits for others.');
+    throw alreadyDecided();
   }
   await append(trx, {
     kind: given.verdict === 'approve' ? 'request.approved' : 'request.denied',
@@ -229,16 +253,17 @@ async function recordVerdict(
     requestId: open.row.id,
     targetId: open.row.target_id,
     sourceAddress: caller.sourceAddress,
-    detail: { digest: open.row.digest, durationSeconds: given.durationSeconds, reason: given.reason },
+    detail: { digest: cardDigest(open.row), durationSeconds: given.durationSeconds, reason: given.reason },
   });
   await publish(trx, { topic: 'requests', id: open.row.id });
 }
 
 async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<string | null> {
-  const quorum = await quorumOf(trx, open.row, open.requester);
-  if (!quorum.met) return null;
+  const given = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
+  const counted = countApprovals(ctx, { ...open, given, others: [] });
+  if (!counted.met) return null;
   await closeRequest(trx, open, 'approve');
-  const durationSeconds = Math.min(open.row.duration_s, ...quorum.durations);
+  const durationSeconds = Math.min(open.row.duration_s, ...counted.durations);
   await trx
     .updateTable('requests')
     .set({ approved_duration_s: durationSeconds })
@@ -264,6 +289,15 @@ async function closeRequest(trx: Trx, open: Open, event: 'approve' | 'deny'): Pr
     })
     .where('id', '=', open.row.id)
     .execute();
+}
+
+function circumstancesOfApprover(open: Open, caller: Caller): Circumstances {
+  const { nowMs, mfaAgeSeconds } = open.facts.context;
+  return { sourceIp: caller.sourceAddress, nowMs, mfaAgeSeconds };
+}
+
+function alreadyDecided(): Failure {
+  return conflict('already-decided', 'You have approved this request already; it waits for others.');
 }
 
 function requestChanged(): Failure {

@@ -2,15 +2,17 @@
 // time now, and one that would not be given any more ends.
 
 import { SYSTEM_ACTOR } from '../audit/append.ts';
+import { digestOf } from '../base/canonical-json.ts';
 import { messageOf } from '../base/errors.ts';
 import { monotonicMs } from '../base/timer.ts';
 import { type Principal, principalById } from '../identity/principals.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import { decide } from '../policy/engine/decide.ts';
+import type { Obligations } from '../policy/engine/facts.ts';
 import type { GrantsContext } from './context.ts';
+import { approvalsOf, countApprovals } from './count-approvals.ts';
 import { endGrant } from './end.ts';
-import { type Asked, decisionFacts, loadAsked } from './facts.ts';
-import { quorumOf } from './quorum.ts';
+import { type Asked, decisionFacts, loadAsked, requestDigest } from './facts.ts';
 
 const EVERY_MS = 1_000;
 /** Another process may decide by the old policies until it has looked: what it gave meanwhile is looked at then. */
@@ -72,7 +74,8 @@ function liveGrants(ctx: Pick<GrantsContext, 'db'>, after: string) {
     .selectFrom('grants as g')
     .innerJoin('requests as r', 'r.id', 'g.request_id')
     .select(['g.id', 'g.request_id', 'g.target_id', 'g.task_id', 'g.principal_id', 'g.login', 'g.duration_s'])
-    .select(['r.source_address', 'r.reason', 'r.ticket', 'r.digest'])
+    .select(['r.source_address', 'r.reason', 'r.ticket', 'r.digest', 'r.outcome', 'r.obligations'])
+    .select(['r.duration_s as asked_s', 'r.created_at as asked_at'])
     .where('g.wanted', '=', 'present')
     .where('g.id', '>', after)
     .orderBy('g.id')
@@ -96,8 +99,22 @@ async function whyNoLonger(
   if (outcome === 'allow') return null;
   if (outcome === 'deny')
     return `Policy does not allow it any more: ${reasons.map((item) => item.text).join(' ')}`;
-  const row = { id: grant.request_id, outcome, obligations, digest: grant.digest };
-  const { met } = await quorumOf(ctx.db, row, principal);
+  const circumstances = {
+    sourceAddress: grant.source_address,
+    durationSeconds: grant.asked_s,
+    reason: grant.reason,
+    ticket: grant.ticket,
+  };
+  if (requestDigest({ requesterId: principal.id, asked, circumstances }) !== grant.digest)
+    return 'What was approved means something else now: its task or target has changed.';
+  const approved = grant.obligations as Obligations;
+  // Whom policy asks for has not changed, and they said yes: that they have left since takes nothing back.
+  if (grant.outcome === 'needs-approval' && digestOf(approved.approvals) === digestOf(obligations.approvals))
+    return null;
+  const card = { id: grant.request_id, digest: grant.digest, outcome: grant.outcome, obligations: approved };
+  const given = (await approvalsOf(ctx.db, [card])).get(card.id) ?? [];
+  const row = { ...card, outcome, obligations, created_at: grant.asked_at };
+  const { met } = countApprovals(ctx, { row, requester: principal, facts, given, others: [] });
   return met ? null : 'Policy wants approvals now that it does not have.';
 }
 

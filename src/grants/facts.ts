@@ -104,7 +104,7 @@ export function principalFacts(principal: Principal): DecisionFacts['principal']
     groups: principal.groups,
     accountType: principal.accountType,
     title: principal.title,
-    onCall: principal.onCall,
+    onCall: principal.onCallFor.length > 0,
     managerId: principal.managerId,
     sponsorId: principal.sponsorId,
   };
@@ -127,4 +127,9 @@ export function requestDigest(input: {
     ticket: input.circumstances.ticket,
     sourceAddress: input.circumstances.sourceAddress,
   });
+}
+
+/** What an approval answers: what was asked, together with what policy says of it, as the card showed both. */
+export function cardDigest(row: { digest: string; outcome: string; obligations: object }): string {
+  return digestOf({ v: 1, asked: row.digest, outcome: row.outcome, obligations: row.obligations });
 }

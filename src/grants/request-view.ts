@@ -11,11 +11,14 @@ import {
   refOf,
   selectPrincipals,
 } from '../identity/principals.ts';
+import type { DecisionFacts } from '../policy/engine/facts.ts';
+import type { StageState } from '../policy/engine/quorum.ts';
 import { factsOf, type RequestRow } from './approve.ts';
 import type { GrantsContext } from './context.ts';
-import { type Asked, loadAsked } from './facts.ts';
+import { approvalsOf, countApprovals, type Yes } from './count-approvals.ts';
+import { type Asked, cardDigest, loadAsked } from './facts.ts';
 import { seesEverything } from './platform-rights.ts';
-import { stageProgress } from './quorum.ts';
+import { stagesOnCard } from './quorum.ts';
 import type { Caller, SubmitResult } from './submit.ts';
 import { lastUsedAt, whatIsUnusual } from './unusual.ts';
 import { whyNotApprove } from './visibility.ts';
@@ -49,7 +52,7 @@ export async function viewSubmitted(
   { row, asked }: Pick<SubmitResult, 'row' | 'asked'>,
 ): Promise<Request> {
   if (row.state === 'pending') return viewRequest(ctx, caller, row.id);
-  const nothing = { people: [], approvals: [], approvers: [], seenBy: [] };
+  const nothing = { people: [], approvals: [], given: [], seenBy: [] };
   const parts = { ...nothing, row, requester: caller.principal, asked, detailed: false };
   return (await buildCard(ctx, caller, parts)).request;
 }
@@ -78,7 +81,9 @@ export async function listRequests(
       .execute();
     for (const card of await buildCards(ctx, caller, rows)) {
       const shown =
-        query.view === 'approvals' ? card.decidable : card.mine || card.decidable || card.decided || all;
+        query.view === 'approvals'
+          ? card.request.mayApprove || (card.decidable && card.decided)
+          : card.mine || card.decidable || card.decided || all;
       cursor = card.request.id;
       if (!shown) continue;
       items.push(card.request);
@@ -101,8 +106,12 @@ interface Card {
 async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]): Promise<Card[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
-  const [approvals, views, people] = await Promise.all([
+  const [approvals, given, views, people] = await Promise.all([
     ctx.db.selectFrom('approvals').selectAll().where('request_id', 'in', ids).orderBy('given_at').execute(),
+    approvalsOf(
+      ctx.db,
+      rows.filter((row) => row.state === 'pending'),
+    ),
     ctx.db
       .selectFrom('request_views')
       .selectAll()
@@ -128,23 +137,24 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
   return Promise.all(
     rows.map(async (row) => {
       const requester = known(principals, row.requester_id);
-      const given = approvals.filter((item) => item.request_id === row.id);
+      // What was said to an earlier card of a pending request counts no longer, and is not shown as if it did.
+      const said = approvals.filter(
+        (item) => item.request_id === row.id && (row.state !== 'pending' || item.digest === cardDigest(row)),
+      );
       return buildCard(ctx, caller, {
         row,
         requester,
         asked: await asked(row),
         people,
         detailed: detailed && row.state === 'pending',
-        approvals: given.map((item) => ({
+        approvals: said.map((item) => ({
           by: refOf(known(principals, item.principal_id)),
           verdict: item.verdict,
           durationSeconds: item.duration_s,
           reason: item.reason,
           at: item.given_at.toISOString(),
         })),
-        approvers: given
-          .filter((item) => item.verdict === 'approve')
-          .map((item) => known(principals, item.principal_id)),
+        given: given.get(row.id) ?? [],
         seenBy: views
           .filter((view) => view.request_id === row.id)
           .map((view) => ({
@@ -163,7 +173,7 @@ interface Parts {
   people: Principal[];
   detailed: boolean;
   approvals: Approval[];
-  approvers: Principal[];
+  given: Yes[];
   seenBy: Request['seenBy'];
 }
 
@@ -172,18 +182,19 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
   const facts = factsOf(row, requester, asked);
   const why = whyNotApprove(ctx, caller.principal, requester, facts);
   const decided = parts.approvals.some((item) => item.by.id === caller.principal.id);
-  const mayNot =
-    row.state !== 'pending'
-      ? `This request is ${row.state}.`
-      : (why ?? (decided ? 'You have approved it already.' : null));
-  const [unusual, lastUsed] = parts.detailed
-    ? await Promise.all([whatIsUnusual(ctx.db, row), lastUsedAt(ctx.db, row)])
-    : [[], null];
-  const obligations = row.obligations as Request['decision']['obligations'];
   const eligible =
     row.state === 'pending'
       ? parts.people.filter((person) => whyNotApprove(ctx, person, requester, facts) === null)
       : [];
+  const stages = stagesOf(ctx, parts, facts, why === null ? [...eligible, caller.principal] : eligible);
+  const mayNot =
+    row.state !== 'pending'
+      ? `This request is ${row.state}.`
+      : (why ?? (decided ? 'You have approved it already.' : whyNotNow(row, stages, caller)));
+  const [unusual, lastUsed] = parts.detailed
+    ? await Promise.all([whatIsUnusual(ctx.db, row), lastUsedAt(ctx.db, row)])
+    : [[], null];
+  const obligations = row.obligations as Request['decision']['obligations'];
   return {
     mine: row.requester_id === caller.principal.id,
     decidable: why === null,
@@ -209,9 +220,9 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
       reason: row.reason,
       ticket: row.ticket,
       sourceAddress: row.source_address,
-      digest: row.digest,
+      digest: cardDigest(row),
       approvals: parts.approvals,
-      stages: stageProgress(obligations.approvals, requester, parts.approvers, eligible),
+      stages: stages.shown,
       seenBy: parts.seenBy,
       unusual,
       lastUsedAt: lastUsed,
@@ -222,6 +233,36 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
       mayNot,
     },
   };
+}
+
+interface Stages {
+  counted: StageState[];
+  shown: Request['stages'];
+}
+
+function stagesOf(ctx: GrantsContext, parts: Parts, facts: DecisionFacts, others: Principal[]): Stages {
+  const { row, requester, given } = parts;
+  const counted = countApprovals(ctx, { row, requester, facts, given, others });
+  const people = [...others, ...given.map((yes) => yes.by)];
+  const shown = stagesOnCard(counted, people);
+  // Who was counted then was counted for good, whatever has become of them since.
+  const met = (stage: Request['stages'][number]): Request['stages'][number] => ({
+    ...stage,
+    state: 'met',
+    given: stage.count,
+    candidates: [],
+  });
+  return { counted: counted.stages, shown: row.state === 'approved' ? shown.map(met) : shown };
+}
+
+/** Why somebody whom policy lets approve cannot do it at this stage, or null. */
+function whyNotNow(row: RequestRow, { counted }: Stages, caller: Caller): string | null {
+  if (row.outcome !== 'needs-approval') return null;
+  const { id } = caller.principal;
+  if (counted.some((stage) => stage.state === 'open' && stage.candidates.includes(id))) return null;
+  return counted.some((stage) => stage.state === 'waiting' && stage.candidates.includes(id))
+    ? 'Your stage is not open yet: others approve first.'
+    : 'None of the stages that are left asks for you.';
 }
 
 async function principalsById(ctx: GrantsContext, ids: string[]): Promise<Map<string, Principal>> {

@@ -19,9 +19,10 @@ export interface Principal {
   sponsorId: string | null;
   /** The first account of the person whose further account this is, through accounts of accounts; or null. */
   samePersonAs: string | null;
-  /** The first account of the person who answers for this one in the end; or null. */
-  sponsorPerson: string | null;
-  onCall: boolean;
+  /** All accounts that answer for this one: its sponsor, the person behind that, their sponsor, and so on. */
+  sponsors: string[];
+  /** Groups that they are on call for now, by the schedule. */
+  onCallFor: string[];
   disabled: boolean;
   groups: string[];
 }
@@ -43,35 +44,46 @@ export function selectPrincipals(db: Db | Trx) {
       'p.title',
       'p.manager_id',
       'p.sponsor_id',
-      'p.on_call',
       'p.disabled_at',
     ])
-    .select([SAME_PERSON.as('same_person_as'), SPONSOR_PERSON.as('sponsor_person'), GROUPS.as('groups')]);
+    .select([
+      SAME_PERSON.as('same_person_as'),
+      SPONSORS.as('sponsors'),
+      GROUPS.as('groups'),
+      onCallAt('now()').as('on_call_for'),
+    ]);
 }
 
 const MOST_STEPS_UP = 10;
 
-/** From the account `start` (SQL) up by `next`, an expression over `q`, to the last; null where there is none. */
-const lastOf = (start: string, next: string) => sql<
-  string | null
->`case when ${sql.raw(start)} is not null then (
+/** From the account `start` (SQL) up by `next`, an expression over `q`: every account on the way. */
+const wayUp = (start: string, next: string) => sql`
   with recursive up as (
     select ${sql.raw(start)} as id, 0 as step
     union all
     select ${sql.raw(next)}, up.step + 1 from principals q join up on q.id = up.id
-    where ${sql.raw(next)} is not null and up.step < ${sql.lit(MOST_STEPS_UP)})
-  select id from up order by step desc limit 1) end`;
-const SAME_PERSON = lastOf('p.same_person_as', 'q.same_person_as');
-const SPONSOR_PERSON = lastOf('p.sponsor_id', 'coalesce(q.same_person_as, q.sponsor_id)');
+    where ${sql.raw(next)} is not null and up.step < ${sql.lit(MOST_STEPS_UP)})`;
+const SAME_PERSON = sql<string | null>`case when p.same_person_as is not null then (
+  ${wayUp('p.same_person_as', 'q.same_person_as')} select id from up order by step desc limit 1) end`;
+const SPONSORS = sql<string[]>`case when p.sponsor_id is null then '{}'::text[] else array(
+  ${wayUp('p.sponsor_id', 'coalesce(q.same_person_as, q.sponsor_id)')} select id from up order by step) end`;
 
 const GROUPS = sql<string[]>`array(select g.name from groups g where g.id in (
     select m.group_id from memberships m where m.principal_id = p.id
     union all select m.group_id from provider_memberships m where m.principal_id = p.id) order by g.name)`;
 
+/** The groups that `p` is on call for at `moment` (SQL): by a shift, and while they are in the group. */
+export const onCallAt = (moment: string) => sql<
+  string[]
+>`array(select distinct g.name from on_call_shifts s join groups g on g.id = s.group_id
+    join memberships m on m.group_id = g.id and m.principal_id = p.id
+    where s.principal_id = p.id and s.from_at <= ${sql.raw(moment)} and s.until_at > ${sql.raw(moment)}
+      and (s.ended_at is null or s.ended_at > ${sql.raw(moment)}) order by g.name)`;
+
 /** The same columns for a statement that is written out: authentication comes with every call. */
 export const PRINCIPAL_COLUMNS = sql`p.id, p.kind, p.name, p.display_name, p.account_type, p.title, p.manager_id,
-  p.sponsor_id, p.on_call, p.disabled_at, ${SAME_PERSON} as same_person_as, ${SPONSOR_PERSON} as sponsor_person,
-  ${GROUPS} as groups`;
+  p.sponsor_id, p.disabled_at, ${SAME_PERSON} as same_person_as, ${SPONSORS} as sponsors,
+  ${GROUPS} as groups, ${onCallAt('now()')} as on_call_for`;
 
 export type PrincipalRow = Awaited<
   ReturnType<ReturnType<typeof selectPrincipals>['executeTakeFirstOrThrow']>
@@ -88,8 +100,8 @@ export function principalFrom(row: PrincipalRow): Principal {
     managerId: row.manager_id,
     sponsorId: row.sponsor_id,
     samePersonAs: row.same_person_as,
-    sponsorPerson: row.sponsor_person,
-    onCall: row.on_call,
+    sponsors: row.sponsors,
+    onCallFor: row.on_call_for,
     disabled: row.disabled_at !== null,
     groups: row.groups,
   };
@@ -145,7 +157,6 @@ export interface NewPrincipal {
   sponsorId?: string;
   samePersonAs?: string;
   managerId?: string;
-  onCall?: boolean;
   groups: string[];
 }
 
@@ -169,7 +180,6 @@ export async function createPrincipal(
       sponsor_id: input.sponsorId ?? null,
       same_person_as: input.samePersonAs ?? null,
       manager_id: input.managerId ?? null,
-      on_call: input.onCall ?? false,
     })
     .onConflict((oc) => oc.column('name').doNothing())
     .executeTakeFirst();

@@ -14,6 +14,7 @@ import type { GrantsContext } from '../grants/context.ts';
 import type { Caller } from '../grants/submit.ts';
 import { type Principal, principalFrom, refOf, selectPrincipals } from '../identity/principals.ts';
 import { type PolicyFiles, policyFilesByDigest } from '../policy/publish.ts';
+import { policyWarnings } from '../policy/warnings.ts';
 import { changesBetween, differing } from './file-changes.ts';
 import { PROPOSAL_COLUMNS, type ProposalRow, seesProposals, visibleProposal } from './proposal-row.ts';
 import { holders, isSole, signersFor, whyNotSign } from './signers.ts';
@@ -52,7 +53,12 @@ export async function viewProposal(ctx: GrantsContext, caller: Caller, id: strin
   const [view] = await viewRows(ctx, caller, [row]);
   if (view === undefined) throw new Error('One row has one view.');
   const base = (await policyFilesByDigest(ctx.db, row.base_digest)) ?? {};
-  return { ...view, files: differing(base, row.files), inForce: ctx.policies.current().digest };
+  return {
+    ...view,
+    files: differing(base, row.files),
+    inForce: ctx.policies.current().digest,
+    cautions: await cautionsOf(ctx, row),
+  };
 }
 
 /** What a proposal or a signature came to. */
@@ -65,7 +71,17 @@ export async function changeAnswer(
   const { row } = await visibleProposal(ctx, caller, id);
   const [proposal] = await viewRows(ctx, caller, [row]);
   if (proposal === undefined) throw new Error('One row has one view.');
-  return { proposal, inForce: row.state === 'published', warning: sole ? SOLE_WARNING : null };
+  return {
+    proposal,
+    inForce: row.state === 'published',
+    warning: sole ? SOLE_WARNING : null,
+    cautions: await cautionsOf(ctx, row),
+  };
+}
+
+/** For what may still come into force, or just has. */
+async function cautionsOf(ctx: GrantsContext, row: ProposalRow): Promise<string[]> {
+  return row.state === 'open' || row.state === 'published' ? policyWarnings(ctx, row.files) : [];
 }
 
 async function viewRows(ctx: GrantsContext, caller: Caller, rows: ProposalRow[]): Promise<Proposal[]> {

@@ -121,7 +121,17 @@ export function aRequest(changes: Partial<Request> = {}): Request {
     sourceAddress: '127.0.0.1',
     digest: 'd'.repeat(64),
     approvals: [],
-    stages: [{ count: 1, from: 'Group::"dba"', given: 0, candidates: [APPROVER] }],
+    stages: [
+      {
+        count: 1,
+        from: 'Group::"dba"',
+        state: 'open',
+        given: 0,
+        candidates: [APPROVER],
+        openedAt: '2026-11-22T10:00:00.000Z',
+        widensAt: null,
+      },
+    ],
     seenBy: [{ by: APPROVER, at: new Date(now - 5000).toISOString() }],
     unusual: [],
     lastUsedAt: null,

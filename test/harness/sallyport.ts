@@ -166,21 +166,25 @@ export async function startSallyport(env: Record<string, string> = {}): Promise<
 
 /**
  * Puts a whole set in force as two people do: proposed by the administrator, signed by an approver. The set that is in
- * force already is left alone.
+ * force already is left alone. Gives the cautions.
  */
-export async function publishPolicies(sallyport: Sallyport, files: Record<string, string>): Promise<void> {
+export async function publishPolicies(
+  sallyport: Sallyport,
+  files: Record<string, string>,
+): Promise<string[]> {
   const proposed = await sallyport.call('admin', 'POST', '/api/policy/proposals', {
     files,
     comment: 'for a test',
   });
   const code = z.object({ code: z.string() }).safeParse(proposed.body);
-  if (proposed.status === 409 && code.data?.code === 'nothing-changes') return;
+  if (proposed.status === 409 && code.data?.code === 'nothing-changes') return [];
   if (proposed.status !== 201) throw new Error(`not proposed: ${JSON.stringify(proposed.body)}`);
   const { id, digest } = changeAnswer.parse(proposed.body).proposal;
   const signed = await sallyport.ask('approver', 'POST', `/api/policy/proposals/${id}/sign`, changeAnswer, {
     digest,
   });
   if (!signed.inForce) throw new Error(`not in force: ${JSON.stringify(signed)}`);
+  return signed.cautions;
 }
 
 /** The files of the set in force. */

@@ -16,6 +16,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'request.approved': (leaf, who) =>
     `${who} approved the request${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}.`,
   'request.denied': (leaf, who) => `${who} denied the request${quoted(leaf, ': ', 'reason')}.`,
+  'approval.refused': (leaf, who) =>
+    `${who} tried to ${leaf.detail.verdict === 'deny' ? 'deny' : 'approve'} the request and was refused${words(leaf, ': ', 'code')}${from(leaf)}.`,
   'request.cancelled': (_, who) => `${who} cancelled the request.`,
   'request.expired': () => 'The request expired before it was decided.',
   'request.decided': (leaf) =>

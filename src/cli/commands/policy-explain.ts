@@ -1,7 +1,13 @@
 // `sally policy explain`: what policy would decide now, which policies say so, and what would be enough.
 
 import type { Command } from 'commander';
-import { type ExplainBody, type Preview, preview, submitted } from '../../api/requests.ts';
+import {
+  type ApprovalStage,
+  type ExplainBody,
+  type Preview,
+  preview,
+  submitted,
+} from '../../api/requests.ts';
 import { formatDuration, parseDuration } from '../../base/duration.ts';
 import { isId } from '../../base/ids.ts';
 import { USUAL_DURATION } from '../ask-access.ts';
@@ -81,10 +87,16 @@ function describe(told: Preview, body: ExplainBody, out: Output): string[] {
     ...reasons.map(
       (reason) => `  ${reason.effect.padEnd(6)} ${printable(reason.policy)}: ${printable(reason.text)}`,
     ),
-    ...obligations.approvals.map((stage) => `  needs  ${stage.count} of ${printable(stage.from)}`),
+    ...obligations.approvals.map((stage, i) => `  ${i === 0 ? 'needs ' : 'then  '} ${stageWords(stage)}`),
     ...(obligations.maxDurationSeconds === null
       ? []
       : [`  at most ${formatDuration(obligations.maxDurationSeconds)}`]),
     ...enoughLines(told, parseDuration(body.duration)).map((line) => `  ${line}`),
   ];
+}
+
+function stageWords({ count, from, also }: ApprovalStage): string {
+  const later =
+    also === undefined ? '' : `, after ${formatDuration(also.afterSeconds)} also ${printable(also.from)}`;
+  return `${count} of ${printable(from)}${later}`;
 }

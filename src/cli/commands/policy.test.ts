@@ -106,7 +106,8 @@ test('policy apply sends the whole folder, tells what changes, and passes on wha
   }));
   mkdirSync(join(folder, 'packs', 'prod', 'eu'), { recursive: true });
   writeFileSync(join(folder, 'packs', 'prod', 'eu', 'more.cedar'), '// more');
-  const told = { proposal: aProposal(), inForce: false, warning: null };
+  const caution = 'Nobody is in the group "dba", and orders/1 asks for its approval.';
+  const told = { proposal: aProposal(), inForce: false, warning: null, cautions: [caution] };
   server.on('POST /api/policy/proposals', () => checked(changeAnswer, told));
   const ended = await sally.run(['policy', 'apply', 'apply', '--json']);
   assert.equal(ended.code, 0, ended.stderr);
@@ -123,6 +124,7 @@ test('policy apply sends the whole folder, tells what changes, and passes on wha
     liveGrants: 'end',
   });
   const plain = await sally.run(['policy', 'apply', 'apply', '--let-run-out', '--comment', 'why']);
+  assert.match(plain.stdout, /Caution: Nobody is in the group "dba"/);
   assert.match(plain.stdout, new RegExp(`Somebody else has to sign it: approver.*sign ${PROPOSAL_ID}`, 's'));
   assert.partialDeepStrictEqual(server.calls.at(-1)?.body, { comment: 'why', liveGrants: 'run-out' });
   server.on('POST /api/policy/proposals', () =>

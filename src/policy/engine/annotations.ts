@@ -3,7 +3,8 @@
 
 import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Action, ApprovalStage, Obligations } from './facts.ts';
+import type { Action, Obligations } from './facts.ts';
+import { readStages } from './stages.ts';
 
 export interface Notes {
   id: string | null;
@@ -16,8 +17,6 @@ export interface Notes {
 }
 
 const LONGEST_NOTE = 500;
-const MOST_STAGES = 5;
-const MOST_OF_A_STAGE = 10;
 const MOST_MASKS = 20;
 
 const NOTES = ['id', 'description', 'owner', 'expires', 'learnedFrom'];
@@ -127,21 +126,8 @@ function takeExpiry(notes: Notes, value: string): string | null {
 }
 
 function takeApprovals(notes: Notes, value: string): string | null {
-  const stages: ApprovalStage[] = [];
-  for (const text of value.split(';')) {
-    const match = /^\s*(\d{1,3}) of (manager|Group::"([a-z0-9][a-z0-9._-]{0,99})")\s*$/.exec(text);
-    if (match === null) {
-      return `@approvals: "${text.trim()}" is not a stage. Write: 2 of Group::\\"dba\\"; 1 of manager.`;
-    }
-    const count = Number(match[1]);
-    const from = match[2] ?? '';
-    if (count < 1 || count > MOST_OF_A_STAGE)
-      return `@approvals: a stage takes 1 to ${MOST_OF_A_STAGE} people.`;
-    if (from === 'manager' && count > 1) return '@approvals: nobody has more than one manager.';
-    if (stages.some((stage) => stage.from === from)) return `@approvals names ${from} twice.`;
-    stages.push({ count, from });
-  }
-  if (stages.length > MOST_STAGES) return `@approvals has more than ${MOST_STAGES} stages.`;
+  const stages = readStages(value);
+  if (typeof stages === 'string') return stages;
   notes.obligations.approvals = stages;
   return null;
 }

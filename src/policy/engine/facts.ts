@@ -81,10 +81,12 @@ export interface Reason {
   text: string;
 }
 
-/** `from` is `Group::"dba"` or `manager`. */
+/** `from` is `Group::"dba"`, `onCall Group::"dba"` or `manager`. Stages open one after the other. */
 export interface ApprovalStage {
   count: number;
   from: string;
+  /** Who fills the same places too, from so long after the stage has opened; left out where nobody does. */
+  also?: { afterSeconds: number; from: string };
 }
 
 export interface Obligations {

@@ -2,12 +2,12 @@
 // never loosen it.
 
 import { noObligations } from './annotations.ts';
-import type { ApprovalStage, Obligations } from './facts.ts';
+import type { Obligations } from './facts.ts';
+import { mergeStages } from './stages.ts';
 
-/** Shortest duration, all approval stages (of one group, the larger count), all controls; in a fixed order. */
-export function mergeObligations(all: Iterable<Obligations>): Obligations {
+/** Shortest duration, all approval stages (see `mergeStages`), all controls; in a fixed order. */
+export function mergeObligations(all: readonly Obligations[]): Obligations {
   const merged = noObligations();
-  const counts = new Map<string, number>();
   const masks = new Set<string>();
   for (const one of all) {
     if (one.maxDurationSeconds !== null) {
@@ -16,16 +16,11 @@ export function mergeObligations(all: Iterable<Obligations>): Obligations {
         one.maxDurationSeconds,
       );
     }
-    for (const stage of one.approvals) {
-      counts.set(stage.from, Math.max(counts.get(stage.from) ?? 0, stage.count));
-    }
     if (one.record === 'required') merged.record = 'required';
     if (one.stepUp === 'passkey') merged.stepUp = 'passkey';
     for (const name of one.mask) masks.add(name);
   }
-  merged.approvals = [...counts]
-    .map(([from, count]): ApprovalStage => ({ count, from }))
-    .sort((a, b) => (a.from < b.from ? -1 : 1));
+  merged.approvals = mergeStages(all.map((one) => one.approvals));
   merged.mask = [...masks].sort();
   return merged;
 }

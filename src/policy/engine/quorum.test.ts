@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type QuorumAccount, type QuorumFacts, quorum, whyNeverCounts } from './quorum.ts';
+import type { ApprovalStage } from './facts.ts';
+import { quorum as count, type QuorumAccount, type QuorumFacts, whyNeverCounts } from './quorum.ts';
 
 function account(id: string, groups: string[] = [], more: Partial<QuorumAccount> = {}): QuorumAccount {
   return {
@@ -11,7 +12,8 @@ function account(id: string, groups: string[] = [], more: Partial<QuorumAccount>
     kind: 'person',
     name: id,
     groups,
-    sponsorId: null,
+    onCallFor: [],
+    sponsors: [],
     samePersonAs: null,
     disabled: false,
     ...more,
@@ -26,21 +28,27 @@ const facts = (accounts: QuorumAccount[], managerId: string | null = null): Quor
   accounts: [account('req', ['dba', 'sec']), ...accounts],
 });
 
+/** Approvals a minute apart, the first when the request is a minute old; asked one minute after the last. */
+function quorum(
+  stages: readonly ApprovalStage[],
+  by: readonly string[],
+  about: QuorumFacts,
+  nowMinute = by.length + 1,
+) {
+  const given = by.map((accountId, i) => ({ accountId, atMs: (i + 1) * 60_000 }));
+  return count(stages, given, about, { openedMs: 0, nowMs: nowMinute * 60_000 });
+}
+const short = (counted: ReturnType<typeof quorum>) =>
+  counted.stages.map(({ state, given, candidates }) => [state, given, candidates]);
+
 test('distinct people are counted, and who could still approve is told', () => {
   const all = facts([account('a', ['dba']), account('b', ['dba']), account('c', ['sec'])]);
   const stages = [{ count: 2, from: DBA }];
-  assert.deepEqual(quorum(stages, [], all), {
-    met: false,
-    stages: [{ count: 2, from: DBA, given: 0, candidates: ['a', 'b'] }],
-  });
-  assert.deepEqual(quorum(stages, ['a', 'a'], all), {
-    met: false,
-    stages: [{ count: 2, from: DBA, given: 1, candidates: ['b'] }],
-  });
-  assert.deepEqual(quorum(stages, ['a', 'b'], all), {
-    met: true,
-    stages: [{ count: 2, from: DBA, given: 2, candidates: [] }],
-  });
+  assert.deepEqual(short(quorum(stages, [], all)), [['open', 0, ['a', 'b']]]);
+  assert.deepEqual(short(quorum(stages, ['a', 'a'], all)), [['open', 1, ['b']]]);
+  assert.deepEqual(short(quorum(stages, ['a', 'b'], all)), [['met', 2, []]]);
+  assert.equal(quorum(stages, ['a', 'a'], all).met, false);
+  assert.equal(quorum(stages, ['a', 'b'], all).met, true);
   assert.equal(quorum(stages, ['a', 'c'], all).met, false);
 });
 
@@ -69,11 +77,98 @@ test('places are filled as well as they can be, whoever came first', () => {
   assert.equal(quorum(stages, ['a', 'boss'], boss).met, true);
 });
 
+test('stages open one after the other, and only who can fill the open one may approve', () => {
+  const stages = [
+    { count: 2, from: DBA },
+    { count: 1, from: SEC },
+  ];
+  const all = facts([account('a', ['dba']), account('b', ['dba']), account('s', ['sec'])]);
+  assert.deepEqual(short(quorum(stages, [], all)), [
+    ['open', 0, ['a', 'b']],
+    ['waiting', 0, ['s']],
+  ]);
+  assert.equal(
+    quorum(stages, ['s', 'a'], all).stages[1]?.given,
+    0,
+    'a yes before its stage counts nothing yet',
+  );
+  const second = quorum(stages, ['a', 'b'], all);
+  assert.deepEqual(short(second), [
+    ['met', 2, []],
+    ['open', 0, ['s']],
+  ]);
+  assert.deepEqual(
+    second.stages.map((stage) => stage.openedAtMs),
+    [0, 120_000],
+  );
+  assert.equal(quorum(stages, ['a', 'b', 's'], all).met, true);
+});
+
+test('a stage widens after its time and by nobody less; the time runs from when it opened', () => {
+  const stages = [
+    { count: 1, from: SEC },
+    { count: 2, from: DBA, also: { afterSeconds: 1800, from: 'Group::"leads"' } },
+  ];
+  const all = facts([
+    account('s', ['sec']),
+    account('a', ['dba']),
+    account('l', ['leads']),
+    account('m', ['leads']),
+  ]);
+  const at = (minute: number, given: [string, number][]) =>
+    count(
+      stages,
+      given.map(([accountId, m]) => ({ accountId, atMs: m * 60_000 })),
+      all,
+      { openedMs: 0, nowMs: minute * 60_000 },
+    );
+  const opened = at(10, [['s', 10]]).stages[1];
+  assert.equal(opened?.widensAtMs, 40 * 60_000);
+  assert.deepEqual(opened?.candidates, ['a']);
+  assert.deepEqual(at(39.999, [['s', 10]]).stages[1]?.candidates, ['a']);
+  assert.deepEqual(at(40, [['s', 10]]).stages[1]?.candidates, ['a', 'l', 'm']);
+  const early: [string, number][] = [
+    ['s', 10],
+    ['l', 39],
+    ['m', 41],
+  ];
+  assert.equal(at(50, early).met, false, 'a yes before the time never counts');
+  assert.equal(
+    at(50, [
+      ['s', 10],
+      ['l', 40],
+      ['a', 41],
+    ]).met,
+    true,
+  );
+  assert.equal(
+    at(50, [
+      ['s', 10],
+      ['l', 40],
+    ]).met,
+    false,
+    'two are still two',
+  );
+});
+
+test('on call counts by the groups that one is on call for and in', () => {
+  const stages = [{ count: 1, from: 'onCall Group::"dba"' }];
+  const all = facts([
+    account('a', ['dba']),
+    account('b', ['dba'], { onCallFor: ['dba'] }),
+    account('c', ['sec'], { onCallFor: ['dba'] }),
+    account('d', ['dba', 'sec'], { onCallFor: ['sec'] }),
+  ]);
+  assert.deepEqual(quorum(stages, [], all).stages[0]?.candidates, ['b']);
+  assert.equal(quorum(stages, ['a', 'c', 'd'], all).met, false);
+  assert.equal(quorum(stages, ['b'], all).met, true);
+});
+
 test('the requester, their other accounts and their sponsor relation never count', () => {
   const all = facts([
     account('alias', ['dba'], { samePersonAs: 'req' }),
     account('alias-of-alias', ['dba'], { samePersonAs: 'alias' }),
-    account('sponsored', ['dba'], { sponsorId: 'alias' }),
+    account('sponsored', ['dba'], { sponsors: ['alias', 'req'] }),
     account('a', ['dba']),
   ]);
   for (const id of ['req', 'alias', 'alias-of-alias', 'sponsored', 'unknown']) {
@@ -85,7 +180,7 @@ test('the requester, their other accounts and their sponsor relation never count
     requesterId: 'agent',
     managerId: null,
     accounts: [
-      account('agent', [], { kind: 'agent', sponsorId: 'sponsor' }),
+      account('agent', [], { kind: 'agent', sponsors: ['sponsor'] }),
       account('sponsor', ['dba']),
       account('sponsor-2', ['dba'], { samePersonAs: 'sponsor' }),
       account('a', ['dba']),
@@ -100,7 +195,7 @@ test('the requester, their other accounts and their sponsor relation never count
 test('services, agents and disabled accounts never count; no stages are never met', () => {
   const all = facts([
     account('s', ['dba'], { kind: 'service' }),
-    account('g', ['dba'], { kind: 'agent', sponsorId: 'x' }),
+    account('g', ['dba'], { kind: 'agent', sponsors: ['x'] }),
     account('d', ['dba'], { disabled: true }),
   ]);
   assert.equal(quorum([{ count: 1, from: DBA }], ['s', 'g', 'd'], all).met, false);
@@ -114,7 +209,7 @@ test('property: never more given than there are people, never less after one mor
       fc.record({
         groups: fc.subarray(['dba', 'sec', 'ops']),
         samePersonAs: fc.option(fc.constantFrom(...ids.filter((other) => other !== id))),
-        sponsorId: fc.option(fc.constantFrom(...ids)),
+        sponsors: fc.subarray(ids),
       }),
     ),
   );

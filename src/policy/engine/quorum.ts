@@ -9,7 +9,10 @@ export interface QuorumAccount {
   kind: 'person' | 'service' | 'agent';
   name: string;
   groups: readonly string[];
-  sponsorId: string | null;
+  /** Groups that they are on call for: when they approved, or now for who has not. */
+  onCallFor: readonly string[];
+  /** Accounts that answer for it, through sponsors of sponsors. */
+  sponsors: readonly string[];
   /** The account whose person this account is of, too. */
   samePersonAs: string | null;
   disabled: boolean;
@@ -22,11 +25,23 @@ export interface QuorumFacts {
   accounts: readonly QuorumAccount[];
 }
 
+/** One yes, and when it was given (ms since 1970, of the store's clock). */
+export interface Given {
+  accountId: string;
+  atMs: number;
+}
+
 export interface StageState extends ApprovalStage {
-  /** Places of this stage that are filled. */
+  /** One stage is open, or none when all are met; what comes after it waits. */
+  state: 'met' | 'open' | 'waiting';
+  /** Places of this stage that are filled; none while it waits. */
   given: number;
-  /** Ids of accounts that could still fill one, by name; empty once the stage is full. */
+  /** Ids of accounts that could fill one now, or could if it were open; by name; empty once the stage is met. */
   candidates: string[];
+  /** Null while it waits. */
+  openedAtMs: number | null;
+  /** When those who come in later do; null without such, and while it waits. */
+  widensAtMs: number | null;
 }
 
 export interface Quorum {
@@ -35,39 +50,143 @@ export interface Quorum {
 }
 
 /**
- * `approvedBy` are the ids of accounts that approved. Each person fills at most one place in all stages together,
- * so "1 of dba; 1 of manager" takes two people even where the manager is in dba; the places are filled as well as
- * they can be (a maximum matching), so the order of approvals makes no difference. Accounts that `facts` do not
- * hold never count. No stages are never met: nobody has agreed to anything.
+ * Each person fills at most one place in all stages together, so "1 of dba; 1 of manager" takes two people even where
+ * the manager is in dba. The places of the stages up to the open one are filled as well as they can be (a maximum
+ * matching), so nobody's yes is lost because they gave it early; stages after the open one count nothing yet. Accounts
+ * that `facts` do not hold never count. No stages are never met: nobody has agreed to anything. The first stage opened
+ * at `since.openedMs`; `since.nowMs` is the moment for who could approve now.
  */
 export function quorum(
   stages: readonly ApprovalStage[],
-  approvedBy: readonly string[],
+  given: readonly Given[],
   facts: QuorumFacts,
+  since: { openedMs: number; nowMs: number },
 ): Quorum {
-  const people = new People(facts);
-  const approved = new Set(approvedBy);
-  const givers = distinctPeople(people, facts, (account) => approved.has(account.id));
-  const places = stages.flatMap((stage, index) =>
-    Array.from({ length: stage.count }, () => ({ stage, index })),
-  );
-  const filled = matching(places.length, givers.length, (place, giver) => {
-    const wanted = places[place];
-    const accounts = givers[giver];
-    return (
-      wanted !== undefined &&
-      (accounts?.some((account) => fits(account, wanted.stage, people, facts)) ?? false)
-    );
-  });
+  const count = new Count(stages, facts, since.openedMs);
+  const inOrder = [...given].sort((a, b) => a.atMs - b.atMs);
+  const opened = count.openings(inOrder);
+  const open = opened.length - 1;
+  const filled = count.filled(inOrder, open, opened);
+  const couldNow = open < stages.length ? count.whoHelps(inOrder, open, opened, since.nowMs) : [];
   const states = stages.map((stage, index): StageState => {
-    const given = places.filter((place, at) => place.index === index && filled[at]).length;
+    const openedAtMs = opened[index] ?? null;
+    const waits = index > open;
     return {
       ...stage,
-      given,
-      candidates: given < stage.count ? candidatesOf(stage, people, approved, facts) : [],
+      state: index < open ? 'met' : waits ? 'waiting' : 'open',
+      given: waits ? 0 : filled.filter((place) => place === index).length,
+      candidates: index < open ? [] : waits ? count.whoFits(inOrder, index) : couldNow,
+      openedAtMs,
+      widensAtMs:
+        stage.also === undefined || openedAtMs === null ? null : openedAtMs + stage.also.afterSeconds * 1000,
     };
   });
-  return { met: stages.length > 0 && filled.every(Boolean), stages: states };
+  return { met: stages.length > 0 && open === stages.length, stages: states };
+}
+
+/** The approvals of one request, counted against its stages. */
+class Count {
+  readonly #stages: readonly ApprovalStage[];
+  readonly #facts: QuorumFacts;
+  readonly #people: People;
+  readonly #openedMs: number;
+
+  constructor(stages: readonly ApprovalStage[], facts: QuorumFacts, openedMs: number) {
+    this.#stages = stages;
+    this.#facts = facts;
+    this.#people = new People(facts);
+    this.#openedMs = openedMs;
+  }
+
+  /** When each stage opened; as many as have, and one more when all are met. */
+  openings(inOrder: readonly Given[]): number[] {
+    const opened = [this.#openedMs];
+    for (let last = 0; last < this.#stages.length; last++) {
+      const wanted = this.#places(last).length;
+      let taken = 0;
+      while (taken <= inOrder.length && this.filled(inOrder.slice(0, taken), last, opened).length < wanted)
+        taken++;
+      if (taken > inOrder.length) break;
+      opened.push(Math.max(opened[last] ?? 0, inOrder[taken - 1]?.atMs ?? 0));
+    }
+    return opened;
+  }
+
+  /** The stage of each place that these fill, of the stages up to `last`. */
+  filled(given: readonly Given[], last: number, opened: readonly number[]): number[] {
+    const places = this.#places(last);
+    const givers = this.#byPerson(given);
+    const full = matching(places.length, givers.length, (place, giver) =>
+      (givers[giver] ?? []).some(({ account, atMs }) =>
+        this.#fits(account, places[place] ?? -1, atMs, opened),
+      ),
+    );
+    return places.filter((_, place) => full[place]);
+  }
+
+  /** Whose yes at `nowMs` would fill one more place. */
+  whoHelps(given: readonly Given[], last: number, opened: readonly number[], nowMs: number): string[] {
+    const before = this.filled(given, last, opened).length;
+    return this.#unspoken(given)
+      .filter(
+        ({ id }) => this.filled([...given, { accountId: id, atMs: nowMs }], last, opened).length > before,
+      )
+      .map(({ id }) => id);
+  }
+
+  /** Who could fill a place of a stage that is not open yet, from its beginning. */
+  whoFits(given: readonly Given[], index: number): string[] {
+    return this.#unspoken(given)
+      .filter((account) => this.#isFrom(account, this.#stages[index]?.from ?? ''))
+      .map(({ id }) => id);
+  }
+
+  #places(last: number): number[] {
+    return this.#stages
+      .slice(0, last + 1)
+      .flatMap((stage, index) => Array.from({ length: stage.count }, () => index));
+  }
+
+  #fits(account: QuorumAccount, index: number, atMs: number, opened: readonly number[]): boolean {
+    const stage = this.#stages[index];
+    if (stage === undefined) return false;
+    if (this.#isFrom(account, stage.from)) return true;
+    const openedMs = opened[index];
+    if (stage.also === undefined || openedMs === undefined) return false;
+    return atMs >= openedMs + stage.also.afterSeconds * 1000 && this.#isFrom(account, stage.also.from);
+  }
+
+  #isFrom(account: QuorumAccount, source: string): boolean {
+    const { managerId } = this.#facts;
+    if (source === 'manager') {
+      return managerId !== null && this.#people.of(account.id) === this.#people.of(managerId);
+    }
+    if (source.startsWith('onCall ')) {
+      return account.onCallFor.some(
+        (group) => source === `onCall Group::"${group}"` && account.groups.includes(group),
+      );
+    }
+    return account.groups.some((group) => source === `Group::"${group}"`);
+  }
+
+  /** What may count, one list a person. */
+  #byPerson(given: readonly Given[]): { account: QuorumAccount; atMs: number }[][] {
+    const byPerson = new Map<string, { account: QuorumAccount; atMs: number }[]>();
+    for (const { accountId, atMs } of given) {
+      const account = this.#facts.accounts.find((one) => one.id === accountId);
+      if (account === undefined || this.#people.whyNot(account) !== null) continue;
+      const person = this.#people.of(account.id);
+      byPerson.set(person, [...(byPerson.get(person) ?? []), { account, atMs }]);
+    }
+    return [...byPerson.values()];
+  }
+
+  #unspoken(given: readonly Given[]): QuorumAccount[] {
+    const spoken = new Set(given.map((one) => this.#people.of(one.accountId)));
+    return this.#facts.accounts
+      .filter((account) => this.#people.whyNot(account) === null && !spoken.has(this.#people.of(account.id)))
+      .sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
 }
 
 /** Why an account can never count for this request, or null. */
@@ -88,11 +207,11 @@ class People {
     for (const account of facts.accounts) this.#join(account.id, account.samePersonAs ?? account.id);
     this.#requester = this.of(facts.requesterId);
     for (const account of facts.accounts) {
-      if (account.sponsorId === null) continue;
       const person = this.of(account.id);
-      const sponsor = this.of(account.sponsorId);
-      if (person === this.#requester) this.#sponsors.add(sponsor);
-      if (sponsor === this.#requester) this.#sponsored.add(person);
+      for (const sponsor of account.sponsors.map((id) => this.of(id))) {
+        if (person === this.#requester) this.#sponsors.add(sponsor);
+        if (sponsor === this.#requester) this.#sponsored.add(person);
+      }
     }
   }
 
@@ -123,42 +242,6 @@ class People {
     const [rootA, rootB] = [this.of(a), this.of(b)];
     if (rootA !== rootB) this.#personOf.set(rootA, rootB);
   }
-}
-
-function fits(account: QuorumAccount, stage: ApprovalStage, people: People, facts: QuorumFacts): boolean {
-  if (stage.from === 'manager') {
-    return facts.managerId !== null && people.of(account.id) === people.of(facts.managerId);
-  }
-  return account.groups.some((group) => stage.from === `Group::"${group}"`);
-}
-
-/** Accounts that may count, one list a person. */
-function distinctPeople(
-  people: People,
-  facts: QuorumFacts,
-  take: (account: QuorumAccount) => boolean,
-): QuorumAccount[][] {
-  const byPerson = new Map<string, QuorumAccount[]>();
-  for (const account of facts.accounts) {
-    if (!take(account) || people.whyNot(account) !== null) continue;
-    const person = people.of(account.id);
-    byPerson.set(person, [...(byPerson.get(person) ?? []), account]);
-  }
-  return [...byPerson.values()];
-}
-
-function candidatesOf(
-  stage: ApprovalStage,
-  people: People,
-  approved: ReadonlySet<string>,
-  facts: QuorumFacts,
-): string[] {
-  const spoken = new Set([...approved].map((id) => people.of(id)));
-  return facts.accounts
-    .filter((account) => people.whyNot(account) === null && !spoken.has(people.of(account.id)))
-    .filter((account) => fits(account, stage, people, facts))
-    .sort((a, b) => (a.name < b.name ? -1 : 1))
-    .map((account) => account.id);
 }
 
 /** Which places a largest matching fills (Kuhn's augmenting paths; both sides are small). */

@@ -1,0 +1,83 @@
+// More people and other policies in a running Sallyport, as an administrator would bring them in; and what no route
+// sets (managers, sponsors, other accounts, the past), written into the store.
+
+import assert from 'node:assert/strict';
+import pg from 'pg';
+import type { z } from 'zod';
+import { issuedToken, principal } from '../../src/api/people.ts';
+import { type Submitted, submitted } from '../../src/api/requests.ts';
+import { type Answer, publishPolicies, type Sallyport } from './sallyport.ts';
+
+export interface Company {
+  store: pg.Client;
+  /** Makes a person in these groups who can sign in. */
+  hire(name: string, ...groups: string[]): Promise<void>;
+  call(name: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer>;
+  ask<S extends z.ZodType>(
+    name: string,
+    method: 'GET' | 'POST',
+    path: string,
+    answer: S,
+    body?: unknown,
+  ): Promise<z.output<S>>;
+  /** Publishes this beside the policies over Sallyport itself; gives the cautions. */
+  publish(cedar: string): Promise<string[]>;
+  /** `more` overrides read-orders on orders-db for 30m. */
+  request(name: string, more?: Record<string, unknown>, wait?: number): Promise<Submitted>;
+  see(name: string, requestId: string): Promise<Submitted>;
+  close(): Promise<void>;
+}
+
+const PLATFORM = `
+permit (principal in Group::"administrators", action in [Action::"administer", Action::"changePolicy"], resource);
+permit (principal in Group::"approvers", action == Action::"changePolicy", resource);
+permit (principal in Group::"auditors", action == Action::"audit", resource);`;
+
+export async function openCompany(sallyport: Sallyport): Promise<Company> {
+  const store = new pg.Client({ connectionString: sallyport.storeUrl() });
+  await store.connect();
+  const tokens = new Map<string, string>();
+
+  async function call(name: string, method: 'GET' | 'POST', path: string, body?: unknown): Promise<Answer> {
+    const token = tokens.get(name) ?? sallyport.token(name as 'engineer');
+    const response = await fetch(`${sallyport.server()}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${token}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: text === '' ? null : JSON.parse(text) };
+  }
+
+  const company: Company = {
+    store,
+    call,
+    async ask(name, method, path, answer, body) {
+      const got = await call(name, method, path, body);
+      assert.ok(got.status < 300, `${name}: ${method} ${path}: ${got.status} ${JSON.stringify(got.body)}`);
+      return answer.parse(got.body);
+    },
+    async hire(name, ...groups) {
+      await company.ask('admin', 'POST', '/api/principals', principal, { name, displayName: name, groups });
+      const path = `/api/principals/${name}/tokens`;
+      tokens.set(name, (await company.ask('admin', 'POST', path, issuedToken, {})).token);
+    },
+    publish: (cedar) => publishPolicies(sallyport, { 'platform.cedar': PLATFORM, 'test.cedar': cedar }),
+    request: (name, more = {}, wait = 0) =>
+      company.ask(name, 'POST', `/api/requests?wait=${wait}`, submitted, {
+        target: 'orders-db',
+        task: 'read-orders',
+        duration: '30m',
+        reason: 'a test',
+        ...more,
+      }),
+    see: (name, requestId) => company.ask(name, 'GET', `/api/requests/${requestId}`, submitted),
+    close: () => store.end(),
+  };
+  return company;
+}
+
+export const codeOf = ({ body }: Answer): string | undefined => (body as { code?: string }).code;
