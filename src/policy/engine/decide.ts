@@ -6,7 +6,7 @@ import { describeDuration, formatDuration } from '../../base/duration.ts';
 import { noObligations } from './annotations.ts';
 import type { CompiledPolicies } from './compile.ts';
 import { evaluate, isPermitted, type Verdict } from './evaluate.ts';
-import { type Explanation, explainForbids, explainLack, explainNotAtOnce } from './explain.ts';
+import { explainForbids, explainLack, explainNotAtOnce, hangsOnDuration, type Lack } from './explain.ts';
 import type {
   Action,
   Decided,
@@ -22,7 +22,7 @@ import type {
 import { mergeObligations } from './obligations.ts';
 import { platformQuery, type Query, targetQuery } from './query.ts';
 import type { Rule } from './rule.ts';
-import { rulesInScope } from './shards.ts';
+import { shardsFor } from './shards.ts';
 
 /** Durations that are tried at most in search of the longest that would pass. */
 const MOST_TRIED_DURATIONS = 16;
@@ -33,11 +33,8 @@ const MOST_TRIED_DURATIONS = 16;
  */
 export function decide(policies: CompiledPolicies, facts: DecisionFacts): Decided {
   const query = targetQuery(facts);
-  const { outcome, reasons, obligations, determining, alarms, lacking, against, heldBack } = outcomeOf(
-    policies,
-    facts,
-    query,
-  );
+  const bare = outcomeOf(policies, facts, query);
+  const { outcome, reasons, obligations, determining, alarms, against, heldBack } = bare;
   const decided: Decided = {
     outcome,
     reasons,
@@ -51,14 +48,15 @@ export function decide(policies: CompiledPolicies, facts: DecisionFacts): Decide
   if (outcome === 'needs-approval') {
     return { ...decided, enough: explainNotAtOnce(policies, query, facts, heldBack) };
   }
-  const longestSeconds = longestThatPasses(policies, facts, query);
-  const lack = lacking ? explainLack(policies, 'request', query, facts) : NOTHING;
+  const lack = bare.lacking ? explainLack(policies, 'request', query, facts) : NOTHING;
+  const hangsOnDuration = bare.hangsOnDuration && lack.hangsOnDuration;
+  const longestSeconds = hangsOnDuration ? longestThatPasses(policies, facts, query) : null;
   const enough = [...against, ...lack.enough];
   if (longestSeconds !== null) enough.unshift(`Ask for ${formatDuration(longestSeconds)} or less.`);
   return { ...decided, reasons: [...reasons, ...lack.reasons], longestSeconds, enough };
 }
 
-const NOTHING: Explanation = { reasons: [], enough: [] };
+const NOTHING: Lack = { reasons: [], enough: [], hangsOnDuration: true };
 
 /** What a decision comes to, without the explanation of a no: for replays. Errors as `decide`. */
 export function decideOutcome(
@@ -72,6 +70,8 @@ export function decideOutcome(
 interface BareOutcome extends Omit<Decided, 'longestSeconds' | 'enough'> {
   /** True when there is no permit, so that what is lacking can be told. */
   lacking: boolean;
+  /** False where what denied would deny any duration. */
+  hangsOnDuration: boolean;
   /** What would have to change for the forbids that held. */
   against: string[];
   /** Forbids that alone kept it from being allowed at once. */
@@ -82,10 +82,18 @@ function outcomeOf(policies: CompiledPolicies, facts: DecisionFacts, query: Quer
   const [request, auto] = evaluate(policies, ['request', 'autoApprove'], query);
   if (request === undefined || auto === undefined) throw new Error('Two actions have two verdicts.');
   const alarms = [...new Set([...alarmsOf(request), ...alarmsOf(auto)])];
-  const base = { alarms, lacking: false, against: [], heldBack: [] };
+  const base = { alarms, lacking: false, hangsOnDuration: true, against: [], heldBack: [] };
   if (!isPermitted(request)) {
     const refused = refusal(request, facts);
-    return { ...base, ...refused, outcome: 'deny', obligations: noObligations() };
+    const forbids = [...request.forbids, ...request.failedForbids.map(({ rule }) => rule)];
+    const hangs = forbids.every((rule) => hangsOnDuration(rule.survey));
+    return {
+      ...base,
+      ...refused,
+      hangsOnDuration: hangs,
+      outcome: 'deny',
+      obligations: noObligations(),
+    };
   }
   const atOnce = isPermitted(auto);
   const determining = atOnce ? distinct([...request.permits, ...auto.permits]) : request.permits;
@@ -271,12 +279,11 @@ function distinct(rules: readonly Rule[]): Rule[] {
 function longestThatPasses(policies: CompiledPolicies, facts: DecisionFacts, query: Query): number | null {
   const asked = facts.context.durationSeconds;
   const limits = new Set<number>();
-  for (const action of ['request', 'autoApprove'] as const) {
-    for (const rule of rulesInScope(policies.shards, action, query)) {
-      const most = rule.notes.obligations.maxDurationSeconds;
-      if (most !== null) limits.add(most);
-      for (const seconds of rule.survey.durations) limits.add(seconds).add(seconds - 1);
-    }
+  for (const rule of shardsFor(policies.shards, query).flatMap((shard) => shard.rules)) {
+    if (!rule.actions.includes('request') && !rule.actions.includes('autoApprove')) continue;
+    const most = rule.notes.obligations.maxDurationSeconds;
+    if (most !== null) limits.add(most);
+    for (const seconds of rule.survey.durations) limits.add(seconds).add(seconds - 1);
   }
   const candidates = [...limits].filter((seconds) => seconds > 0 && seconds < asked).sort((a, b) => b - a);
   for (const durationSeconds of candidates.slice(0, MOST_TRIED_DURATIONS)) {

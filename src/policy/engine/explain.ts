@@ -3,7 +3,7 @@
 
 import type { CompiledPolicies } from './compile.ts';
 import { examine, type Near, typesMatch } from './evaluate.ts';
-import { emptySurvey, survey } from './expressions.ts';
+import { emptySurvey, type Survey, survey } from './expressions.ts';
 import type { Action, DecisionFacts, Reason } from './facts.ts';
 import type { Query } from './query.ts';
 import type { Rule } from './rule.ts';
@@ -18,19 +18,29 @@ export interface Explanation {
   enough: string[];
 }
 
+export interface Lack extends Explanation {
+  /** False where no permit would hold for any other duration either. */
+  hangsOnDuration: boolean;
+}
+
 /** For an action that no policy permits. */
 export function explainLack(
   policies: CompiledPolicies,
   action: Action,
   query: Query,
   facts: DecisionFacts,
-): Explanation {
+): Lack {
   const all = examine(policies, action, query);
   const nearest = nearestOf(all, facts);
+  const hangs = all.some(
+    (near) =>
+      !isExpired(near.rule, facts) &&
+      near.fails.every((index) => hangsOnDuration(surveyOf(near.rule, [index]))),
+  );
   if (nearest.length === 0) {
     const others = [...rulesInScope(policies.shards, action, query)];
     const isAny = others.some((rule) => rule.effect === 'permit' && typesMatch(rule, query));
-    return { reasons: [none(nothingFits(action, facts, isAny))], enough: [] };
+    return { reasons: [none(nothingFits(action, facts, isAny))], enough: [], hangsOnDuration: hangs };
   }
   return {
     reasons: nearest.map((near) => ({
@@ -39,7 +49,13 @@ export function explainLack(
       text: `Not permitted by ${near.rule.id}: ${sentence(near.rule)} ${misses(near, facts)}.`,
     })),
     enough: nearest.map((near) => `${capital(wanted(near, facts))} (policy ${near.rule.id}).`),
+    hangsOnDuration: hangs,
   };
+}
+
+/** Whether another duration could make a difference to what was surveyed. */
+export function hangsOnDuration(spoken: Survey): boolean {
+  return spoken.wholeContext || spoken.attributes.has('duration');
 }
 
 /** For a request that needs approval: what would make it allowed at once. */
@@ -128,9 +144,13 @@ function valuesFor(rule: Rule, conjuncts: Iterable<number>, facts: DecisionFacts
 }
 
 function attributesOf(rule: Rule, conjuncts: Iterable<number>): Set<string> {
+  return surveyOf(rule, conjuncts).attributes;
+}
+
+function surveyOf(rule: Rule, conjuncts: Iterable<number>): Survey {
   const spoken = emptySurvey();
   for (const index of conjuncts) survey(rule.conjuncts[index], spoken);
-  return spoken.attributes;
+  return spoken;
 }
 
 function none(text: string): Reason {
