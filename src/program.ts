@@ -173,8 +173,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
 
   const worker = createGrantWorker(ctx);
   const patrol = createPatrol(ctx);
-  const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, () =>
-    policies.refresh().then(() => undefined),
+  const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>
+    policies.refresh(signal).then(() => undefined),
   );
   const background: Repeating[] = [
     createRequestExpiry(ctx),

@@ -12,6 +12,7 @@ import type { Logger } from '../base/log.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { type CompiledPolicies, compilePolicies } from './engine/compile.ts';
+import { compileAside } from './engine/compile-aside.ts';
 import type { Decided, DecisionFacts, Permission } from './engine/facts.ts';
 
 export type PolicyFiles = Record<string, string>;
@@ -125,9 +126,10 @@ export interface Policies {
   files(): PolicyFiles;
   /**
    * Looks whether another set is in force now. Errors: those of the store; `no-policies` where none was ever
-   * published; `policy-invalid` for a stored set that this version refuses. The set held before stays in force.
+   * published; `policy-invalid` for a stored set that this version refuses. The set held before stays in force, and
+   * decisions go on by it while the new one is compiled; `signal` ends that.
    */
-  refresh(): Promise<void>;
+  refresh(signal?: AbortSignal): Promise<void>;
 }
 
 /** One for each process; call `refresh` at start, on the event `policies`, and every few seconds. */
@@ -151,7 +153,7 @@ export function createPolicies(ctx: { db: Db; log: Logger }): Policies {
         .executeTakeFirstOrThrow();
       return count <= 1;
     },
-    async refresh() {
+    async refresh(signal) {
       const row = await ctx.db
         .selectFrom('policy_sets')
         .select('digest')
@@ -165,7 +167,7 @@ export function createPolicies(ctx: { db: Db; log: Logger }): Policies {
       if (held?.compiled.digest === row.digest) return;
       const files = await policyFilesByDigest(ctx.db, row.digest);
       if (files === null) return; // replaced between the two reads: the next look finds the newer one
-      held = { compiled: compilePolicies(files), files };
+      held = { compiled: await compileAside(files, signal), files };
       ctx.log.info({ digest: row.digest, policies: held.compiled.rules.length }, 'policies in force');
     },
   };

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Failure } from '../../base/errors.ts';
-import { compilePolicies, LARGEST_FILE_BYTES, MOST_FILES } from './compile.ts';
+import { compilePolicies, LARGEST_FILE_BYTES, MOST_FILES, MOST_POLICIES } from './compile.ts';
 import type { PolicyProblem } from './source.ts';
 
 /** The problems of a set that must be refused. */
@@ -182,6 +182,11 @@ test('limits: files, sizes, names', () => {
   assert.match(problemsOf(many)[0]?.reason ?? '', /at most 200/);
   const large = `${PERMIT}//${'x'.repeat(LARGEST_FILE_BYTES)}`;
   assert.match(problemsOf({ 'a.cedar': large })[0]?.reason ?? '', /bytes; at most/);
+  const quarter = `${PERMIT}//${'x'.repeat(LARGEST_FILE_BYTES - 200)}`;
+  const five = Object.fromEntries(Array.from({ length: 5 }, (_, i) => [`f${i}.cedar`, quarter]));
+  assert.match(problemsOf(five)[0]?.reason ?? '', /bytes together; at most/);
+  const countless = 'permit(principal,action,resource);\n'.repeat(MOST_POLICIES + 1);
+  assert.match(problemsOf({ 'a.cedar': countless })[0]?.reason ?? '', /more than the 50000 policies/);
   for (const name of ['A.cedar', '../a.cedar', 'a.txt', '.cedar', 'a/b.cedar']) {
     assert.match(problemsOf({ [name]: PERMIT })[0]?.reason ?? '', /is named like/, name);
   }

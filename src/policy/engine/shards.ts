@@ -6,25 +6,33 @@ import type { Query } from './query.ts';
 import type { Rule } from './rule.ts';
 
 export interface Shard {
-  /** Its place in the set that it belongs to. */
+  /** Its number in the set that it belongs to. */
   id: number;
   rules: Rule[];
 }
 
 /** By resource key, then principal key, then task key; `*` for any. */
-export type Shards = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<string, Shard>>>;
+export interface Shards {
+  count: number;
+  byResource: Map<string, Map<string, Map<string, Shard>>>;
+}
 
-export function shardsOf(rules: readonly Rule[]): Shards {
-  const shards = new Map<string, Map<string, Map<string, Shard>>>();
-  let count = 0;
+export function newShards(): Shards {
+  return { count: 0, byResource: new Map() };
+}
+
+export function addToShards(shards: Shards, rules: readonly Rule[]): void {
   for (const rule of rules) {
-    const byPrincipal = entry(shards, rule.resource.key, () => new Map<string, Map<string, Shard>>());
+    const byPrincipal = entry(
+      shards.byResource,
+      rule.resource.key,
+      () => new Map<string, Map<string, Shard>>(),
+    );
     const byTask = entry(byPrincipal, rule.principal.key, () => new Map<string, Shard>());
     for (const key of rule.tasks ?? ['*']) {
-      entry(byTask, key, (): Shard => ({ id: count++, rules: [] })).rules.push(rule);
+      entry(byTask, key, (): Shard => ({ id: shards.count++, rules: [] })).rules.push(rule);
     }
   }
-  return shards;
 }
 
 /** All shards whose scope matches; a rule that names several tasks can be in more than one. */
@@ -50,7 +58,7 @@ export function* rulesInScope(shards: Shards, action: Action, query: Query): Gen
 
 function* scopesFor(shards: Shards, query: Query): Iterable<ReadonlyMap<string, Shard>> {
   for (const resourceKey of query.resourceKeys) {
-    const byPrincipal = shards.get(resourceKey);
+    const byPrincipal = shards.byResource.get(resourceKey);
     if (byPrincipal === undefined) continue;
     for (const principalKey of query.principalKeys) {
       const byTask = byPrincipal.get(principalKey);
