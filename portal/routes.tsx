@@ -9,6 +9,7 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import { z } from 'zod';
+import { policyAction } from '../src/api/policies.ts';
 import { AccessPage } from './pages/access-page.tsx';
 import { ApprovalsPage } from './pages/approvals-page.tsx';
 import { BrokenPage } from './pages/broken-page.tsx';
@@ -33,6 +34,13 @@ const requestSearch = z.object({ target: word, task: word, like: word });
 const sessionsSearch = z.object({ show: z.enum(['ended']).optional().catch(undefined) });
 const targetsSearch = z.object({ show: z.enum(['tasks']).optional().catch(undefined) });
 const mapSearch = z.object({ segment: word });
+const policySearch = z.object({
+  id: word,
+  text: word,
+  segment: word,
+  group: word,
+  action: policyAction.optional().catch(undefined),
+});
 const auditSearch = z.object({
   view: z.enum(AUDIT_VIEWS).optional().catch(undefined),
   text: word,
@@ -121,6 +129,12 @@ const map = createRoute({
   component: lazyRouteComponent(() => import('./pages/map-page.tsx'), 'MapPage'),
   validateSearch: mapSearch,
 });
+const policy = createRoute({
+  getParentRoute: () => inside,
+  path: '/policy',
+  component: lazyRouteComponent(() => import('./pages/policy-page.tsx'), 'PolicyPage'),
+  validateSearch: policySearch,
+});
 const insights = createRoute({
   getParentRoute: () => inside,
   path: '/insights',
@@ -145,6 +159,7 @@ export const router = createRouter({
       addTarget,
       addTask,
       map,
+      policy,
       insights,
     ]),
   ]),

@@ -29,6 +29,7 @@ export const apiPath = {
   targetCheck: (name: string) => at('api', 'targets', name, 'check'),
   standingAccess: (name: string) => at('api', 'targets', name, 'standing-access'),
   tasks: () => '/api/tasks',
+  policies: (query: Record<string, QueryValue>) => withQuery('/api/policy/sentences', query),
   segments: () => '/api/segments',
   reach: (segment: string) => withQuery('/api/segments/reach', { segment }),
   requests: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>

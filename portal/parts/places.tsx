@@ -5,6 +5,7 @@ import {
   IconClockHour4,
   IconDoorEnter,
   IconListSearch,
+  IconScale,
   IconServer2,
   IconSitemap,
   IconTerminal2,
@@ -31,5 +32,6 @@ export const PLACES: Place[] = [
   { to: '/audit', label: 'Audit', Icon: IconListSearch, shown: everyone },
   { to: '/targets', label: 'Targets', Icon: IconServer2, shown: everyone },
   { to: '/map', label: 'Map', Icon: IconSitemap, shown: everyone },
+  { to: '/policy', label: 'Policy', Icon: IconScale, shown: everyone },
   { to: '/insights', label: 'Insights', Icon: IconChartBar, shown: everyone },
 ];

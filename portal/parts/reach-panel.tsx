@@ -1,6 +1,7 @@
 // Who can reach what below a segment: task by task, those who get it at once first.
 
 import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
 import type { Reach } from '../../src/api/segments.ts';
 import { reachQuery } from '../api/segments.ts';
 import { counted } from '../words/counts.ts';
@@ -94,7 +95,9 @@ function WayLine({ way }: { way: Way }) {
         {way.policies.length === 0 ? null : (
           <p className={styles.policies}>
             {way.policies.map((policy) => (
-              <code key={policy}>{policy}</code>
+              <Link key={policy} to="/policy" search={{ id: policy }} className="sp-link">
+                {policy}
+              </Link>
             ))}
           </p>
         )}

@@ -23,7 +23,14 @@ export function SegmentCard({ segment, map }: { segment: Segment; map: MapNode[]
           { name: 'Live grants', value: node?.grants ?? 0 },
           {
             name: 'Policies for exactly this',
-            value: segment.policies === 0 ? 'None' : counted(segment.policies, 'policy', 'policies'),
+            value:
+              segment.policies === 0 ? (
+                'None'
+              ) : (
+                <Link to="/policy" search={{ segment: segment.path }} className="sp-link">
+                  {counted(segment.policies, 'policy', 'policies')}
+                </Link>
+              ),
           },
         ]}
       />

@@ -3,7 +3,16 @@
 export interface Shortcut {
   keys: string;
   label: string;
-  to: '/' | '/request' | '/approvals' | '/sessions' | '/audit' | '/targets' | '/insights' | '/map';
+  to:
+    | '/'
+    | '/request'
+    | '/approvals'
+    | '/sessions'
+    | '/audit'
+    | '/targets'
+    | '/insights'
+    | '/map'
+    | '/policy';
 }
 
 export const SHORTCUTS: Shortcut[] = [
@@ -14,6 +23,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g l', label: 'Audit', to: '/audit' },
   { keys: 'g t', label: 'Targets', to: '/targets' },
   { keys: 'g m', label: 'Map', to: '/map' },
+  { keys: 'g y', label: 'Policy', to: '/policy' },
   { keys: 'g i', label: 'Insights', to: '/insights' },
 ];
 

@@ -80,6 +80,7 @@ export const GUARD = {
   'POST /api/policy/proposals/:id/sign': 'changePolicy',
   'POST /api/policy/proposals/:id/refuse': 'changePolicy',
   'POST /api/policy/proposals/:id/withdraw': 'person',
+  'GET /api/policy/sentences': 'signed-in',
 
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',

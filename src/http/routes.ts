@@ -37,6 +37,7 @@ import { issueTokens } from './routes/issue-token.ts';
 import { linkOidc } from './routes/link-oidc.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
+import { listPolicies } from './routes/list-policies.ts';
 import { getPrincipals } from './routes/list-principals.ts';
 import { getProposals } from './routes/list-proposals.ts';
 import { getRequests } from './routes/list-requests.ts';
@@ -93,6 +94,7 @@ const ROUTES = [
   issueCredentials,
   listDemoPeople,
   getGrants,
+  listPolicies,
   getRequests,
   getSessions,
   listSegmentsOfTree,

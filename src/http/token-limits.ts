@@ -71,6 +71,7 @@ export const ROUTE_SCOPE = {
 
   'POST /api/policy/explain': 'read',
   'GET /api/policy': 'read',
+  'GET /api/policy/sentences': 'read',
   'GET /api/policy/history': 'read',
   'GET /api/policy/proposals': 'read',
   'GET /api/policy/proposals/:id': 'read',

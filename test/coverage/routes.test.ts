@@ -213,6 +213,7 @@ const EXPECTED: Record<RouteName, Row> = {
     'deploy-bot': 403,
     path: (ids) => `/api/policy/proposals/${ids.withdrawn}/withdraw`,
   },
+  'GET /api/policy/sentences': all(200),
   'GET /api/insights': all(200),
   'GET /api/events': all(200),
 };
