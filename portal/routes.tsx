@@ -21,6 +21,7 @@ import { SessionsPage } from './pages/sessions-page.tsx';
 import { SignInPage } from './pages/sign-in-page.tsx';
 import { SignedIn } from './pages/signed-in.tsx';
 import { AUDIT_VIEWS } from './words/audit-views.ts';
+import { whatIfSearch } from './words/what-if.ts';
 
 const word = z.string().max(200).optional().catch(undefined);
 // Only a path of this portal: a whole address in `next` would lead people elsewhere after signing in.
@@ -135,6 +136,12 @@ const policy = createRoute({
   component: lazyRouteComponent(() => import('./pages/policy-page.tsx'), 'PolicyPage'),
   validateSearch: policySearch,
 });
+const whatIf = createRoute({
+  getParentRoute: () => inside,
+  path: '/policy/what-if',
+  component: lazyRouteComponent(() => import('./pages/what-if-page.tsx'), 'WhatIfPage'),
+  validateSearch: whatIfSearch,
+});
 const insights = createRoute({
   getParentRoute: () => inside,
   path: '/insights',
@@ -160,6 +167,7 @@ export const router = createRouter({
       addTask,
       map,
       policy,
+      whatIf,
       insights,
     ]),
   ]),

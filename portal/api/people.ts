@@ -1,10 +1,13 @@
 // Who is signed in, and signing in and out.
 
 import { queryOptions } from '@tanstack/react-query';
-import { demoPeople, type Me, me } from '../../src/api/people.ts';
+import { z } from 'zod';
+import { demoPeople, type Me, me, principal } from '../../src/api/people.ts';
 import { get, post, postForNothing } from './client.ts';
 import { isNotFound } from './failure.ts';
 import { apiPath } from './paths.ts';
+
+const principalList = z.object({ items: z.array(principal) });
 
 export const meQuery = queryOptions({
   queryKey: ['me'],
@@ -25,6 +28,14 @@ export const demoPeopleQuery = queryOptions({
     }
   },
   staleTime: Number.POSITIVE_INFINITY,
+  retry: false,
+});
+
+/** Everybody; for administrators only. */
+export const principalsQuery = queryOptions({
+  queryKey: ['principals'],
+  queryFn: async ({ signal }) => (await get(principalList, apiPath.principals(), signal)).items,
+  staleTime: 60_000,
   retry: false,
 });
 

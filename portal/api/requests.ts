@@ -2,6 +2,7 @@
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import {
+  type ExplainBody,
   type PreviewBody,
   preview,
   type RequestState,
@@ -58,6 +59,17 @@ export const previewQuery = (body: PreviewBody | null) =>
   queryOptions({
     queryKey: ['preview', body],
     queryFn: ({ signal }) => post(preview, apiPath.preview(), body, signal),
+    enabled: body !== null,
+    placeholderData: keepPreviousData,
+    staleTime: 10_000,
+    retry: false,
+  });
+
+/** The decision for anybody, at any time, from anywhere. */
+export const explainQuery = (body: ExplainBody | null) =>
+  queryOptions({
+    queryKey: ['preview', 'explain', body],
+    queryFn: ({ signal }) => post(preview, apiPath.explain(), body, signal),
     enabled: body !== null,
     placeholderData: keepPreviousData,
     staleTime: 10_000,

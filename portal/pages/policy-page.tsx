@@ -4,6 +4,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { policyPages } from '../api/policies.ts';
 import { PolicySearchForm } from '../forms/policy-search-form.tsx';
+import { ButtonLink } from '../parts/button-link.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { MoreButton } from '../parts/more-button.tsx';
@@ -21,6 +22,11 @@ export function PolicyPage() {
     <Page
       title="Policy"
       lead="Who may do what, where and on which conditions: every policy in force as a sentence, made from the Cedar beside it."
+      actions={
+        <ButtonLink to="/policy/what-if" variant="default">
+          What if
+        </ButtonLink>
+      }
     >
       <PolicySearchForm
         search={search}

@@ -141,5 +141,6 @@ export const explainBody = z.object({
   duration: durationText.default('1h'),
   sourceAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   at: timestamp.optional(),
+  ticket: ticketText.optional(),
 });
 export type ExplainBody = z.infer<typeof explainBody>;

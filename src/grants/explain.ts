@@ -26,7 +26,7 @@ export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainB
     sourceAddress: body.sourceAddress ?? caller.sourceAddress,
     durationSeconds: parseDuration(body.duration),
     reason: '',
-    ticket: null,
+    ticket: body.ticket ?? null,
   });
   return previewOf(decide(ctx.policies.current(), facts));
 }

@@ -24,6 +24,7 @@ interface Options {
   principal?: string;
   sourceAddress?: string;
   at?: string;
+  ticket?: string;
 }
 
 export function explainCommand(): Command {
@@ -37,6 +38,7 @@ export function explainCommand(): Command {
     .option('--principal <name>', 'for whom (default: you)')
     .option('--source-address <ip>', 'from which address')
     .option('--at <time>', 'at which time: 2026-11-07T23:00:00Z')
+    .option('--ticket <id>', 'with which ticket (default: none)')
     .action(async (subject: string, options: Options, self: Command) => {
       const run = startRun(self);
       const api = await run.api();
@@ -65,6 +67,7 @@ async function bodyOfRequest(api: Api, id: string, options: Options): Promise<Ex
     target: request.target.name,
     task: options.task ?? request.task.name,
     duration: options.for ?? formatDuration(request.durationSeconds),
+    ...(request.ticket === null ? {} : { ticket: request.ticket }),
     ...circumstances(options),
   };
 }
@@ -75,6 +78,7 @@ function circumstances(options: Options): Partial<ExplainBody> {
   return {
     ...(options.principal === undefined ? {} : { principal: options.principal }),
     ...(options.sourceAddress === undefined ? {} : { sourceAddress: options.sourceAddress }),
+    ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
     ...(at === null ? {} : { at: new Date(at).toISOString() }),
   };
 }
