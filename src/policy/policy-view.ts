@@ -2,10 +2,12 @@
 
 import type { PolicyPage, PolicyQuery, PolicyView } from '../api/policies.ts';
 import { pathsDownTo } from '../base/segment-path.ts';
-import type { CompiledPolicies, Rule } from './engine/compile.ts';
+import type { CompiledPolicies } from './engine/compile.ts';
 import { type Action, PLATFORM_ACTIONS } from './engine/facts.ts';
 import { textOf } from './engine/policy-text.ts';
+import type { Rule } from './engine/rule.ts';
 import { sentenceOf } from './engine/sentence.ts';
+import { groupsOfStages } from './engine/stages.ts';
 import type { PolicyFiles } from './publish.ts';
 
 /** Sentences that are made before others have their turn: sessions go through the same process. */
@@ -89,17 +91,17 @@ function holdsIn(rule: Rule, segment: string): boolean {
 
 function namesIn(rule: Rule, type: string): string[] {
   const prefix = `${type}::`;
-  const named = [...rule.survey.entities].filter((key) => key.startsWith(prefix));
-  const stages = type === 'Group' ? rule.notes.obligations.approvals.map(({ from }) => groupOf(from)) : [];
-  return distinct([...named.map((key) => key.slice(prefix.length)), ...stages.flatMap((name) => name ?? [])]);
-}
-
-function groupOf(from: string): string | null {
-  return /^Group::"(.*)"$/.exec(from)?.[1] ?? null;
+  const named = [rule.principal.key, rule.resource.key, ...rule.survey.entities].filter((key) =>
+    key.startsWith(prefix),
+  );
+  const approvers = type === 'Group' ? groupsOfStages(rule.notes.obligations.approvals) : [];
+  return distinct([...named.map((key) => key.slice(prefix.length)), ...approvers]);
 }
 
 function namedIn(rule: Rule): string {
-  return [...rule.survey.entities, ...rule.actions, rule.effect].join(' ');
+  return [rule.principal.key, rule.resource.key, ...rule.survey.entities, ...rule.actions, rule.effect].join(
+    ' ',
+  );
 }
 
 function distinct(names: readonly string[]): string[] {

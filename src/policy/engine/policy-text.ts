@@ -1,7 +1,7 @@
 // A policy's own text, as somebody wrote it: from its line to the semicolon that ends it.
 
 import { policyToText } from '@cedar-policy/cedar-wasm/nodejs';
-import type { Rule } from './compile.ts';
+import type { Rule } from './rule.ts';
 
 /** `text` is the file that `rule` is in, `others` the rules of that file. Cedar's own form where two share a line. */
 export function textOf(rule: Rule, others: readonly Rule[], text: string): string {

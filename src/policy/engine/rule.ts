@@ -50,6 +50,8 @@ export interface Rule {
   notes: Notes;
   /** What its conditions speak of. */
   survey: Survey;
+  /** As it was written, taken apart by Cedar: for those who read it. */
+  json: PolicyJson;
 }
 
 /** `text`: one policy of `file`, the `index`th, as Cedar took it apart. */
@@ -81,6 +83,7 @@ export function readRule(
     conjuncts,
     notes,
     survey: spoken,
+    json,
   };
   const all = [...problems, ...spoken.problems, ...nameProblems(rule), ...silentProblems(rule)];
   if (all.length === 0) all.push(...write(rule, json));

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { compilePolicies, type Rule } from './compile.ts';
+import { compilePolicies } from './compile.ts';
+import type { Rule } from './rule.ts';
 import { sentenceOf } from './sentence.ts';
 
 const DEMO = new URL('../../demo/policies/', import.meta.url);
@@ -38,7 +39,9 @@ const DEMO_SENTENCES: Record<string, string> = {
   'pipelines/migrate':
     'Members of pipelines may ask for change-schema on targets in prod/eu/orders for up to 1 h, with 2 approvals from approvers, with a required recording.',
   'pipelines/connect': 'Members of pipelines may open sessions on targets in prod/eu/orders.',
-  'sallyport/administer': 'Members of administrators may administer Sallyport and change policies.',
+  'sallyport/administer': 'Members of administrators may administer Sallyport.',
+  'sallyport/administrators-change-policy': 'Members of administrators may change policies.',
+  'sallyport/approvers-change-policy': 'Members of approvers may change policies.',
   'sallyport/audit': 'Anyone may audit Sallyport, if they are either in auditors or in administrators.',
 };
 
@@ -54,6 +57,10 @@ test('every policy of the demo, and of the starter set', () => {
 describe('shapes', () => {
   const scopes: [policy: string, sentence: string][] = [
     ['forbid (principal, action, resource);', 'Nobody may do anything anywhere.'],
+    [
+      '@approvals("2 of Group::\\"dba\\", after 30m also onCall Group::\\"leads\\"; 1 of manager") permit (principal in Group::"a", action == Action::"request", resource);',
+      'Members of a may ask for any task on any target, with 2 approvals from dba (after 30 min also from those on call for leads) and then 1 approval from their manager.',
+    ],
     [
       '@approvals("1 of manager") permit (principal is Person in Group::"a", action == Action::"request", resource == Target::"db");',
       'People in a may ask for any task on db, with 1 approval from their manager.',

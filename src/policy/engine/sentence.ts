@@ -2,12 +2,12 @@
 // either in words or, where its form is too unusual for them, shown as the Cedar that it is: none is left out.
 
 import { type Clause, type Expr, policyToText } from '@cedar-policy/cedar-wasm/nodejs';
-import type { Rule } from './compile.ts';
 import { exactDuration } from './condition-terms.ts';
 import { tasksIn, wordsFor } from './condition-words.ts';
 import { conjunctsOf } from './expressions.ts';
-import type { Action } from './facts.ts';
+import type { Action, ApprovalStage } from './facts.ts';
 import { joined, list, plainText, type Words } from './phrases.ts';
+import type { Rule } from './rule.ts';
 
 /** A piece of the sentence; `cedar` where it is a condition as it is written. */
 export interface SentencePart {
@@ -162,11 +162,7 @@ function where({ resource, actions, json }: Rule): string {
 
 function obligations({ notes, actions }: Rule): string {
   const { maxDurationSeconds, approvals, record, stepUp, mask } = notes.obligations;
-  const stages = approvals.map(({ count, from }) => {
-    const whom = from === 'manager' ? 'their manager' : from.replace(/^Group::"(.*)"$/, '$1');
-    return `${count} ${count === 1 ? 'approval' : 'approvals'} from ${whom}`;
-  });
-  const approved = stages.length === 0 ? [] : [`with ${list(stages, 'and')}`];
+  const approved = approvals.length === 0 ? [] : [`with ${approvals.map(stageText).join(' and then ')}`];
   return [
     ...(maxDurationSeconds === null ? [] : [`for up to ${exactDuration(maxDurationSeconds)}`]),
     ...approved.map((text) => (actions.includes('autoApprove') ? `${text} where it is not at once` : text)),
@@ -177,6 +173,19 @@ function obligations({ notes, actions }: Rule): string {
     .map((text) => `, ${text}`)
     .join('')
     .replace(/^, for/, ' for');
+}
+
+function stageText({ count, from, also }: ApprovalStage): string {
+  const approvals = `${count} ${count === 1 ? 'approval' : 'approvals'} from ${whom(from)}`;
+  return also === undefined
+    ? approvals
+    : `${approvals} (after ${exactDuration(also.afterSeconds)} also from ${whom(also.from)})`;
+}
+
+function whom(source: string): string {
+  if (source === 'manager') return 'their manager';
+  const [, onCall, group = source] = /^(onCall )?Group::"(.*)"$/.exec(source) ?? [];
+  return onCall === undefined ? group : `those on call for ${group}`;
 }
 
 function until({ notes }: Rule): string {
