@@ -50,8 +50,14 @@ test('every policy of the demo, and of the starter set', () => {
     Object.fromEntries(readdirSync(DEMO).map((name) => [name, readFileSync(new URL(name, DEMO), 'utf8')])),
   );
   assert.deepEqual(Object.fromEntries(demo.map((rule) => [rule.id, sentenceOf(rule).text])), DEMO_SENTENCES);
-  for (const rule of rulesOf({ 'sallyport.cedar': read('../starter.cedar') }))
-    assert.equal(sentenceOf(rule).text, DEMO_SENTENCES[rule.id]);
+  const starter = rulesOf({ 'sallyport.cedar': read('../starter.cedar') });
+  assert.deepEqual(
+    starter.map((rule) => sentenceOf(rule).text),
+    [
+      'Members of administrators may administer Sallyport and change policies.',
+      DEMO_SENTENCES['sallyport/audit'],
+    ],
+  );
 });
 
 describe('shapes', () => {
@@ -75,7 +81,7 @@ describe('shapes', () => {
     ],
     [
       '@maxDuration("90m") @approvals("1 of Group::\\"a\\"; 2 of Group::\\"b\\"") @stepUp("passkey") @mask("pii, secrets") @expires("2027-01-31T18:00:00Z") permit (principal, action in [Action::"request", Action::"autoApprove"], resource);',
-      'Anyone may get any task at once on any target for up to 1 h 30 min, with 1 approval from a and 2 approvals from b where it is not at once, after a passkey, with pii and secrets masked, until 2027-01-31T18:00Z.',
+      'Anyone may get any task at once on any target for up to 1 h 30 min, with 1 approval from a and then 2 approvals from b where it is not at once, after a passkey, with pii and secrets masked, until 2027-01-31T18:00Z.',
     ],
     [
       'permit (principal is Person, action == Action::"audit", resource) when { context.sourceIp.isLoopback() };',
