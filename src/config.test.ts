@@ -106,3 +106,64 @@ test('a provider: its secret from elsewhere, https, and nothing that is not know
   yaml('issuer: "https://id.example"', 'https://sally.example/portal');
   refusal(env, /publicUrl/);
 });
+
+test('a rule for jobs names what cannot be renamed or taken over', () => {
+  const file = join(folder, 'workload.yaml');
+  const issuer = (shape: string, claims: object, more: object = {}) => {
+    const rule = { service: 'deploy-bot', claims };
+    const one = {
+      shape,
+      name: 'ci',
+      issuer: 'https://ci.example',
+      audience: 'sally',
+      rules: [rule],
+      ...more,
+    };
+    // JSON is YAML.
+    writeFileSync(file, JSON.stringify({ workloadIdentity: { issuers: [one] } }));
+  };
+  const accepts = (shape: string, claims: object, more: object = {}) => {
+    issuer(shape, claims, more);
+    return loadConfig({ SALLY_CONFIG: file }, folder).workloadIdentity.issuers[0];
+  };
+  const refuses = (shape: string, claims: object, named: RegExp, more: object = {}) => {
+    issuer(shape, claims, more);
+    refusal({ SALLY_CONFIG: file }, named);
+  };
+  const pod = { namespace: 'a', serviceaccount: 'b', uid: 'c' };
+  const github = accepts('github', { repository_id: 4711, environment: 'production' });
+  assert.deepEqual(github?.rules[0], {
+    service: 'deploy-bot',
+    claims: { repository_id: '4711', environment: 'production' },
+    scopes: ['read', 'request'],
+    lifetime: 1800,
+  });
+  assert.deepEqual(github?.algorithms, ['RS256']);
+  refuses('github', { repository: 'octo/shop', environment: 'production' }, /repository_id/);
+  refuses('github', { repository_id: 'octo/shop', ref: 'x' }, /repository_id.*number/);
+  refuses('github', { repository_id: 1, repository: 'octo/shop', ref: 'x' }, /repository/);
+  refuses('github', { repository_id: 1 }, /environment, ref/);
+  refuses('github', { repository_id: 1, sub: 'repo:octo/shop:ref:x' }, /sub/);
+  refuses('gitlab', { project_path: 'shop', ref: 'main' }, /project_id/);
+  refuses('gitlab', { project_id: 1 }, /environment, ref/);
+  accepts('kubernetes', pod);
+  for (const missing of Object.keys(pod)) refuses('kubernetes', { ...pod, [missing]: undefined }, /claims/);
+  refuses('custom', { email: 'a@b.example' }, /sub/);
+  refuses('custom', { sub: { a: 1 } }, /sub/);
+  const sub = { sub: 'job' };
+  accepts('custom', sub, { algorithms: ['ES256', 'EdDSA'] });
+  for (const algorithm of ['none', 'HS256', 'RSA-OAEP'])
+    refuses('custom', sub, /algorithms/, { algorithms: [algorithm] });
+  for (const url of [
+    'http://ci.example',
+    'ftp://ci.example',
+    'https://user:pw@ci.example',
+    'https://ci.example?x',
+  ])
+    refuses('custom', sub, /issuer/, { issuer: url });
+  for (const audience of ['', undefined]) refuses('custom', sub, /audience/, { audience });
+  refuses('custom', sub, /lifetime.*1h/, {
+    rules: [{ service: 'a', claims: sub, lifetime: '61m' }],
+  });
+  refuses('custom', sub, /scopes/, { rules: [{ service: 'a', claims: sub, scopes: ['administer'] }] });
+});

@@ -5,9 +5,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
-import { parseAddressRange } from './base/address-ranges.ts';
 import { Failure } from './base/errors.ts';
 import { Secret } from './base/secret.ts';
+import {
+  addressRange,
+  type WorkloadIdentityConfig,
+  workloadIdentitySchema,
+} from './config/workload-identity.ts';
 
 export interface Config {
   /** `demo` unless a configuration file says that this is somebody's installation. */
@@ -29,6 +33,8 @@ export interface Config {
   signIn: { oidc: OidcConfig | null; firstPasskey: 'sign-in' | 'link' };
   installationName: string;
   firstAdministrator: { name: string; displayName: string; tokenHash: string } | null;
+  /** Whose tokens jobs may exchange for one of ours. */
+  workloadIdentity: WorkloadIdentityConfig;
   logLevel: string;
 }
 
@@ -59,14 +65,6 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();
 
 const MOST_TRUSTED_PROXIES = 50;
-const addressRange = z.string().superRefine((text, issues) => {
-  try {
-    parseAddressRange(text);
-  } catch (error) {
-    if (!(error instanceof Failure)) throw error;
-    issues.addIssue({ code: 'custom', message: `${error.message} ${error.hint}` });
-  }
-});
 /** https, or plain http on this machine only: codes and tokens must not travel in clear. */
 const safeUrl = z.url().refine((text) => {
   const { protocol, hostname } = new URL(text);
@@ -141,6 +139,7 @@ const fileSchema = z
       })
       .strict()
       .optional(),
+    workloadIdentity: workloadIdentitySchema.optional(),
   })
   .strict();
 
@@ -191,6 +190,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
     },
     installationName: own.installation?.name ?? 'sallyport',
     firstAdministrator: own.firstAdministrator ?? null,
+    workloadIdentity: own.workloadIdentity ?? { issuers: [] },
     logLevel: variables.SALLY_LOG ?? 'warn',
   };
 }

@@ -35,6 +35,7 @@ import { createFirstAdministrator } from './identity/first-administrator.ts';
 import { createOidcProvider } from './identity/oidc-provider.ts';
 import { createRefusedUses } from './identity/refused-use.ts';
 import { createPrincipals } from './identity/sign-in.ts';
+import { createWorkloadIdentity } from './identity/workload/exchange.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
@@ -201,6 +202,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     worker,
     events,
     refusedUses: createRefusedUses({ db }),
+    workload: createWorkloadIdentity({ db, issuers: config.workloadIdentity.issuers }),
     trustedProxies: config.http.trustedProxies.map(parseAddressRange),
     principals: createPrincipals({ db, failures }),
     signIn: {

@@ -48,7 +48,11 @@ const TABLE: Readonly<Record<string, Row>> = {
   jobs: { may: ['db', 'base'], packages: ['kysely'] },
   // api: the log is read in the form in which it is shown, as everywhere.
   audit: { may: ['audit/verify', 'db', 'api', 'base'], packages: ['kysely', 'zod'] },
-  identity: { may: FACTS, packages: ['@simplewebauthn/server', 'kysely', 'openid-client'] },
+  // jose: tokens of other issuers; scimmy: a directory's filters, patches and schemas.
+  identity: {
+    may: FACTS,
+    packages: ['@simplewebauthn/server', 'jose', 'kysely', 'openid-client', 'scimmy'],
+  },
   policy: { may: ['policy/engine', ...FACTS], packages: ['kysely'] },
   targets: {
     may: ['connectors/registry', ...FACTS],

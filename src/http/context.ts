@@ -9,6 +9,7 @@ import type { GrantWorker } from '../grants/worker.ts';
 import type { RefusedUses } from '../identity/refused-use.ts';
 import type { Principals } from '../identity/sign-in.ts';
 import type { SignInContext } from '../identity/sign-in-context.ts';
+import type { WorkloadIdentity } from '../identity/workload/exchange.ts';
 import type { Insight } from '../insight/insight.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
 
@@ -20,6 +21,7 @@ export interface HttpContext {
   events: Events;
   principals: Principals;
   refusedUses: RefusedUses;
+  workload: WorkloadIdentity;
   /** Whose X-Forwarded-For is believed. */
   trustedProxies: readonly AddressRange[];
   signIn: SignInContext;

@@ -29,6 +29,8 @@ export const GUARD = {
   'GET /api/demo/people': 'loopback',
   'POST /api/demo/sign-in': 'loopback',
 
+  'POST /api/workload/token': 'anyone',
+
   'GET /api/principals': 'administer',
   'POST /api/principals': 'administer',
   'GET /api/principals/:name/tokens': 'administer',

@@ -12,6 +12,7 @@ import { checkTarget } from './routes/check-target.ts';
 import { denyRequest } from './routes/deny-request.ts';
 import { disablePrincipals } from './routes/disable-principal.ts';
 import { endSession } from './routes/end-session.ts';
+import { exchangeJobToken } from './routes/exchange-job-token.ts';
 import { explainPolicy } from './routes/explain-policy.ts';
 import { exportAudit } from './routes/export-audit.ts';
 import { extendGrants } from './routes/extend-grant.ts';
@@ -64,6 +65,7 @@ import { withdrawProposal } from './routes/withdraw-proposal.ts';
 
 const ROUTES = [
   disablePrincipals,
+  exchangeJobToken,
   getTokens,
   issueTokens,
   revokeTokens,

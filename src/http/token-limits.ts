@@ -29,6 +29,8 @@ export const ROUTE_SCOPE = {
   'GET /api/demo/people': 'open',
   'POST /api/demo/sign-in': 'open',
 
+  'POST /api/workload/token': 'open',
+
   'GET /api/principals': 'administer',
   'POST /api/principals': 'administer',
   'GET /api/principals/:name/tokens': 'administer',

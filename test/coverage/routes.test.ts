@@ -55,6 +55,16 @@ const EXPECTED: Record<RouteName, Row> = {
     strangers: 401,
     body: { token: `sally_${'A'.repeat(43)}` },
   },
+  // Not configured in the demo: test/features/workload-identity.test.ts.
+  'POST /api/workload/token': {
+    ...all(404),
+    strangers: 404,
+    body: {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: 'a.b.c',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+    },
+  },
   'POST /api/sign-out': all(204),
   'GET /api/me': all(200),
   'GET /api/demo/people': { ...all(200), strangers: 200 },

@@ -78,6 +78,10 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'token.revoked': (_, who) => `${who} revoked a token.`,
   'token.refused': (leaf, who) =>
     `A token of ${who} was refused${words(leaf, ' (', 'why', ')')}${words(leaf, ' at ', 'route')}${from(leaf)}.`,
+  'workload.exchanged': (leaf, who) =>
+    `A job${words(leaf, ' of ', 'issuer')} became ${who}${words(leaf, ', until ', 'expiresAt')}${from(leaf)}.`,
+  'workload.refused': (leaf) =>
+    `A token of a job${words(leaf, ' of ', 'issuer')} was refused${words(leaf, ': ', 'code')}${from(leaf)}.`,
   'sign-in': (leaf, who) => `${who} signed in${from(leaf)}.`,
   'sign-in.failed': (leaf, who) =>
     `A sign-in${leaf.actor.kind === 'unknown' ? '' : ` as ${who}`} failed${words(leaf, ': ', 'code')}${from(leaf)}.`,
