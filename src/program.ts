@@ -40,6 +40,7 @@ import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
 import { createProposalExpiry } from './proposals/close.ts';
+import { createPlanner } from './proposals/plan.ts';
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { dialDirect } from './targets/dial.ts';
@@ -177,15 +178,20 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>
     policies.refresh(signal).then(() => undefined),
   );
+  const planner = createPlanner(ctx);
   const background: Repeating[] = [
     createRequestExpiry(ctx),
     createDisabledWatch(ctx),
     policyLook,
     createPolicyWatch(ctx),
     createProposalExpiry(ctx),
+    planner,
   ];
   events.subscribe((event) => {
-    if (event.topic === 'policies') policyLook.kick();
+    if (event.topic === 'policies') {
+      policyLook.kick();
+      planner.kick();
+    }
     if (event.topic === 'grants') worker.kick();
   });
   for (const job of [worker, patrol, ...background]) {

@@ -88,15 +88,15 @@ export const proposal = z.object({
 export type Proposal = z.infer<typeof proposal>;
 
 /** What is no mistake and probably one all the same, a sentence each. */
-const cautions = z.array(z.string()).default([]);
+export const cautions = z.array(z.string()).default([]);
 
-export const proposalDetail = proposal.extend({
-  /** The files that differ, as they are in the set it was made from and as they are proposed. */
-  files: z.array(z.object({ file: z.string(), before: z.string().nullable(), after: z.string().nullable() })),
-  inForce: z.string(),
-  cautions,
+/** A file that differs: as it is in the set that the change was made from, and as it is proposed. */
+export const fileTexts = z.object({
+  file: z.string(),
+  before: z.string().nullable(),
+  after: z.string().nullable(),
 });
-export type ProposalDetail = z.infer<typeof proposalDetail>;
+export type FileTexts = z.infer<typeof fileTexts>;
 
 /** What a proposal or a signature came to. */
 export const changeAnswer = z.object({

@@ -1,7 +1,7 @@
 // What changes in the text of policies, line by line, for a terminal: removed lines with -, new ones with +, and a few
 // lines around them.
 
-import type { ProposalDetail } from '../api/policy-changes.ts';
+import type { FileTexts } from '../api/policy-changes.ts';
 import { lineChanges } from '../base/line-changes.ts';
 import type { Output } from './output.ts';
 import { printable } from './printable.ts';
@@ -9,7 +9,7 @@ import { printable } from './printable.ts';
 const CONTEXT_LINES = 2;
 const MARKS = { same: ' ', removed: '-', added: '+' } as const;
 
-export function textChanges(files: ProposalDetail['files'], out: Output): string[] {
+export function textChanges(files: FileTexts[], out: Output): string[] {
   return files.flatMap(({ file, before, after }) => [
     out.paint('strong', `--- ${printable(file)}`),
     ...near(lineChanges(before ?? '', after ?? '')).map((line) =>

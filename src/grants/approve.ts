@@ -135,7 +135,7 @@ async function lockRequest(
     await loadAsked(trx, { targetId: row.target_id, taskId: row.task_id }),
   ];
   const facts = factsOf(row, requester, asked);
-  const why = whyNotApprove(ctx, caller.principal, requester, facts, caller.sourceAddress);
+  const why = whyNotApprove(ctx.policies.current(), caller.principal, requester, facts, caller.sourceAddress);
   if (why !== null) {
     const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
     if (!visible && caller.principal.samePersonAs !== row.requester_id) throw notFound('request', requestId);
@@ -160,7 +160,7 @@ async function refuseWhoWouldNotCount(
   if (row.outcome !== 'needs-approval') return;
   const given = (await approvalsOf(trx, [row])).get(row.id) ?? [];
   if (given.some((yes) => yes.accountId === approver.id)) throw alreadyDecided();
-  const { stages } = countApprovals(ctx, { ...open, given, others: [approver] });
+  const { stages } = countApprovals(ctx.policies.current(), { ...open, given, others: [approver] });
   const now = stages.find((stage) => stage.state === 'open');
   if (now?.candidates.includes(approver.id)) return;
   if (stages.some((stage) => stage.state === 'waiting' && stage.candidates.includes(approver.id))) {
@@ -260,7 +260,7 @@ async function recordVerdict(
 
 async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<string | null> {
   const given = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
-  const counted = countApprovals(ctx, { ...open, given, others: [] });
+  const counted = countApprovals(ctx.policies.current(), { ...open, given, others: [] });
   if (!counted.met) return null;
   await closeRequest(trx, open, 'approve');
   const durationSeconds = Math.min(open.row.duration_s, ...counted.durations);

@@ -3,10 +3,10 @@
 
 import type { Db, Trx } from '../db/client.ts';
 import { onCallAt, type Principal, principalFrom, selectPrincipals } from '../identity/principals.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import type { ContextFacts, DecisionFacts, Obligations } from '../policy/engine/facts.ts';
 import { type Given, type Quorum, quorum } from '../policy/engine/quorum.ts';
 import type { RequestRow } from './approve.ts';
-import type { GrantsContext } from './context.ts';
 import { cardDigest } from './facts.ts';
 import { quorumFacts } from './quorum.ts';
 import { whyNotApprove } from './visibility.ts';
@@ -64,9 +64,9 @@ export interface Counted extends Quorum {
   durations: number[];
 }
 
-export function countApprovals(ctx: Pick<GrantsContext, 'policies'>, counting: Counting): Counted {
+export function countApprovals(policies: CompiledPolicies, counting: Counting): Counted {
   const { row, requester, facts, given, others } = counting;
-  const counts = given.filter((yes) => stillMay(ctx, yes, requester, facts));
+  const counts = given.filter((yes) => stillMay(policies, yes, requester, facts));
   const stages = (row.obligations as Obligations).approvals;
   const people = [...others, ...given.map((yes) => yes.by)];
   const counted = quorum(stages, counts, quorumFacts(requester, people), {
@@ -82,11 +82,11 @@ export function countApprovals(ctx: Pick<GrantsContext, 'policies'>, counting: C
 }
 
 function stillMay(
-  ctx: Pick<GrantsContext, 'policies'>,
+  policies: CompiledPolicies,
   { by, circumstances }: Yes,
   requester: Principal,
   facts: DecisionFacts,
 ): boolean {
   const then = { ...facts, context: { ...facts.context, ...circumstances } };
-  return whyNotApprove(ctx, by, requester, then, circumstances?.sourceIp) === null;
+  return whyNotApprove(policies, by, requester, then, circumstances?.sourceIp) === null;
 }

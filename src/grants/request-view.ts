@@ -180,11 +180,13 @@ interface Parts {
 async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Promise<Card> {
   const { row, requester, asked } = parts;
   const facts = factsOf(row, requester, asked);
-  const why = whyNotApprove(ctx, caller.principal, requester, facts);
+  const why = whyNotApprove(ctx.policies.current(), caller.principal, requester, facts);
   const decided = parts.approvals.some((item) => item.by.id === caller.principal.id);
   const eligible =
     row.state === 'pending'
-      ? parts.people.filter((person) => whyNotApprove(ctx, person, requester, facts) === null)
+      ? parts.people.filter(
+          (person) => whyNotApprove(ctx.policies.current(), person, requester, facts) === null,
+        )
       : [];
   const stages = stagesOf(ctx, parts, facts, why === null ? [...eligible, caller.principal] : eligible);
   const mayNot =
@@ -242,7 +244,7 @@ interface Stages {
 
 function stagesOf(ctx: GrantsContext, parts: Parts, facts: DecisionFacts, others: Principal[]): Stages {
   const { row, requester, given } = parts;
-  const counted = countApprovals(ctx, { row, requester, facts, given, others });
+  const counted = countApprovals(ctx.policies.current(), { row, requester, facts, given, others });
   const people = [...others, ...given.map((yes) => yes.by)];
   const shown = stagesOnCard(counted, people);
   // Who was counted then was counted for good, whatever has become of them since.

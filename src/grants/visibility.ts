@@ -2,6 +2,7 @@
 // not do says why. Approvers are found by policy, so these rules follow it.
 
 import { type Principal, principalById } from '../identity/principals.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import { mayApprove } from '../policy/engine/decide.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import { whyNeverCounts } from '../policy/engine/quorum.ts';
@@ -16,7 +17,7 @@ import type { Caller } from './submit.ts';
  * approver's own address where they act now.
  */
 export function whyNotApprove(
-  ctx: Pick<GrantsContext, 'policies'>,
+  policies: CompiledPolicies,
   approver: Principal,
   requester: Principal,
   facts: DecisionFacts,
@@ -24,7 +25,7 @@ export function whyNotApprove(
 ): string | null {
   const never = whyNeverCounts(approver.id, quorumFacts(requester, [approver]));
   if (never !== null) return never;
-  const verdict = mayApprove(ctx.policies.current(), principalFacts(approver), facts, approverAddress);
+  const verdict = mayApprove(policies, principalFacts(approver), facts, approverAddress);
   return verdict.allowed ? null : 'Policy does not name you as an approver for this target.';
 }
 
@@ -68,7 +69,7 @@ export async function mayReadGrant(ctx: GrantsContext, caller: Caller, grantId: 
   const people = await grantPeople(ctx, grantId);
   if (people === null) return false;
   if (people.principalId === caller.principal.id || seesEverything(ctx, caller)) return true;
-  return whyNotApprove(ctx, caller.principal, people.requester, people.facts) === null;
+  return whyNotApprove(ctx.policies.current(), caller.principal, people.requester, people.facts) === null;
 }
 
 /** Its own principal, administrators, and whoever may approve for its target; an auditor only looks. */
@@ -76,5 +77,5 @@ export async function mayEndGrant(ctx: GrantsContext, caller: Caller, grantId: s
   const people = await grantPeople(ctx, grantId);
   if (people === null) return false;
   if (people.principalId === caller.principal.id || mayAdminister(ctx, caller)) return true;
-  return whyNotApprove(ctx, caller.principal, people.requester, people.facts) === null;
+  return whyNotApprove(ctx.policies.current(), caller.principal, people.requester, people.facts) === null;
 }

@@ -75,6 +75,7 @@ export const GUARD = {
 
   'POST /api/policy/explain': 'signed-in',
   'GET /api/policy': 'signed-in',
+  'POST /api/policy/plan': 'person',
   'GET /api/policy/history': 'signed-in',
   'GET /api/policy/proposals': 'signed-in',
   'POST /api/policy/proposals': 'person',

@@ -48,6 +48,7 @@ import { listStandingAccess } from './routes/list-standing-access.ts';
 import { getTargets } from './routes/list-targets.ts';
 import { listTasks } from './routes/list-tasks.ts';
 import { getTokens } from './routes/list-tokens.ts';
+import { planPolicy } from './routes/plan-policy.ts';
 import { previewRequests } from './routes/preview-request.ts';
 import { proposePolicy } from './routes/propose-policy.ts';
 import { refuseProposal } from './routes/refuse-proposal.ts';
@@ -112,6 +113,7 @@ const ROUTES = [
   signOut,
   streamEvents,
   submitRequest,
+  planPolicy,
   getPolicyHistory,
   getProposals,
   getProposal,

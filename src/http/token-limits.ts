@@ -77,6 +77,7 @@ export const ROUTE_SCOPE = {
   'GET /api/policy/history': 'read',
   'GET /api/policy/proposals': 'read',
   'GET /api/policy/proposals/:id': 'read',
+  'POST /api/policy/plan': 'policy',
   'POST /api/policy/proposals': 'policy',
   'POST /api/policy/proposals/:id/sign': 'policy',
   'POST /api/policy/proposals/:id/refuse': 'policy',

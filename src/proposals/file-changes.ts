@@ -1,6 +1,6 @@
 // What differs between two sets, file by file. Pure.
 
-import type { FileChange, ProposalDetail } from '../api/policy-changes.ts';
+import type { FileChange, FileTexts } from '../api/policy-changes.ts';
 import type { PolicyFiles } from '../policy/publish.ts';
 
 /** By name; files that are the same are left out. */
@@ -12,7 +12,7 @@ export function changesBetween(before: PolicyFiles, after: PolicyFiles): FileCha
 }
 
 /** The same with both texts; null where there is no such file. */
-export function differing(before: PolicyFiles, after: PolicyFiles): ProposalDetail['files'] {
+export function differing(before: PolicyFiles, after: PolicyFiles): FileTexts[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
   return names.flatMap((file) =>
     before[file] === after[file] ? [] : [{ file, before: before[file] ?? null, after: after[file] ?? null }],

@@ -4,11 +4,11 @@ import type { z } from 'zod';
 import type {
   ChangeAnswer,
   Proposal,
-  ProposalDetail,
   PublishedSet,
   policySignature,
   proposalQuery,
 } from '../api/policy-changes.ts';
+import type { ProposalDetail } from '../api/policy-plan.ts';
 import type { pageQuery } from '../api/text.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import type { Caller } from '../grants/submit.ts';
@@ -16,6 +16,7 @@ import { type Principal, principalFrom, refOf, selectPrincipals } from '../ident
 import { type PolicyFiles, policyFilesByDigest } from '../policy/publish.ts';
 import { policyWarnings } from '../policy/warnings.ts';
 import { changesBetween, differing } from './file-changes.ts';
+import { readPlan } from './plan.ts';
 import { PROPOSAL_COLUMNS, type ProposalRow, seesProposals, visibleProposal } from './proposal-row.ts';
 import { holders, isSole, signersFor, whyNotSign } from './signers.ts';
 
@@ -49,7 +50,7 @@ export async function listProposals(
 
 /** Errors: `unknown-proposal`. */
 export async function viewProposal(ctx: GrantsContext, caller: Caller, id: string): Promise<ProposalDetail> {
-  const { row } = await visibleProposal(ctx, caller, id);
+  const { row, plan } = await visibleProposal(ctx, caller, id);
   const [view] = await viewRows(ctx, caller, [row]);
   if (view === undefined) throw new Error('One row has one view.');
   const base = (await policyFilesByDigest(ctx.db, row.base_digest)) ?? {};
@@ -58,6 +59,7 @@ export async function viewProposal(ctx: GrantsContext, caller: Caller, id: strin
     files: differing(base, row.files),
     inForce: ctx.policies.current().digest,
     cautions: await cautionsOf(ctx, row),
+    ...readPlan(plan),
   };
 }
 

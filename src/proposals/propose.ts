@@ -26,10 +26,8 @@ export const MOST_OPEN_PROPOSALS = 20;
  * `too-many-proposals`; `unknown-policy-set` for a roll back; `may-not`.
  */
 export async function propose(ctx: GrantsContext, caller: Caller, body: ProposeBody): Promise<string> {
-  await ctx.policies.refresh();
+  const { files } = await filesToPropose(ctx, caller, body);
   const base = ctx.policies.current();
-  if (!mayOnPlatform(ctx, caller, 'changePolicy')) throw mayNotPropose();
-  const files = await proposedFiles(ctx, body);
   if (body.baseDigest !== undefined && body.baseDigest !== base.digest) throw baseMoved();
   const compiled = compilePolicies(files);
   if (compiled.digest === base.digest) {
@@ -42,6 +40,17 @@ export async function propose(ctx: GrantsContext, caller: Caller, body: ProposeB
     await refuseTooMany(trx, compiled.digest);
     return write(ctx, trx, caller, { files, compiled, base, body });
   });
+}
+
+/** The whole set that the caller may propose, over the set that is in force now. Errors as `propose`. */
+export async function filesToPropose(
+  ctx: GrantsContext,
+  caller: Caller,
+  body: Pick<ProposeBody, 'files' | 'rollbackTo'>,
+): Promise<{ files: PolicyFiles }> {
+  await ctx.policies.refresh();
+  if (!mayOnPlatform(ctx, caller, 'changePolicy')) throw mayNotPropose();
+  return { files: await proposedFiles(ctx, body) };
 }
 
 /** Errors: `would-lock-out` where the caller could not change policy any more. */
@@ -72,7 +81,10 @@ function mayNotPropose(): Failure {
   );
 }
 
-async function proposedFiles(ctx: GrantsContext, body: ProposeBody): Promise<PolicyFiles> {
+async function proposedFiles(
+  ctx: GrantsContext,
+  body: Pick<ProposeBody, 'files' | 'rollbackTo'>,
+): Promise<PolicyFiles> {
   if ((body.files === undefined) === (body.rollbackTo === undefined)) {
     throw invalid('files', 'Send either the files or the digest of a set to go back to.');
   }

@@ -275,6 +275,11 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'engineer',
     act: () => post('engineer', '/api/policy/explain', { target: 'orders-db', task: 'read-orders' }),
   },
+  'POST /api/policy/plan': {
+    writes: [],
+    by: 'admin',
+    act: async () => post('admin', '/api/policy/plan', { files: await policiesInForce(sallyport) }),
+  },
   'POST /api/policy/proposals': { writes: ['policy.proposed'], by: 'admin', act: proposed },
   'POST /api/policy/proposals/:id/refuse': {
     writes: ['policy.refused'],

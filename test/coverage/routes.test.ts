@@ -189,6 +189,12 @@ const EXPECTED: Record<RouteName, Row> = {
   'GET /api/audit/checkpoint': { ...all(403), auditor: 200, admin: 200 },
   'POST /api/policy/explain': { ...all(200), body: ASKED },
   'GET /api/policy': all(200),
+  'POST /api/policy/plan': {
+    ...all(403),
+    approver: 422,
+    admin: 422,
+    body: { files: { 'broken.cedar': 'permit (' } },
+  },
   'GET /api/policy/history': all(200),
   'GET /api/policy/proposals': all(200),
   'POST /api/policy/proposals': {

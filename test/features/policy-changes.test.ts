@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import pg from 'pg';
-import { changeAnswer, type Proposal, proposalDetail, publishedSet } from '../../src/api/policy-changes.ts';
+import { changeAnswer, type Proposal, publishedSet } from '../../src/api/policy-changes.ts';
+import { proposalDetail } from '../../src/api/policy-plan.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { newId } from '../../src/base/ids.ts';
 import {

@@ -7,13 +7,14 @@ import {
   type Proposal,
   type PublishedSet,
   proposal,
-  proposalDetail,
   proposalState,
   publishedSet,
 } from '../../api/policy-changes.ts';
+import { proposalDetail } from '../../api/policy-plan.ts';
 import { path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { addLimit, limitFrom, oneOf, showTable } from '../lists.ts';
+import { planLines } from '../plan-lines.ts';
 import { policySet } from '../policy-folder.ts';
 import { changeLines, proposalLines } from '../proposal-lines.ts';
 import { leaf, startRun } from '../run.ts';
@@ -38,6 +39,7 @@ export function changesCommand(): Command {
         run.out.data(one, () => [
           ...proposalLines(one, run.out, api.nowMs()),
           ...textChanges(one.files, run.out),
+          ...(one.plan === null ? ['The plan is being made.'] : planLines(one.plan, run.out, api.nowMs())),
         ]);
         return;
       }

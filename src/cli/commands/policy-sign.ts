@@ -2,7 +2,8 @@
 // signs, so that nobody signs anything but what they looked at.
 
 import type { Command } from 'commander';
-import { changeAnswer, proposalDetail } from '../../api/policy-changes.ts';
+import { changeAnswer } from '../../api/policy-changes.ts';
+import { proposalDetail } from '../../api/policy-plan.ts';
 import { path } from '../client.ts';
 import { interrupted, usage } from '../exit-codes.ts';
 import { neededReason } from '../needed.ts';

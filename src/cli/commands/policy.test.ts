@@ -15,7 +15,8 @@ import {
   startFixtureServer,
   TOKEN,
 } from '../../../test/harness/cli.ts';
-import { changeAnswer, type Proposal, proposalDetail } from '../../api/policy-changes.ts';
+import { changeAnswer, type Proposal } from '../../api/policy-changes.ts';
+import { proposalDetail } from '../../api/policy-plan.ts';
 import { type Outcome, preview, submitted } from '../../api/requests.ts';
 
 let server: FixtureServer;
@@ -197,6 +198,8 @@ test('policy sign wants the digest of what was looked at, refuse a reason', asyn
     ...aProposal(),
     files: [{ file: 'a.cedar', before: 'x\n', after: 'y\n' }],
     inForce: DIGEST,
+    plan: null,
+    planning: null,
   };
   server.on('GET /api/policy/proposals/:id', () => checked(proposalDetail, detail));
   server.on('POST /api/policy/proposals/:id/refuse', () =>

@@ -9,6 +9,7 @@ import { group, leaf, startRun } from '../run.ts';
 import { applyCommand } from './policy-apply.ts';
 import { explainCommand } from './policy-explain.ts';
 import { changesCommand, historyCommand, rollbackCommand } from './policy-history.ts';
+import { planCommand } from './policy-plan.ts';
 import { refuseCommand, signCommand, withdrawCommand } from './policy-sign.ts';
 import { testCommand } from './policy-test.ts';
 
@@ -17,6 +18,7 @@ export function command(): Command {
     showCommand(),
     explainCommand(),
     testCommand(),
+    planCommand(),
     applyCommand(),
     changesCommand(),
     signCommand(),

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { proposalDetail } from '../../api/policy-changes.ts';
+import { proposalDetail } from '../../api/policy-plan.ts';
 import { idText } from '../../api/text.ts';
 import { viewProposal } from '../../proposals/proposal-view.ts';
 import type { HttpContext } from '../context.ts';

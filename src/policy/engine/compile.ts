@@ -199,3 +199,12 @@ function cedarProblem(
     hint: error.help,
   };
 }
+
+/** The same set without what has expired by then, under a digest of its own where anything has. */
+export function withoutExpired(policies: CompiledPolicies, atMs: number): CompiledPolicies {
+  const rules = policies.rules.filter(({ notes }) => notes.expiresAtMs === null || notes.expiresAtMs > atMs);
+  if (rules.length === policies.rules.length) return policies;
+  const shards = newShards();
+  addToShards(shards, rules);
+  return { digest: `${policies.digest} at ${atMs}`, rules, shards };
+}
