@@ -11,9 +11,10 @@ interface Props {
   decision: Decision;
   longestSeconds?: number | null;
   enough?: string[];
+  limits?: string[];
 }
 
-export function DecisionView({ decision, longestSeconds = null, enough = [] }: Props) {
+export function DecisionView({ decision, longestSeconds = null, enough = [], limits = [] }: Props) {
   const stages = decision.obligations.approvals;
   const extras = obligationsInWords(decision);
   const longest = longestSeconds ?? decision.obligations.maxDurationSeconds;
@@ -52,6 +53,7 @@ export function DecisionView({ decision, longestSeconds = null, enough = [] }: P
       {decision.outcome !== 'deny' && longest !== null ? (
         <p className="sp-soft sp-small">{describeDuration(longest)} at most.</p>
       ) : null}
+      {limits.length === 0 ? null : <p className="sp-soft sp-small">Taken: {limits.join('; ')}.</p>}
       {extras.length === 0 ? null : <p className="sp-soft sp-small">{extras.join(' ')}</p>}
     </div>
   );

@@ -44,7 +44,12 @@ export function RequestOutlook({ task, preview, error, fetching, asked, onTakeLo
           <p className="sp-soft">With a target, a task and a duration, policy tells here what it will say.</p>
         ) : (
           <>
-            <DecisionView decision={preview.decision} longestSeconds={longest} enough={preview.enough} />
+            <DecisionView
+              decision={preview.decision}
+              longestSeconds={longest}
+              enough={preview.enough}
+              limits={preview.limits}
+            />
             {shorterHelps ? (
               <Button variant="default" size="sm" onClick={() => onTakeLongest(formatDuration(longest))}>
                 Ask for {describeDuration(longest)} instead

@@ -31,6 +31,18 @@ export const obligations = z.object({
   record: z.enum(['on', 'required']),
   stepUp: z.enum(['none', 'passkey']),
   mask: z.array(z.string()),
+  /** `3 active per person in prod`, `8h a week`; left out where there are none. */
+  limits: z
+    .array(
+      z.object({
+        kind: z.enum(['active', 'weekly']),
+        perPerson: z.boolean(),
+        segment: z.string().nullable(),
+        /** Grants, or seconds in seven days. */
+        most: z.number().int(),
+      }),
+    )
+    .optional(),
 });
 export type Obligations = z.infer<typeof obligations>;
 
@@ -109,6 +121,8 @@ export const preview = z.object({
   decision,
   longestSeconds: z.number().int().nullable(),
   enough: z.array(z.string()),
+  /** How much is held of what is limited: `2 of 3 active per person in prod`. */
+  limits: z.array(z.string()),
 });
 export type Preview = z.infer<typeof preview>;
 
@@ -141,6 +155,7 @@ export const explainBody = z.object({
   duration: durationText.default('1h'),
   sourceAddress: z.union([z.ipv4(), z.ipv6()]).optional(),
   at: timestamp.optional(),
+  reason: z.string().max(2000).optional(),
   ticket: ticketText.optional(),
 });
 export type ExplainBody = z.infer<typeof explainBody>;

@@ -35,7 +35,12 @@ function answerRequest(first: Submitted, later: Submitted = first): void {
   server.on('POST /api/requests', () => ({ status: 201, ...checked(submitted, first) }));
   server.on('GET /api/requests/:id', () => checked(submitted, later));
   server.on('POST /api/requests/preview', () =>
-    checked(preview, { decision: aRequest().decision, longestSeconds: 1800, enough: ['a ticket'] }),
+    checked(preview, {
+      decision: aRequest().decision,
+      longestSeconds: 1800,
+      enough: ['a ticket'],
+      limits: [],
+    }),
   );
 }
 

@@ -64,6 +64,7 @@ export function enoughLines(preview: Preview, askedSeconds: number): string[] {
       `Policy allows at most ${formatDuration(preview.longestSeconds)}: ask again with --for ${formatDuration(preview.longestSeconds)}`,
     );
   }
+  lines.push(...preview.limits.map((text) => `Limit: ${printable(text)}`));
   lines.push(...preview.enough.map((text) => `Would be enough: ${printable(text)}`));
   return lines;
 }

@@ -12,13 +12,15 @@ import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, type Principal, principalById } from '../identity/principals.ts';
 import { decide } from '../policy/engine/decide.ts';
-import type { DecisionFacts } from '../policy/engine/facts.ts';
+import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
+import { brokenLimits, brokenText } from '../policy/engine/limits.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { approvalsOf, type Circumstances, countApprovals } from './count-approvals.ts';
-import { type Asked, cardDigest, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { type Asked, cardDigest, decisionFacts, loadAsked, loadSponsor, requestDigest } from './facts.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { intendGrant } from './intend.ts';
+import { heldOf } from './limits.ts';
 import { seesEverything } from './platform-rights.ts';
 import { orNoteRefusal } from './refusals.ts';
 import type { Caller } from './submit.ts';
@@ -134,7 +136,7 @@ async function lockRequest(
     await principalById(trx, row.requester_id),
     await loadAsked(trx, { targetId: row.target_id, taskId: row.task_id }),
   ];
-  const facts = factsOf(row, requester, asked);
+  const facts = factsOf(row, requester, asked, await loadSponsor(trx, requester));
   const why = whyNotApprove(ctx.policies.current(), caller.principal, requester, facts, caller.sourceAddress);
   if (why !== null) {
     const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
@@ -174,8 +176,14 @@ async function refuseWhoWouldNotCount(
   throw new Failure('denied', 'may-not-approve', `Your approval would not count: policy asks for ${wanted}.`);
 }
 
-export function factsOf(row: RequestRow, requester: Principal, asked: Asked): DecisionFacts {
-  return decisionFacts(requester, asked, circumstancesOf(row));
+/** `sponsor`: the requester's, where it matters what is decided. */
+export function factsOf(
+  row: RequestRow,
+  requester: Principal,
+  asked: Asked,
+  sponsor?: Principal,
+): DecisionFacts {
+  return decisionFacts(requester, asked, circumstancesOf(row), sponsor);
 }
 
 function circumstancesOf(row: RequestRow) {
@@ -262,8 +270,9 @@ async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<
   const given = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
   const counted = countApprovals(ctx.policies.current(), { ...open, given, others: [] });
   if (!counted.met) return null;
-  await closeRequest(trx, open, 'approve');
   const durationSeconds = Math.min(open.row.duration_s, ...counted.durations);
+  await refuseBeyondLimits(trx, open, durationSeconds);
+  await closeRequest(trx, open, 'approve');
   await trx
     .updateTable('requests')
     .set({ approved_duration_s: durationSeconds })
@@ -276,6 +285,18 @@ async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<
     durationSeconds,
     actor: actorOf(open.requester),
     policyDigest: ctx.policies.current().digest,
+  });
+}
+
+// What was free when it was asked may be taken by now. Nothing is written then: the last yes can be given again later.
+async function refuseBeyondLimits(trx: Trx, open: Open, durationSeconds: number): Promise<void> {
+  const { limits } = open.row.obligations as Obligations;
+  if (limits === undefined) return;
+  const use = await heldOf(trx, { limits, principal: open.requester });
+  const [broken] = brokenLimits(limits, use, durationSeconds);
+  if (broken === undefined) return;
+  throw conflict('limit-reached', brokenText(broken, use, durationSeconds), {
+    hint: 'Something that is held has to be given back first; then approve again.',
   });
 }
 

@@ -1,37 +1,65 @@
-// A policy that is published holds for grants that live already: each is decided again, with what was asked and the
-// time now, and one that would not be given any more ends. Whoever changed the policy may have chosen to let those run
-// out that are only not permitted any more; what is forbidden ends in any case.
+// A grant lives as long as it would be given again: what its decision rests on (policies, who holds it and who answers
+// for them, task and target, the time) is looked at every second, and where something has changed it is decided again
+// with what was asked. Found by looking, so that it does not matter which part of the program changed it. Whoever
+// changed the policy may have chosen to let those run out that are only not permitted any more; what is forbidden ends
+// in any case.
 
 import { SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
-import { monotonicMs } from '../base/timer.ts';
+import { principalsById } from '../identity/principals.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
+import type { DecisionFacts } from '../policy/engine/facts.ts';
+import { momentsOf, spanOf } from '../policy/engine/moments.ts';
 import type { GrantsContext } from './context.ts';
 import { endGrant } from './end.ts';
-import { createJudge, liveGrants } from './live-grants.ts';
+import { loadLiveAsked } from './facts.ts';
+import {
+  factsNow,
+  type Holding,
+  LIVE_GRANTS_BATCH,
+  type LiveGrant,
+  readLiveGrants,
+  whyNoLonger,
+} from './live-grants.ts';
+import { whatChanged } from './what-changed.ts';
 
 const EVERY_MS = 1_000;
-/** Another process may decide by the old policies until it has looked: what it gave meanwhile is looked at then. */
-const ONCE_MORE_MS = 12_000;
+
+/** What a decision rests on. */
+interface Basis extends Holding {
+  /** All of it; equal texts are decided alike. */
+  text: string;
+  policies: CompiledPolicies;
+}
+
+/** What each live grant rested on when it was last decided here. */
+type Seen = Map<string, Basis>;
 
 export function createPolicyWatch(ctx: GrantsContext): Repeating {
-  let checked: { digest: string; onceMoreAt: number } | null = null;
-  return repeat(ctx, 'grants under new policies', EVERY_MS, async () => {
-    const { digest } = ctx.policies.current();
-    if (checked?.digest === digest && monotonicMs() < checked.onceMoreAt) return undefined;
-    const again = checked?.digest === digest;
-    if ((await endForbidden(ctx)) === null) return undefined;
-    checked = { digest, onceMoreAt: again ? Number.POSITIVE_INFINITY : monotonicMs() + ONCE_MORE_MS };
+  const seen: Seen = new Map();
+  return repeat(ctx, 'live grants decided again', EVERY_MS, async () => {
+    await endForbidden(ctx, seen);
     return undefined;
   });
 }
 
 /**
- * How many were ended; null when this process does not hold the set in force yet, so that nothing was judged.
- * Errors: the store's; what was ended before one stays ended.
+ * How many were ended; null when this process does not hold the set in force yet, so that nothing was judged. Without
+ * `seen` all are decided. Errors: the store's; what was ended before one stays ended.
  */
-export async function endForbidden(ctx: GrantsContext): Promise<number | null> {
+export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): Promise<number | null> {
   const policies = ctx.policies.current();
+  const grants = await ctx.db
+    .selectFrom('grants')
+    .select(['id', 'principal_id', 'target_id', 'task_id', 'duration_s'])
+    .where('wanted', '=', 'present')
+    .execute();
+  forgetOthers(
+    seen,
+    grants.map((grant) => grant.id),
+  );
+  if (grants.length === 0) return 0;
   const inForce = await ctx.db
     .selectFrom('policy_sets')
     .select('live_grants')
@@ -39,24 +67,84 @@ export async function endForbidden(ctx: GrantsContext): Promise<number | null> {
     .where('digest', '=', policies.digest)
     .executeTakeFirst();
   if (inForce === undefined) return null;
-  const judge = createJudge(ctx, policies);
+  const basisOf = await basisNow(ctx, policies, grants);
+  const changed = grants.flatMap((grant) => {
+    const basis = basisOf(grant);
+    return basis === null || seen.get(grant.id)?.text === basis.text ? [] : { id: grant.id, basis };
+  });
   let ended = 0;
-  for await (const grant of liveGrants(ctx)) {
-    try {
-      const { noLonger } = await judge(grant);
-      if (noLonger === null) continue;
-      if (noLonger.cause !== 'forbidden' && inForce.live_grants === 'run-out') continue;
-      await endGrant(ctx.db, {
-        grant,
-        reason: 'policy-changed',
-        note: noLonger.note,
-        actor: SYSTEM_ACTOR,
-        byId: null,
-      });
-      ended++;
-    } catch (error) {
-      ctx.log.error({ grant: grant.id, reason: messageOf(error) }, 'a grant could not be decided again');
+  for (let at = 0; at < changed.length; at += LIVE_GRANTS_BATCH) {
+    const batch = new Map(changed.slice(at, at + LIVE_GRANTS_BATCH).map(({ id, basis }) => [id, basis]));
+    for (const grant of await readLiveGrants(ctx.db, [...batch.keys()])) {
+      const basis = batch.get(grant.id);
+      if (basis === undefined) continue;
+      try {
+        if (await endUnlessAllowed(ctx, grant, basis, seen.get(grant.id), inForce.live_grants)) ended++;
+        else seen.set(grant.id, basis);
+      } catch (error) {
+        ctx.log.error({ grant: grant.id, reason: messageOf(error) }, 'a grant could not be decided again');
+      }
     }
   }
   return ended;
+}
+
+function forgetOthers(seen: Seen, ids: string[]): void {
+  const live = new Set(ids);
+  for (const id of seen.keys()) if (!live.has(id)) seen.delete(id);
+}
+
+interface Held {
+  principal_id: string;
+  target_id: string;
+  task_id: string;
+  duration_s: number;
+}
+
+/** What grants rest on as it is now; few queries for all of them. */
+async function basisNow(
+  ctx: GrantsContext,
+  policies: CompiledPolicies,
+  grants: Held[],
+): Promise<(grant: Held) => Basis | null> {
+  const asked = await loadLiveAsked(ctx.db);
+  const holders = await principalsById(ctx.db, [...new Set(grants.map((grant) => grant.principal_id))]);
+  const sponsorIds = [...holders.values()].flatMap((holder) => holder.sponsorId ?? []);
+  const sponsors = await principalsById(ctx.db, [...new Set(sponsorIds)]);
+  const moments = momentsOf(policies);
+  return (grant) => {
+    const principal = holders.get(grant.principal_id);
+    const what = asked.get(`${grant.target_id} ${grant.task_id}`);
+    if (principal === undefined || what === undefined) return null;
+    const sponsor = sponsors.get(principal.sponsorId ?? '');
+    const { now, ...thing } = what;
+    const span = spanOf(moments, now.getTime(), what.timeZone);
+    const parts = [policies.digest, principal, sponsor ?? null, thing, span, grant.duration_s];
+    return { text: JSON.stringify(parts), policies, principal, sponsor, asked: what };
+  };
+}
+
+async function endUnlessAllowed(
+  ctx: GrantsContext,
+  grant: LiveGrant,
+  basis: Basis,
+  before: Basis | undefined,
+  liveGrants: 'end' | 'run-out',
+): Promise<boolean> {
+  const facts = factsNow(grant, basis);
+  const noLonger = await whyNoLonger(ctx, basis.policies, grant, basis, facts);
+  if (noLonger === null) return false;
+  const asked = grant.facts as DecisionFacts | null;
+  const changes = asked === null ? [] : whatChanged(asked, facts);
+  // Who looks for the first time does not know what it rested on before: then what was asked speaks.
+  const policyChanged =
+    before === undefined ? changes.length === 0 : before.policies.digest !== basis.policies.digest;
+  if (policyChanged && noLonger.cause !== 'forbidden' && liveGrants === 'run-out') return false;
+  return endGrant(ctx.db, {
+    grant,
+    reason: policyChanged ? 'policy-changed' : 'no-longer-allowed',
+    note: `${noLonger.note}${changes.length === 0 ? '' : ` (Since it was asked for, ${changes.join('; ')}.)`}`,
+    actor: SYSTEM_ACTOR,
+    byId: null,
+  });
 }

@@ -25,7 +25,8 @@ export type EndReason =
   | 'not-granted'
   | 'account-vanished'
   | 'principal-disabled'
-  | 'policy-changed';
+  | 'policy-changed'
+  | 'no-longer-allowed';
 
 export interface Ending {
   grant: Omit<GrantIdentity, 'principal_id'>;

@@ -5,11 +5,10 @@ import type { ExplainBody, Preview } from '../api/requests.ts';
 import { parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
 import { principalByName } from '../identity/principals.ts';
-import { decide } from '../policy/engine/decide.ts';
 import type { GrantsContext } from './context.ts';
-import { decisionFacts, loadAsked } from './facts.ts';
+import { decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { seesEverything } from './platform-rights.ts';
-import { type Caller, previewOf } from './submit.ts';
+import { type Caller, previewFor } from './submit.ts';
 
 export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainBody): Promise<Preview> {
   const own = body.principal === undefined || body.principal === caller.principal.name;
@@ -22,11 +21,13 @@ export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainB
   const principal = own ? caller.principal : await principalByName(ctx.db, body.principal ?? '');
   const asked = await loadAsked(ctx.db, body);
   const moment = body.at === undefined ? asked : { ...asked, now: new Date(body.at) };
-  const facts = decisionFacts(principal, moment, {
+  const circumstances = {
     sourceAddress: body.sourceAddress ?? caller.sourceAddress,
     durationSeconds: parseDuration(body.duration),
-    reason: '',
+    reason: body.reason ?? '',
     ticket: body.ticket ?? null,
-  });
-  return previewOf(decide(ctx.policies.current(), facts));
+  };
+  const sponsor = await loadSponsor(ctx.db, principal);
+  const facts = decisionFacts(principal, moment, circumstances, sponsor);
+  return previewFor(ctx, principal, facts);
 }

@@ -9,10 +9,12 @@ import type { Handle } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
 import { actorOf } from '../identity/principals.ts';
 import { decide, permitted } from '../policy/engine/decide.ts';
+import type { Decided } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
-import { decisionFacts, loadAsked } from './facts.ts';
+import { decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
+import { decideWithin } from './limits.ts';
 import { NATIVE_SLACK_SECONDS } from './plan.ts';
 import type { Caller } from './submit.ts';
 import { nextGrantTruth } from './transitions.ts';
@@ -41,14 +43,18 @@ export async function extendGrant(
 
   const asked = await loadAsked(ctx.db, { targetId: row.target_id, taskId: row.task_id });
   const policies = ctx.policies.current();
-  const facts = decisionFacts(caller.principal, asked, {
+  const circumstances = {
     sourceAddress: caller.sourceAddress,
     durationSeconds: wholeSeconds,
     reason: body.reason,
     ticket: null,
-  });
+  };
+  const sponsor = await loadSponsor(ctx.db, caller.principal);
+  const facts = decisionFacts(caller.principal, asked, circumstances, sponsor);
   refuseWhileHeldBack(ctx);
-  const decided = decide(policies, facts);
+  const held = { principal: caller.principal, butGrant: grantId };
+  const first = { facts, decided: decide(policies, facts) };
+  const { decided } = await decideWithin(ctx, ctx.db, first, held);
   // No permit of its own is asked for; what speaks of `extend` holds all the same.
   const extension = permitted(policies, 'extend', facts);
   if (!extension.allowed && extension.determining.length > 0) {
@@ -59,16 +65,7 @@ export async function extendGrant(
       extension.enough[0] === undefined ? {} : { hint: extension.enough[0] },
     );
   }
-  if (decided.outcome === 'deny') {
-    throw new Failure('denied', 'extension-denied', decided.reasons.map((item) => item.text).join(' '), {
-      field: 'duration',
-      ...(decided.longestSeconds === null
-        ? {}
-        : {
-            hint: `The longest in all is ${formatDuration(decided.longestSeconds)}; this grant has had ${formatDuration(row.duration_s)}.`,
-          }),
-    });
-  }
+  refuseDenied(decided, row.duration_s);
   if (decided.outcome === 'needs-approval') {
     throw new Failure('denied', 'extension-needs-approval', 'Policy wants approval for that long.', {
       hint: 'Make a new request; this grant goes on until its end meanwhile.',
@@ -82,6 +79,9 @@ export async function extendGrant(
     AbortSignal.timeout(STEP_TIMEOUT_MS),
   );
   await ctx.db.transaction().execute(async (trx) => {
+    // Once more where limits hold: others may have taken what was left.
+    const last = await decideWithin(ctx, trx, first, held);
+    refuseDenied(last.decided, row.duration_s);
     const updated = await trx
       .updateTable('grants')
       .set({
@@ -103,8 +103,7 @@ export async function extendGrant(
       grantId,
       action: 'extend',
       policyDigest: policies.digest,
-      facts,
-      decided,
+      ...last,
     });
     await append(trx, {
       kind: 'grant.extended',
@@ -117,5 +116,17 @@ export async function extendGrant(
       detail: { addedSeconds: addSeconds, wholeSeconds, expiresAt: updated.expires_at, reason: body.reason },
     });
     await publish(trx, { topic: 'grants', id: grantId });
+  });
+}
+
+function refuseDenied(decided: Decided, hadSeconds: number): void {
+  if (decided.outcome !== 'deny') return;
+  throw new Failure('denied', 'extension-denied', decided.reasons.map((item) => item.text).join(' '), {
+    field: 'duration',
+    ...(decided.longestSeconds === null
+      ? {}
+      : {
+          hint: `The longest in all is ${formatDuration(decided.longestSeconds)}; this grant has had ${formatDuration(hadSeconds)}.`,
+        }),
   });
 }

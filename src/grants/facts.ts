@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { digestOf } from '../base/canonical-json.ts';
 import { Failure, notFound } from '../base/errors.ts';
 import type { Db, Trx } from '../db/client.ts';
-import type { Principal } from '../identity/principals.ts';
+import { type Principal, principalById } from '../identity/principals.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import type { TargetRow } from '../targets/targets.ts';
 import { type TaskRow, taskFits } from '../targets/tasks.ts';
@@ -15,9 +15,51 @@ export interface Asked {
     TargetRow,
     'id' | 'name' | 'kind' | 'segment' | 'environment' | 'sensitivity' | 'owner' | 'version'
   >;
-  task: Pick<TaskRow, 'id' | 'name' | 'kind' | 'segment' | 'parent' | 'description' | 'entitlement'>;
+  task: Pick<TaskRow, 'id' | 'name' | 'kind' | 'segment' | 'parent' | 'description' | 'entitlement'> & {
+    /** What it is in, the nearest first. */
+    ancestors: string[];
+  };
   timeZone: string;
   now: Date;
+}
+
+interface AskedRow {
+  target: Asked['target'] | null;
+  task: Asked['task'] | null;
+  time_zone: string | null;
+  now: Date;
+}
+
+const MOST_LEVELS = 20;
+
+/** With targets as `t`, their segment as `s` and tasks as `k`. */
+const ASKED_COLUMNS = sql`now() as now, s.time_zone,
+  case when t.id is not null then jsonb_build_object('id', t.id, 'name', t.name, 'kind', t.kind,
+    'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'owner', t.owner, 'version', t.version) end as target,
+  case when k.id is not null then jsonb_build_object('id', k.id, 'name', k.name, 'kind', k.kind,
+    'segment', k.segment, 'parent', k.parent, 'description', k.description, 'entitlement', k.entitlement,
+    'ancestors', array(with recursive up as (
+      select k.parent as name, 1 as level where k.parent is not null
+      union all
+      select q.parent, up.level + 1 from tasks q join up on q.name = up.name
+      where q.parent is not null and up.level < ${sql.lit(MOST_LEVELS)})
+      select name from up order by level)) end as task`;
+
+/** What live grants are of, by `<target id> <task id>`. */
+export async function loadLiveAsked(db: Db): Promise<Map<string, Asked>> {
+  const { rows } = await sql<AskedRow>`
+    select ${ASKED_COLUMNS}
+    from (select distinct target_id, task_id from grants where wanted = 'present') g
+      join targets t on t.id = g.target_id join segments s on s.path = t.segment join tasks k on k.id = g.task_id`.execute(
+    db,
+  );
+  return new Map(
+    rows.flatMap(({ target, task, time_zone: timeZone, now }): [string, Asked][] =>
+      target === null || task === null || timeZone === null
+        ? []
+        : [[`${target.id} ${task.id}`, { target, task, timeZone, now }]],
+    ),
+  );
 }
 
 /** By names (from a person) or ids (from a row). Errors: `unknown-target`, `unknown-task`, `task-does-not-fit`. */
@@ -28,18 +70,8 @@ export async function loadAsked(
   const [column, targetKey, taskKey] =
     'target' in by ? ['name', by.target, by.task] : ['id', by.targetId, by.taskId];
   const key = sql.ref(column);
-  const { rows } = await sql<{
-    target: Asked['target'] | null;
-    task: Asked['task'] | null;
-    time_zone: string | null;
-    now: Date;
-  }>`
-    select now() as now, s.time_zone,
-      case when t.id is not null then jsonb_build_object('id', t.id, 'name', t.name, 'kind', t.kind,
-        'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'owner', t.owner, 'version', t.version) end as target,
-      case when k.id is not null then jsonb_build_object('id', k.id, 'name', k.name, 'kind', k.kind,
-        'segment', k.segment, 'parent', k.parent, 'description', k.description, 'entitlement', k.entitlement) end as task
-    from (select 1) one
+  const { rows } = await sql<AskedRow>`
+    select ${ASKED_COLUMNS} from (select 1) one
       left join targets t on t.${key} = ${targetKey} left join segments s on s.path = t.segment
       left join tasks k on k.${key} = ${taskKey}`.execute(db);
   const { target, task, time_zone: timeZone, now } = rows[0] ?? {};
@@ -66,11 +98,17 @@ export interface Circumstances {
   ticket: string | null;
 }
 
-/** `now` is taken from `asked`, so that one request is decided at one moment. */
+/** Who answers for this principal, or undefined where nobody has to. */
+export async function loadSponsor(db: Db | Trx, principal: Principal): Promise<Principal | undefined> {
+  return principal.sponsorId === null ? undefined : principalById(db, principal.sponsorId);
+}
+
+/** `now` is taken from `asked`, so that one request is decided at one moment; `sponsor` is the principal's. */
 export function decisionFacts(
   principal: Principal,
   asked: Asked,
   circumstances: Circumstances,
+  sponsor?: Principal,
 ): DecisionFacts {
   const { target, task, timeZone, now } = asked;
   return {
@@ -83,7 +121,7 @@ export function decisionFacts(
       sensitivity: target.sensitivity,
       owner: target.owner,
     },
-    task: { name: task.name, ancestors: task.parent === null ? [] : [task.parent] },
+    task: { name: task.name, ancestors: task.ancestors },
     context: {
       sourceIp: circumstances.sourceAddress,
       nowMs: now.getTime(),
@@ -93,6 +131,9 @@ export function decisionFacts(
       ticket: circumstances.ticket,
       mfaAgeSeconds: null,
     },
+    ...(sponsor === undefined
+      ? {}
+      : { sponsor: { principal: principalFacts(sponsor), disabled: sponsor.disabled } }),
   };
 }
 

@@ -1,18 +1,20 @@
-// Live grants, judged by a set of policies as if they were asked for now: what was asked, the time now, the approvals
-// that were given. A published set does it for good, a plan only looks.
+// Live grants, judged by a set of policies as if they were asked for now: what was asked, who holds it, task and target,
+// the time now, the approvals that were given. The watch does it for good, a plan only looks.
 
 import { digestOf } from '../base/canonical-json.ts';
+import type { Db } from '../db/client.ts';
 import { type Principal, principalById } from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import { decide } from '../policy/engine/decide.ts';
-import type { Obligations } from '../policy/engine/facts.ts';
+import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
+import { taskFits } from '../targets/tasks.ts';
 import type { GrantsContext } from './context.ts';
 import { approvalsOf, countApprovals } from './count-approvals.ts';
-import { type Asked, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import { type Asked, decisionFacts, loadLiveAsked, loadSponsor, requestDigest } from './facts.ts';
 
-const BATCH = 500;
+export const LIVE_GRANTS_BATCH = 500;
 
-export type LiveGrant = Awaited<ReturnType<typeof readBatch>>[number];
+export type LiveGrant = Awaited<ReturnType<typeof readLiveGrants>>[number];
 
 /** Why a grant would not be given any more. */
 export interface NoLonger {
@@ -22,67 +24,91 @@ export interface NoLonger {
   note: string;
 }
 
+/** Who holds a grant, who answers for them, and what it is of, as they are now. */
+export interface Holding {
+  principal: Principal;
+  sponsor: Principal | undefined;
+  asked: Asked;
+}
+
 /** One after the other, oldest first, in batches that are read as they are needed. */
 export async function* liveGrants(ctx: Pick<GrantsContext, 'db'>): AsyncGenerator<LiveGrant> {
   for (let after = ''; ; ) {
-    const grants = await readBatch(ctx, after);
+    const grants = await selectLiveGrants(ctx.db)
+      .where('g.id', '>', after)
+      .orderBy('g.id')
+      .limit(LIVE_GRANTS_BATCH)
+      .execute();
     yield* grants;
-    if (grants.length < BATCH) return;
+    if (grants.length < LIVE_GRANTS_BATCH) return;
     after = grants.at(-1)?.id ?? '';
   }
 }
 
-function readBatch(ctx: Pick<GrantsContext, 'db'>, after: string) {
-  return ctx.db
+/** Those of `ids` that live. */
+export function readLiveGrants(db: Db, ids: string[]) {
+  return selectLiveGrants(db).where('g.id', 'in', ids).execute();
+}
+
+function selectLiveGrants(db: Db) {
+  return db
     .selectFrom('grants as g')
     .innerJoin('requests as r', 'r.id', 'g.request_id')
     .select(['g.id', 'g.request_id', 'g.target_id', 'g.task_id', 'g.principal_id', 'g.login', 'g.duration_s'])
     .select(['g.expires_at', 'r.source_address', 'r.reason', 'r.ticket', 'r.digest', 'r.outcome'])
     .select(['r.obligations', 'r.duration_s as asked_s', 'r.created_at as asked_at'])
-    .where('g.wanted', '=', 'present')
-    .where('g.id', '>', after)
-    .orderBy('g.id')
-    .limit(BATCH)
-    .execute();
+    .select((eb) =>
+      eb
+        .selectFrom('decisions as d')
+        .select('d.facts')
+        .whereRef('d.request_id', '=', 'r.id')
+        .where('d.action', '=', 'request')
+        .orderBy('d.decided_at')
+        .limit(1)
+        .as('facts'),
+    )
+    .where('g.wanted', '=', 'present');
 }
 
-export interface Judged {
-  principal: Principal;
-  asked: Asked;
-  /** Null when it would be given. */
-  noLonger: NoLonger | null;
-}
-
-/** Judges grants by `policies`; people, targets and tasks are read once each. */
-export function createJudge(
+/** Judges grants by `policies`; people, targets and tasks are read once. The result is null where one is gone. */
+export async function createJudge(
   ctx: Pick<GrantsContext, 'db'>,
   policies: CompiledPolicies,
-): (grant: LiveGrant) => Promise<Judged> {
-  const people = remembered((id: string) => principalById(ctx.db, id));
-  const askedFor = remembered((key: string) => {
-    const [targetId = '', taskId = ''] = key.split(' ');
-    return loadAsked(ctx.db, { targetId, taskId });
-  });
+): Promise<(grant: LiveGrant) => Promise<(Holding & { noLonger: NoLonger | null }) | null>> {
+  const asked = await loadLiveAsked(ctx.db);
+  const people = new Map<string, Promise<Omit<Holding, 'asked'>>>();
+  const load = async (id: string) => {
+    const principal = await principalById(ctx.db, id);
+    return { principal, sponsor: await loadSponsor(ctx.db, principal) };
+  };
   return async (grant) => {
-    const principal = await people(grant.principal_id);
-    const asked = await askedFor(`${grant.target_id} ${grant.task_id}`);
-    return { principal, asked, noLonger: await whyNoLonger(ctx, policies, grant, principal, asked) };
+    const what = asked.get(`${grant.target_id} ${grant.task_id}`);
+    if (what === undefined) return null;
+    const known = people.get(grant.principal_id) ?? load(grant.principal_id);
+    people.set(grant.principal_id, known);
+    const holding = { ...(await known), asked: what };
+    const facts = factsNow(grant, holding);
+    return { ...holding, noLonger: await whyNoLonger(ctx, policies, grant, holding, facts) };
   };
 }
 
-async function whyNoLonger(
+export function factsNow(grant: LiveGrant, { principal, sponsor, asked }: Holding): DecisionFacts {
+  const facts = decisionFacts(principal, asked, circumstancesOf(grant, grant.duration_s), sponsor);
+  // How fresh the sign-in was when it was asked for stays a fact of the request; it does not grow old with the grant.
+  const { mfaAgeSeconds = null } = (grant.facts as DecisionFacts | null)?.context ?? {};
+  return { ...facts, context: { ...facts.context, mfaAgeSeconds } };
+}
+
+/** Null when it would be given again. */
+export async function whyNoLonger(
   ctx: Pick<GrantsContext, 'db'>,
   policies: CompiledPolicies,
   grant: LiveGrant,
-  principal: Principal,
-  asked: Asked,
+  { principal, asked }: Holding,
+  facts: DecisionFacts,
 ): Promise<NoLonger | null> {
-  const facts = decisionFacts(principal, asked, {
-    sourceAddress: grant.source_address,
-    durationSeconds: grant.duration_s,
-    reason: grant.reason,
-    ticket: grant.ticket,
-  });
+  if (!taskFits(asked.task, asked.target))
+    return { cause: 'not-permitted', note: 'The task is not offered on the target any more.' };
   const { outcome, obligations, reasons } = decide(policies, facts);
   if (outcome === 'allow') return null;
   if (outcome === 'deny') {
@@ -92,12 +118,7 @@ async function whyNoLonger(
       note: `Policy does not allow it any more: ${reasons.map((item) => item.text).join(' ')}`,
     };
   }
-  const circumstances = {
-    sourceAddress: grant.source_address,
-    durationSeconds: grant.asked_s,
-    reason: grant.reason,
-    ticket: grant.ticket,
-  };
+  const circumstances = circumstancesOf(grant, grant.asked_s);
   if (requestDigest({ requesterId: principal.id, asked, circumstances }) !== grant.digest) {
     return {
       cause: 'not-approved',
@@ -115,11 +136,11 @@ async function whyNoLonger(
   return met ? null : { cause: 'not-approved', note: 'Policy wants approvals now that it does not have.' };
 }
 
-function remembered<T>(load: (key: string) => Promise<T>): (key: string) => Promise<T> {
-  const known = new Map<string, Promise<T>>();
-  return (key) => {
-    const kept = known.get(key) ?? load(key);
-    known.set(key, kept);
-    return kept;
+function circumstancesOf(grant: LiveGrant, durationSeconds: number) {
+  return {
+    sourceAddress: grant.source_address,
+    durationSeconds,
+    reason: grant.reason,
+    ticket: grant.ticket,
   };
 }

@@ -9,7 +9,7 @@ import { likenessUnder, reachOf } from '../policy/engine/reach.ts';
 import type { TargetRow } from '../targets/targets.ts';
 import { type TaskRow, taskFits } from '../targets/tasks.ts';
 import type { GrantsContext } from './context.ts';
-import { decisionFacts, principalFacts } from './facts.ts';
+import { type Asked, decisionFacts, loadSponsor, principalFacts } from './facts.ts';
 import { seesEverything } from './platform-rights.ts';
 import type { Caller } from './submit.ts';
 
@@ -25,7 +25,7 @@ const MOST_NAMES = 20;
 
 interface Spot {
   target: TargetRow;
-  task: TaskRow;
+  task: Asked['task'];
   timeZone: string;
 }
 
@@ -66,12 +66,23 @@ async function spotsBelow(ctx: GrantsContext, segment: string): Promise<{ spots:
   if (first === undefined || !rows.some((row) => row.path === segment)) throw notFound('segment', segment);
   const zones = new Map(rows.map((row) => [row.path, row.time_zone]));
   const [targets, tasks] = await Promise.all([ctx.targets.list(), ctx.tasks.list()]);
+  const parents = new Map(tasks.map((task) => [task.name, task.parent]));
   const spots = targets.flatMap((target) => {
     const timeZone = zones.get(target.segment);
     if (timeZone === undefined) return [];
-    return tasks.filter((task) => taskFits(task, target)).map((task) => ({ target, task, timeZone }));
+    return tasks
+      .filter((task) => taskFits(task, target))
+      .map((task) => ({ target, task: { ...task, ancestors: ancestorsOf(task, parents) }, timeZone }));
   });
   return { spots, now: first.now };
+}
+
+/** The nearest first. */
+function ancestorsOf(task: TaskRow, parents: ReadonlyMap<string, string | null>): string[] {
+  const found: string[] = [];
+  for (let name = task.parent; name !== null && !found.includes(name); name = parents.get(name) ?? null)
+    found.push(name);
+  return found;
 }
 
 async function decideAll(
@@ -85,7 +96,8 @@ async function decideAll(
   const likeness = likenessUnder(policies);
   const classes = new Map<string, Principal[]>();
   for (const principal of people) {
-    const key = likeness.keyOf(principalFacts(principal));
+    // An agent reaches no further than its own sponsor.
+    const key = `${likeness.keyOf(principalFacts(principal))} ${principal.kind === 'agent' ? principal.sponsorId : ''}`;
     const known = classes.get(key);
     if (known === undefined) classes.set(key, [principal]);
     else known.push(principal);
@@ -110,6 +122,7 @@ async function decideAll(
       count: alike.length,
       reached: [],
     };
+    const sponsor = await loadSponsor(ctx.db, first);
     for (const [place, spot] of spots.entries()) {
       if (decisions >= MOST_DECISIONS) {
         leftPairs++;
@@ -117,7 +130,7 @@ async function decideAll(
       }
       const { decisions: cost, ...reach } = reachOf(
         policies,
-        decisionFacts(first, { ...spot, now }, circumstances),
+        decisionFacts(first, { ...spot, now }, circumstances, sponsor),
       );
       decisions += cost;
       sinceTurn += cost;

@@ -4,13 +4,7 @@
 import type { z } from 'zod';
 import type { Approval, Request, requestQuery } from '../api/requests.ts';
 import { notFound } from '../base/errors.ts';
-import {
-  activePeople,
-  type Principal,
-  principalFrom,
-  refOf,
-  selectPrincipals,
-} from '../identity/principals.ts';
+import { activePeople, type Principal, principalsById, refOf } from '../identity/principals.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import type { StageState } from '../policy/engine/quorum.ts';
 import { factsOf, type RequestRow } from './approve.ts';
@@ -125,7 +119,7 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
     ...approvals.map((a) => a.principal_id),
     ...views.map((v) => v.principal_id),
   ]);
-  const principals = await principalsById(ctx, [...needed]);
+  const principals = await principalsById(ctx.db, [...needed]);
   const askedOf = new Map<string, Promise<Asked>>();
   const asked = (row: RequestRow) => {
     const key = `${row.target_id} ${row.task_id}`;
@@ -265,11 +259,6 @@ function whyNotNow(row: RequestRow, { counted }: Stages, caller: Caller): string
   return counted.some((stage) => stage.state === 'waiting' && stage.candidates.includes(id))
     ? 'Your stage is not open yet: others approve first.'
     : 'None of the stages that are left asks for you.';
-}
-
-async function principalsById(ctx: GrantsContext, ids: string[]): Promise<Map<string, Principal>> {
-  const rows = await selectPrincipals(ctx.db).where('p.id', 'in', ids).execute();
-  return new Map(rows.map((row) => [row.id, principalFrom(row)]));
 }
 
 function known(principals: Map<string, Principal>, id: string): Principal {

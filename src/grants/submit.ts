@@ -7,19 +7,28 @@ import { appendFor, type Entry } from '../audit/append.ts';
 import { parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import type { Trx } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, type Principal } from '../identity/principals.ts';
 import { decide } from '../policy/engine/decide.ts';
-import type { Decided } from '../policy/engine/facts.ts';
+import type { DecisionFacts } from '../policy/engine/facts.ts';
+import { usedText } from '../policy/engine/limits.ts';
 import { decisionInsert, type StoredDecision } from '../policy/publish.ts';
 import type { RequestRow } from './approve.ts';
 import type { GrantsContext } from './context.ts';
-import { type Asked, type Circumstances, decisionFacts, loadAsked, requestDigest } from './facts.ts';
+import {
+  type Asked,
+  type Circumstances,
+  decisionFacts,
+  loadAsked,
+  loadSponsor,
+  requestDigest,
+} from './facts.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { type Intent, intentOf } from './intend.ts';
 import { rememberGrant } from './known-grants.ts';
 import { type GrantRow, type StepGrant, TAKEN_UP } from './lease.ts';
+import { decideWithin, type WithUse } from './limits.ts';
 
 /** Requests that one principal may have pending at a time. */
 export const MOST_PENDING_REQUESTS = 100;
@@ -44,43 +53,22 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   const circumstances = circumstancesOf(caller, body, body.reason);
   const asked = await loadAsked(ctx.db, body);
   const policies = ctx.policies.current();
-  const facts = decisionFacts(caller.principal, asked, circumstances);
+  const sponsor = await loadSponsor(ctx.db, caller.principal);
+  const facts = decisionFacts(caller.principal, asked, circumstances, sponsor);
   refuseWhileHeldBack(ctx);
-  const decided = decide(policies, facts);
+  const first = { facts, decided: decide(policies, facts) };
   const requestId = newId('request');
-  const draft: Draft = {
-    id: requestId,
-    requester_id: caller.principal.id,
-    target_id: asked.target.id,
-    task_id: asked.task.id,
-    duration_s: circumstances.durationSeconds,
-    reason: body.reason,
-    ticket: body.ticket ?? null,
-    source_address: caller.sourceAddress,
-    mfa_age_s: null,
-    digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
-    state: STATE_AFTER[decided.outcome],
-    outcome: decided.outcome,
-    reasons: decided.reasons,
-    obligations: decided.obligations,
-  };
-  const grantFacts = {
-    requestId,
-    principalId: caller.principal.id,
-    asked,
-    durationSeconds: circumstances.durationSeconds,
-    actor: actorOf(caller.principal),
-    policyDigest: policies.digest,
-  };
-  const intent = draft.state === 'approved' ? intentOf(grantFacts, TAKEN_UP) : null;
-  const stored = { requestId, action: 'request', policyDigest: policies.digest, facts, decided } as const;
-  const write = writeRequest(ctx, draft, stored, intent, submittedEntry(draft, asked, grantFacts));
-  const answer = await (draft.state === 'pending'
-    ? ctx.db.transaction().execute(async (trx) => {
-        await refuseTooManyPending(trx, caller.principal.id);
-        return write.execute(trx);
-      })
-    : write.execute(ctx.db));
+  const prepare = (made: WithUse) =>
+    prepareWrite(ctx, { requestId, caller, body, asked, circumstances, policyDigest: policies.digest }, made);
+  const isLimited = first.decided.obligations.limits !== undefined && first.decided.outcome !== 'deny';
+  const { draft, intent, answer } =
+    isLimited || first.decided.outcome === 'needs-approval'
+      ? await ctx.db.transaction().execute(async (trx) => {
+          const prepared = prepare(await decideWithin(ctx, trx, first, { principal: caller.principal }));
+          if (prepared.draft.state === 'pending') await refuseTooManyPending(trx, caller.principal.id);
+          return { ...prepared, answer: await prepared.write.execute(trx) };
+        })
+      : await withoutTransaction(ctx.db, prepare(first));
   await publish(ctx.db, { topic: 'requests', id: requestId });
   if (intent !== null) await publish(ctx.db, { topic: 'grants', id: intent.id });
   const [written] = answer.rows;
@@ -113,6 +101,57 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
       entitlement: task.entitlement,
     },
   };
+}
+
+interface Prepared {
+  draft: Draft;
+  intent: Intent | null;
+  write: RawBuilder<Written>;
+}
+
+async function withoutTransaction(db: Db, prepared: Prepared) {
+  return { ...prepared, answer: await prepared.write.execute(db) };
+}
+
+interface Submission {
+  requestId: string;
+  caller: Caller;
+  body: SubmitBody;
+  asked: Asked;
+  circumstances: Circumstances;
+  policyDigest: string;
+}
+
+function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: WithUse): Prepared {
+  const { requestId, caller, body, asked, circumstances, policyDigest } = of;
+  const draft: Draft = {
+    id: requestId,
+    requester_id: caller.principal.id,
+    target_id: asked.target.id,
+    task_id: asked.task.id,
+    duration_s: circumstances.durationSeconds,
+    reason: body.reason,
+    ticket: body.ticket ?? null,
+    source_address: caller.sourceAddress,
+    mfa_age_s: null,
+    digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
+    state: STATE_AFTER[decided.outcome],
+    outcome: decided.outcome,
+    reasons: decided.reasons,
+    obligations: decided.obligations,
+  };
+  const by = { actor: actorOf(caller.principal), policyDigest };
+  const grantFacts = {
+    ...by,
+    requestId,
+    principalId: caller.principal.id,
+    asked,
+    durationSeconds: circumstances.durationSeconds,
+  };
+  const intent = draft.state === 'approved' ? intentOf(grantFacts, TAKEN_UP) : null;
+  const stored = { requestId, action: 'request', policyDigest, facts, decided } as const;
+  const write = writeRequest(ctx, draft, stored, intent, submittedEntry(draft, asked, by));
+  return { draft, intent, write };
 }
 
 /** The new grant's columns (null where there is none), and those of the request that the store has filled in. */
@@ -184,15 +223,20 @@ export async function previewRequest(
 ): Promise<Preview> {
   const asked = await loadAsked(ctx.db, body);
   const circumstances = circumstancesOf(caller, body, body.reason ?? '');
-  return previewOf(decide(ctx.policies.current(), decisionFacts(caller.principal, asked, circumstances)));
+  const sponsor = await loadSponsor(ctx.db, caller.principal);
+  return previewFor(ctx, caller.principal, decisionFacts(caller.principal, asked, circumstances, sponsor));
 }
 
-export function previewOf(decided: Decided): Preview {
-  return {
-    decision: { outcome: decided.outcome, reasons: decided.reasons, obligations: decided.obligations },
-    longestSeconds: decided.longestSeconds,
-    enough: decided.enough,
-  };
+export async function previewFor(
+  ctx: GrantsContext,
+  principal: Principal,
+  facts: DecisionFacts,
+): Promise<Preview> {
+  const first = { facts, decided: decide(ctx.policies.current(), facts) };
+  const { decided, facts: known } = await decideWithin(ctx, ctx.db, first, { principal });
+  const { outcome, reasons, obligations, longestSeconds, enough } = decided;
+  const limits = (obligations.limits ?? []).map((limit) => usedText(limit, known.use ?? []));
+  return { decision: { outcome, reasons, obligations }, longestSeconds, enough, limits };
 }
 
 function circumstancesOf(

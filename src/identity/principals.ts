@@ -119,6 +119,13 @@ export async function principalByName(db: Db | Trx, name: string): Promise<Princ
   return principalFrom(row);
 }
 
+/** By id; those that do not exist are left out. */
+export async function principalsById(db: Db | Trx, ids: readonly string[]): Promise<Map<string, Principal>> {
+  if (ids.length === 0) return new Map();
+  const rows = await selectPrincipals(db).where('p.id', 'in', ids).execute();
+  return new Map(rows.map((row) => [row.id, principalFrom(row)]));
+}
+
 /** Everyone who is not disabled, for finding who could approve. At most `limit`. */
 export async function activePeople(db: Db | Trx, limit: number): Promise<Principal[]> {
   const rows = await selectPrincipals(db)

@@ -84,13 +84,14 @@ async function grantsUnder(
   same: boolean,
 ): Promise<PolicyPlan['grants']> {
   const found: PolicyPlan['grants'] = { live: 0, judged: 0, end: 0, runOut: 0, first: [] };
-  const judge = createJudge(ctx, policies);
+  const judge = await createJudge(ctx, policies);
   for await (const grant of liveGrants(ctx)) {
     found.live++;
     if (same || found.judged >= MOST_JUDGED_GRANTS) continue;
     if (found.judged++ % JUDGED_IN_A_TURN === 0) await turn();
-    const { principal, asked, noLonger } = await judge(grant);
-    if (noLonger === null) continue;
+    const judged = await judge(grant);
+    if (judged === null || judged.noLonger === null) continue;
+    const { principal, asked, noLonger } = judged;
     const ends = noLonger.cause === 'forbidden' || choice === 'end';
     found[ends ? 'end' : 'runOut']++;
     const shown: PlanGrant = {

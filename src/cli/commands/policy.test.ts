@@ -37,6 +37,7 @@ function explain(outcome: Outcome) {
     decision: { ...aRequest().decision, outcome },
     longestSeconds: 3600,
     enough: ['one of Group::"dba"'],
+    limits: [],
   });
 }
 

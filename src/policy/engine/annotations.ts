@@ -4,6 +4,7 @@
 import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Action, Obligations } from './facts.ts';
+import { readLimits } from './limits.ts';
 import { readStages } from './stages.ts';
 
 export interface Notes {
@@ -20,7 +21,7 @@ const LONGEST_NOTE = 500;
 const MOST_MASKS = 20;
 
 const NOTES = ['id', 'description', 'owner', 'expires', 'learnedFrom'];
-const LIMITS = ['maxDuration', 'approvals', 'record', 'mask', 'stepUp'];
+const LIMITS = ['maxDuration', 'approvals', 'limits', 'record', 'mask', 'stepUp'];
 /** What an obligation can be bound to; on any other action nobody would carry it out. */
 const OBLIGING_ACTIONS: readonly Action[] = [
   'request',
@@ -72,6 +73,9 @@ function misplaced(name: string, policy: { effect: string; actions: readonly Act
   if (name === 'approvals' && !policy.actions.includes('request')) {
     return '@approvals has an effect only on a permit for Action::"request".';
   }
+  if (name === 'limits' && !covers(['request', 'autoApprove'])) {
+    return '@limits has an effect only on a permit for Action::"request" or Action::"autoApprove".';
+  }
   if (name === 'maxDuration' && !covers(TIMED_ACTIONS)) {
     return `@maxDuration has an effect only on a permit for ${TIMED_ACTIONS.join(', ')}.`;
   }
@@ -104,6 +108,8 @@ function take(notes: Notes, name: string, value: string): string | null {
       }
     case 'approvals':
       return takeApprovals(notes, value);
+    case 'limits':
+      return takeLimits(notes, value);
     case 'record':
       if (value !== 'required') return '@record must be "required".';
       notes.obligations.record = value;
@@ -129,6 +135,13 @@ function takeApprovals(notes: Notes, value: string): string | null {
   const stages = readStages(value);
   if (typeof stages === 'string') return stages;
   notes.obligations.approvals = stages;
+  return null;
+}
+
+function takeLimits(notes: Notes, value: string): string | null {
+  const limits = readLimits(value);
+  if (typeof limits === 'string') return limits;
+  notes.obligations.limits = limits;
   return null;
 }
 

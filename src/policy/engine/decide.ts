@@ -11,6 +11,7 @@ import type {
   Action,
   Decided,
   DecisionFacts,
+  Limit,
   Obligations,
   Permission,
   PlatformAction,
@@ -19,10 +20,12 @@ import type {
   Reason,
   TargetAction,
 } from './facts.ts';
+import { brokenLimits, brokenText, leftOf, limitKey } from './limits.ts';
 import { mergeObligations } from './obligations.ts';
 import { platformQuery, type Query, targetQuery } from './query.ts';
 import type { Rule } from './rule.ts';
 import { shardsFor } from './shards.ts';
+import { underSponsor } from './sponsor.ts';
 
 /** Durations that are tried at most in search of the longest that would pass. */
 const MOST_TRIED_DURATIONS = 16;
@@ -32,6 +35,18 @@ const MOST_TRIED_DURATIONS = 16;
  * Errors: Failure where the facts themselves are wrong (see `targetQuery`).
  */
 export function decide(policies: CompiledPolicies, facts: DecisionFacts): Decided {
+  const own = decideAlone(policies, facts);
+  return facts.sponsor === undefined ? own : underSponsor(own, facts.sponsor, asSponsor(policies, facts));
+}
+
+/** The same asked by the sponsor of an agent; null for everybody else. */
+function asSponsor(policies: CompiledPolicies, facts: DecisionFacts): Decided | null {
+  const { sponsor, ...asked } = facts;
+  if (sponsor === undefined || sponsor.disabled || facts.principal.kind !== 'agent') return null;
+  return decideAlone(policies, { ...asked, principal: sponsor.principal });
+}
+
+function decideAlone(policies: CompiledPolicies, facts: DecisionFacts): Decided {
   const query = targetQuery(facts);
   const bare = outcomeOf(policies, facts, query);
   const { outcome, reasons, obligations, determining, alarms, against, heldBack } = bare;
@@ -63,6 +78,7 @@ export function decideOutcome(
   policies: CompiledPolicies,
   facts: DecisionFacts,
 ): Pick<Decided, 'outcome' | 'obligations' | 'determining'> {
+  if (facts.sponsor !== undefined) return decide(policies, facts);
   const { outcome, obligations, determining } = outcomeOf(policies, facts, targetQuery(facts));
   return { outcome, obligations, determining };
 }
@@ -102,7 +118,9 @@ function outcomeOf(policies: CompiledPolicies, facts: DecisionFacts, query: Quer
   const obligations = atOnce ? { ...merged, approvals: [] } : merged;
   const ids = determining.map((rule) => rule.id);
   const denied =
-    tooLong(determining, obligations, facts) ?? (atOnce ? null : nobodyApproves(obligations, ids));
+    tooLong(determining, obligations, facts) ??
+    tooMuch(determining, obligations, facts) ??
+    (atOnce ? null : nobodyApproves(obligations, ids));
   if (denied !== null) return { ...base, outcome: 'deny', reasons: denied, obligations, determining: ids };
   return {
     ...base,
@@ -261,6 +279,22 @@ function tooLong(rules: readonly Rule[], obligations: Obligations, facts: Decisi
     }));
 }
 
+function tooMuch(rules: readonly Rule[], obligations: Obligations, facts: DecisionFacts): Reason[] | null {
+  const { use = [], context } = facts;
+  const broken = brokenLimits(obligations.limits ?? [], use, context.durationSeconds);
+  if (broken.length === 0) return null;
+  return broken.map((limit) => ({
+    policy: rules.find((rule) => hasLimit(rule, limit))?.id ?? '',
+    effect: 'permit',
+    text: brokenText(limit, use, context.durationSeconds),
+  }));
+}
+
+function hasLimit(rule: Rule, limit: Limit): boolean {
+  const own = rule.notes.obligations.limits ?? [];
+  return own.some((one) => limitKey(one) === limitKey(limit) && one.most === limit.most);
+}
+
 // Load refuses policies where this could happen by themselves; a forbid on autoApprove can still bring it about.
 function nobodyApproves(obligations: Obligations, ids: readonly string[]): Reason[] | null {
   if (obligations.approvals.length > 0) return null;
@@ -283,11 +317,13 @@ function longestThatPasses(policies: CompiledPolicies, facts: DecisionFacts, que
     if (!rule.actions.includes('request') && !rule.actions.includes('autoApprove')) continue;
     const most = rule.notes.obligations.maxDurationSeconds;
     if (most !== null) limits.add(most);
+    for (const limit of rule.notes.obligations.limits ?? []) limits.add(leftOf(limit, facts.use ?? []) ?? 0);
     for (const seconds of rule.survey.durations) limits.add(seconds).add(seconds - 1);
   }
   const candidates = [...limits].filter((seconds) => seconds > 0 && seconds < asked).sort((a, b) => b - a);
   for (const durationSeconds of candidates.slice(0, MOST_TRIED_DURATIONS)) {
-    const shorter = { ...facts, context: { ...facts.context, durationSeconds } };
+    const { sponsor, ...asked } = facts;
+    const shorter = { ...asked, context: { ...facts.context, durationSeconds } };
     if (decideOutcome(policies, shorter).outcome !== 'deny') return durationSeconds;
   }
   return null;

@@ -57,6 +57,11 @@ export interface ContextFacts {
   mfaAgeSeconds: number | null;
 }
 
+export interface SponsorFacts {
+  principal: PrincipalFacts;
+  disabled: boolean;
+}
+
 export interface DecisionFacts {
   principal: PrincipalFacts;
   target: TargetFacts;
@@ -64,6 +69,10 @@ export interface DecisionFacts {
   context: ContextFacts;
   /** For `approve`, where `principal` is the approver: who asked. */
   requester?: PrincipalFacts | null;
+  /** Who answers for the principal; left out where nobody has to. */
+  sponsor?: SponsorFacts;
+  /** Of the limits that policy names for this; left out where it names none. */
+  use?: LimitUse[];
 }
 
 /** For the actions on Sallyport itself. */
@@ -95,6 +104,24 @@ export interface Obligations {
   record: 'on' | 'required';
   stepUp: 'none' | 'passkey';
   mask: string[];
+  /** How much may be held; left out where nothing limits it. */
+  limits?: Limit[];
+}
+
+/** So many grants at a time, or so much time in seven days; of one person or of all, in a segment or everywhere. */
+export interface Limit {
+  kind: 'active' | 'weekly';
+  perPerson: boolean;
+  /** What is at or below it counts; null for everything. */
+  segment: string | null;
+  /** Grants, or seconds. */
+  most: number;
+}
+
+/** What is held already of what a limit counts (`limitKey`): grants, or seconds. */
+export interface LimitUse {
+  limit: string;
+  used: number;
 }
 
 export interface Decided {

@@ -3,9 +3,10 @@
 
 import { noObligations } from './annotations.ts';
 import type { Obligations } from './facts.ts';
+import { mergeLimits } from './limits.ts';
 import { mergeStages } from './stages.ts';
 
-/** Shortest duration, all approval stages (see `mergeStages`), all controls; in a fixed order. */
+/** Shortest duration, all approval stages (see `mergeStages`), all limits and controls; in a fixed order. */
 export function mergeObligations(all: readonly Obligations[]): Obligations {
   const merged = noObligations();
   const masks = new Set<string>();
@@ -22,5 +23,6 @@ export function mergeObligations(all: readonly Obligations[]): Obligations {
   }
   merged.approvals = mergeStages(all.map((one) => one.approvals));
   merged.mask = [...masks].sort();
-  return merged;
+  const limits = mergeLimits(all.map((one) => one.limits ?? []));
+  return limits.length === 0 ? merged : { ...merged, limits };
 }
