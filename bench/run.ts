@@ -3,9 +3,14 @@
 
 import { gatewayBench } from './gateway.ts';
 import { grantBench } from './grant.ts';
+import { policyBench } from './policy.ts';
 import type { Bench, Row } from './rounds.ts';
 
-const BENCHES: Readonly<Record<string, Bench>> = { grant: grantBench, gateway: gatewayBench };
+const BENCHES: Readonly<Record<string, Bench>> = {
+  grant: grantBench,
+  gateway: gatewayBench,
+  policy: policyBench,
+};
 const USAGE = 2;
 
 async function main(args: string[]): Promise<number> {

@@ -1,7 +1,8 @@
 // A stored decision, made again: by the same policies it comes to the same, which proves that nothing else went
 // into it; by changed ones it shows what the change would have done.
 
-import { digestOf } from '../base/canonical-json.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { canonicalJson } from '../base/canonical-json.ts';
 import type { CompiledPolicies } from './engine/compile.ts';
 import { decideOutcome, permitted } from './engine/decide.ts';
 import type { DecisionFacts, Obligations } from './engine/facts.ts';
@@ -28,8 +29,13 @@ export function replayDecision(policies: CompiledPolicies, row: DecisionRow): Re
     row.action === 'connect' ? permissionAsOutcome(policies, facts) : decideOutcome(policies, facts);
   const differences: Replay['differences'] = [];
   if (again.outcome !== row.outcome) differences.push('outcome');
-  if (digestOf(again.obligations) !== digestOf(row.obligations)) differences.push('obligations');
+  if (!isSame(again.obligations, row.obligations)) differences.push('obligations');
   return { outcome: again.outcome, obligations: again.obligations, differences };
+}
+
+// What is stored has no order of its own, and no undefined; mostly both are the same as they stand.
+function isSame(obligations: Obligations, stored: object): boolean {
+  return isDeepStrictEqual(obligations, stored) || canonicalJson(obligations) === canonicalJson(stored);
 }
 
 function permissionAsOutcome(policies: CompiledPolicies, facts: DecisionFacts) {

@@ -11,7 +11,7 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs';
 import fc from 'fast-check';
 import { pathsDownTo } from '../../src/base/segment-path.ts';
-import { type CompiledPolicies, SCHEMA } from '../../src/policy/engine/compile.ts';
+import { type CompiledPolicies, compilePolicies, SCHEMA } from '../../src/policy/engine/compile.ts';
 import { evaluate, isPermitted } from '../../src/policy/engine/evaluate.ts';
 import {
   type Action,
@@ -353,4 +353,29 @@ export function disagreement(
     if (ours !== theirs) return `${action}: here ${ours}; Cedar ${theirs}`;
   }
   return null;
+}
+
+const POLICIES_OF_A_POOL = 1_200;
+const SMALLEST_SET = 10;
+const LARGEST_SET = 160;
+const QUESTIONS_OF_A_SET = 200;
+
+/** Asks `count` random questions of random sets; what was answered unlike Cedar, each with how to find it again. */
+export function findDisagreements(seed: number, count: number): string[] {
+  const pool = policyPool(seed, POLICIES_OF_A_POOL);
+  const sets = fc.shuffledSubarray(pool, { minLength: SMALLEST_SET, maxLength: LARGEST_SET });
+  const found: string[] = [];
+  let asked = 0;
+  for (let set = 0; asked < count; set++) {
+    const [some = []] = fc.sample(sets, { seed: seed * 1_000_000 + set, numRuns: 1 });
+    const policies = compilePolicies({ 'p.cedar': some.map(({ ours }) => ours).join('\n') });
+    const plain = openPlainCedar(some);
+    const numRuns = Math.min(QUESTIONS_OF_A_SET, count - asked);
+    for (const [at, one] of fc.sample(question, { seed: seed * 1_000_000 + set, numRuns }).entries()) {
+      const difference = disagreement(policies, plain, one, at === 0);
+      if (difference !== null) found.push(`seed ${seed}, set ${set}, question ${at}: ${difference}`);
+    }
+    asked += numRuns;
+  }
+  return found;
 }

@@ -46,11 +46,15 @@ export function bundlesFor(
   form: Form,
 ): readonly Bundle[] {
   const shards = shardsFor(policies.shards, query);
-  const key = `${form} ${actions.join()} ${shards.map((shard) => shard.id).join()}`;
-  const known = plans.get(policies) ?? new Map<string, readonly Bundle[]>();
-  plans.set(policies, known);
-  const ready = known.get(key);
+  let key = `${form} ${actions.join()}`;
+  for (const { id } of shards) key += ` ${id}`;
+  let known = plans.get(policies);
+  const ready = known?.get(key);
   if (ready !== undefined) return ready;
+  if (known === undefined) {
+    known = new Map();
+    plans.set(policies, known);
+  }
   const plan = planFor(shards, actions, form);
   if (known.size >= MOST_PLANS) known.clear();
   known.set(key, plan);

@@ -38,10 +38,16 @@ export function addToShards(shards: Shards, rules: readonly Rule[]): void {
 /** All shards whose scope matches; a rule that names several tasks can be in more than one. */
 export function shardsFor(shards: Shards, query: Query): Shard[] {
   const found: Shard[] = [];
-  for (const byTask of scopesFor(shards, query)) {
-    for (const key of query.taskKeys) {
-      const shard = byTask.get(key);
-      if (shard !== undefined) found.push(shard);
+  for (const resourceKey of query.resourceKeys) {
+    const byPrincipal = shards.byResource.get(resourceKey);
+    if (byPrincipal === undefined) continue;
+    for (const principalKey of query.principalKeys) {
+      const byTask = byPrincipal.get(principalKey);
+      if (byTask === undefined) continue;
+      for (const taskKey of query.taskKeys) {
+        const shard = byTask.get(taskKey);
+        if (shard !== undefined) found.push(shard);
+      }
     }
   }
   return found;
@@ -49,20 +55,12 @@ export function shardsFor(shards: Shards, query: Query): Shard[] {
 
 /** Rules whose scope matches, for `action`, whatever the task. */
 export function* rulesInScope(shards: Shards, action: Action, query: Query): Generator<Rule> {
-  for (const byTask of scopesFor(shards, query)) {
-    for (const { rules } of byTask.values()) {
-      for (const rule of rules) if (rule.actions.includes(action)) yield rule;
-    }
-  }
-}
-
-function* scopesFor(shards: Shards, query: Query): Iterable<ReadonlyMap<string, Shard>> {
   for (const resourceKey of query.resourceKeys) {
-    const byPrincipal = shards.byResource.get(resourceKey);
-    if (byPrincipal === undefined) continue;
     for (const principalKey of query.principalKeys) {
-      const byTask = byPrincipal.get(principalKey);
-      if (byTask !== undefined) yield byTask;
+      const byTask = shards.byResource.get(resourceKey)?.get(principalKey);
+      for (const { rules } of byTask?.values() ?? []) {
+        for (const rule of rules) if (rule.actions.includes(action)) yield rule;
+      }
     }
   }
 }
