@@ -45,7 +45,7 @@ export function bundlesFor(
   query: Query,
   form: Form,
 ): readonly Bundle[] {
-  const shards = shardsFor(policies.shards, query);
+  const shards = shardsFor(policies.shards, query, form === 'conjuncts');
   let key = `${form} ${actions.join()}`;
   for (const { id } of shards) key += ` ${id}`;
   let known = plans.get(policies);

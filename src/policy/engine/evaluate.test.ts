@@ -136,6 +136,21 @@ test('a policy is left aside for its task only where nothing before that can fai
   assert.equal(tasksOf('context.task != Task::"a"'), null);
 });
 
+test('… and for its account type', () => {
+  const accountTypesOf = (condition: string) => {
+    const text = `forbid (principal, action == Action::"request", resource) when { ${condition} };`;
+    return compilePolicies({ 'a.cedar': text }).rules[0]?.accountTypes;
+  };
+  const fails = 'context.duration.toSeconds() * 9007199254740991 > 0';
+  assert.deepEqual(accountTypesOf('context.task == Task::"a" && principal.accountType == "x"'), ['x']);
+  assert.deepEqual(accountTypesOf('["x", "y"].contains(principal.accountType)'), ['x', 'y']);
+  assert.deepEqual(accountTypesOf(`principal.accountType == "x" && ${fails}`), ['x']);
+  assert.equal(accountTypesOf(`${fails} && principal.accountType == "x"`), null);
+  assert.equal(accountTypesOf('principal.accountType != "x"'), null);
+  assert.equal(accountTypesOf('principal.accountType == principal.id'), null);
+  assert.equal(accountTypesOf('principal.id == "x"'), null);
+});
+
 test('a replay by changed policies tells the difference', () => {
   const facts = exampleFacts();
   const before =

@@ -83,46 +83,70 @@ export function usesAction(node: unknown): boolean {
   return node.Var === 'action' || Object.values(node).some(usesAction);
 }
 
+/** Keys out of a comparison of `side` with `other`; null where it is none of what is looked for. */
+type Comparison = (side: Expr, other: Expr) => string[] | null;
+
 /**
  * Keys (`Task::id`) of which the task, or a task above it, must be one for all `conjuncts` to hold, and without which
  * none of them is reached that could fail; null where nothing like that can be told.
  */
 export function tasksOf(conjuncts: readonly Expr[]): string[] | null {
+  return demanded(conjuncts, (side, other) =>
+    contextAttribute(side) === 'task' ? literals(other, taskKey) : null,
+  );
+}
+
+/** Account types of which the principal's must be one, in the same sense. */
+export function accountTypesOf(conjuncts: readonly Expr[]): string[] | null {
+  return demanded(conjuncts, (side, other) => (isAccountType(side) ? literals(other, textOf) : null));
+}
+
+function demanded(conjuncts: readonly Expr[], compare: Comparison): string[] | null {
   for (const conjunct of conjuncts) {
-    const keys = taskKeys(conjunct);
+    const keys = demandedBy(conjunct, compare);
     if (keys !== null) return keys;
     if (!cannotFail(conjunct)) return null;
   }
   return null;
 }
 
-function taskKeys(expr: Expr): string[] | null {
+function demandedBy(expr: Expr, compare: Comparison): string[] | null {
   const both = pairOf(expr, '&&');
-  if (both !== null) return tasksOf([...split(both.left), ...split(both.right)]);
+  if (both !== null) return demanded([...split(both.left), ...split(both.right)], compare);
   const either = pairOf(expr, '||');
   if (either !== null) {
-    const left = taskKeys(either.left);
-    const right = left === null ? null : taskKeys(either.right);
+    const left = demandedBy(either.left, compare);
+    const right = left === null ? null : demandedBy(either.right, compare);
     return left === null || right === null ? null : [...new Set([...left, ...right])];
   }
-  if ('in' in expr && !Array.isArray(expr.in)) return comparedTasks(expr.in.left, expr.in.right);
+  if ('in' in expr && !Array.isArray(expr.in)) return compare(expr.in.left, expr.in.right);
   if ('contains' in expr && !Array.isArray(expr.contains))
-    return comparedTasks(expr.contains.right, expr.contains.left);
+    return compare(expr.contains.right, expr.contains.left);
   if (!('==' in expr) || Array.isArray(expr['=='])) return null;
   const { left, right } = expr['=='];
-  return comparedTasks(left, right) ?? comparedTasks(right, left);
+  return compare(left, right) ?? compare(right, left);
 }
 
-function comparedTasks(side: Expr, other: Expr): string[] | null {
-  if (contextAttribute(side) !== 'task') return null;
-  const values: Expr[] = 'Set' in other && Array.isArray(other.Set) ? other.Set : [other];
-  const keys = values.map(taskKey).filter((key) => key !== null);
+/** What `read` makes of a literal, or of each in a set of literals; null where one is something else. */
+function literals(expr: Expr, read: (value: unknown) => string | null): string[] | null {
+  const values: Expr[] = 'Set' in expr && Array.isArray(expr.Set) ? expr.Set : [expr];
+  const keys = values.map(read).filter((key) => key !== null);
   return keys.length === 0 || keys.length < values.length ? null : keys;
 }
 
 function taskKey(value: unknown): string | null {
   const uid = isRecord(value) && isRecord(value.Value) ? value.Value.__entity : null;
   return isRecord(uid) && uid.type === 'Task' ? `Task::${String(uid.id)}` : null;
+}
+
+function textOf(value: unknown): string | null {
+  return isRecord(value) && typeof value.Value === 'string' ? value.Value : null;
+}
+
+function isAccountType(node: unknown): boolean {
+  if (!isRecord(node) || !isRecord(node['.'])) return false;
+  const { left, attr } = node['.'];
+  return attr === 'accountType' && isRecord(left) && left.Var === 'principal';
 }
 
 /** What neither overflows nor is missing once the validator has seen it. */

@@ -19,6 +19,8 @@ export interface Query {
   resourceKeys: readonly string[];
   /** The task and all above it; `*` alone for what has no task. */
   taskKeys: readonly string[];
+  /** `*` and the principal's account type. */
+  accountKeys: readonly string[];
   /** Those that the policies can tell from an entity about which nothing is known. */
   entities(need: Need): EntityJson[];
   context(need: Need): Context;
@@ -91,10 +93,11 @@ function isKnown({ attrs, parents }: EntityJson): boolean {
   return parents.length > 0 || Object.keys(attrs).length > 0;
 }
 
-function principalPart(facts: PrincipalFacts): Pick<Query, 'principal' | 'principalKeys'> {
+function principalPart(facts: PrincipalFacts): Pick<Query, 'principal' | 'principalKeys' | 'accountKeys'> {
   const principal = uid(TYPES[facts.kind], facts.name);
   return {
     principal,
+    accountKeys: ['*', facts.accountType],
     principalKeys: ['*', keyOf(principal), ...new Set(facts.groups.map((name) => `Group::${name}`))],
   };
 }

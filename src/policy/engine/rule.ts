@@ -9,6 +9,7 @@ import {
 } from '@cedar-policy/cedar-wasm/nodejs';
 import { type Notes, readAnnotations } from './annotations.ts';
 import {
+  accountTypesOf,
   conjunctsOf,
   emptySurvey,
   plainUid,
@@ -41,6 +42,8 @@ export interface Rule {
   resource: ScopeEnd;
   /** Keys of the tasks outside of which it never holds; null where it may hold for any. */
   tasks: readonly string[] | null;
+  /** The same of the principal's account type. */
+  accountTypes: readonly string[] | null;
   /** What is asked of it once its scope is known to match: a permit, in Cedar's own writing. */
   text: string;
   /** The same with the action written in, for each; null where its conditions do not speak of the action. */
@@ -78,6 +81,7 @@ export function readRule(
     principal: scopeEnd(json.principal),
     resource: scopeEnd(json.resource),
     tasks: tasksOf(conjuncts),
+    accountTypes: accountTypesOf(conjuncts),
     text: '',
     textByAction: null,
     conjuncts,
