@@ -34,6 +34,10 @@ export const principal = principalRef.extend({
   accountType: z.string(),
   title: z.string().nullable(),
   disabled: z.boolean(),
+  /** Kept by a directory (SCIM), not by hand. */
+  fromDirectory: z.boolean(),
+  /** Of `groups`, those whose members a directory keeps. */
+  directoryGroups: z.array(z.string()),
 });
 export type PrincipalView = z.infer<typeof principal>;
 

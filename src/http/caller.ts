@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { Failure } from '../base/errors.ts';
 import { mayOnPlatform } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
-import { actorOf } from '../identity/principals.ts';
+import { actorOf, DIRECTORY } from '../identity/principals.ts';
 import type { Authenticated, TokenKind, TokenLimits } from '../identity/tokens.ts';
 import { addressOf, socketAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
@@ -117,7 +117,14 @@ type SignedAccess = Exclude<Access, 'anyone' | 'loopback'>;
 function isAllowed(ctx: Pick<HttpContext, 'grants'>, access: SignedAccess, caller: SignedCaller): boolean {
   if (access === 'signed-in') return true;
   if (access === 'person') return caller.principal.kind === 'person';
+  if (access === 'directory') return isDirectory(caller);
   return mayOnPlatform(ctx.grants, caller, access === 'metrics' ? 'audit' : access);
+}
+
+// By name: an unlimited token of that service is for everything else, and must not lie in a cloud's settings.
+function isDirectory({ principal, limits }: SignedCaller): boolean {
+  const isKept = principal.kind === 'service' && principal.groups.includes(DIRECTORY);
+  return isKept && limits.scopes?.includes('scim') === true;
 }
 
 const MAY_NOT: Record<SignedAccess, string> = {
@@ -125,6 +132,7 @@ const MAY_NOT: Record<SignedAccess, string> = {
   person: 'Only people do this, not services or agents.',
   audit: 'This needs the right to audit, which policy gives (action "audit").',
   metrics: 'This needs the right to audit, which policy gives (action "audit").',
+  directory: 'This needs a token with the scope "scim", of a service in the group "directory".',
   administer: 'This needs the right to administer, which policy gives (action "administer").',
   changePolicy: 'This needs the right to change policies, which policy gives (action "changePolicy").',
 };

@@ -2,7 +2,10 @@
 // route fails the start, so this table is the truth. What a principal may see and do beyond this (its own grants,
 // requests that it may decide) the use-cases decide by policy.
 
-/** `loopback` is anyone on this machine, with a Host that names it; `metrics` is loopback, or the right to audit. */
+/**
+ * `loopback` is anyone on this machine, with a Host that names it; `metrics` is loopback, or the right to audit;
+ * `directory` is a service of the group of that name, with a token that has the scope `scim` by name.
+ */
 export type Access =
   | 'anyone'
   | 'loopback'
@@ -11,7 +14,8 @@ export type Access =
   | 'audit'
   | 'administer'
   | 'changePolicy'
-  | 'metrics';
+  | 'metrics'
+  | 'directory';
 
 export const GUARD = {
   'GET /healthz': 'anyone',
@@ -87,6 +91,24 @@ export const GUARD = {
 
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',
+
+  'GET /scim/v2/ServiceProviderConfig': 'directory',
+  'GET /scim/v2/Schemas': 'directory',
+  'GET /scim/v2/Schemas/:id': 'directory',
+  'GET /scim/v2/ResourceTypes': 'directory',
+  'GET /scim/v2/ResourceTypes/:id': 'directory',
+  'GET /scim/v2/Users': 'directory',
+  'POST /scim/v2/Users': 'directory',
+  'GET /scim/v2/Users/:id': 'directory',
+  'PUT /scim/v2/Users/:id': 'directory',
+  'PATCH /scim/v2/Users/:id': 'directory',
+  'DELETE /scim/v2/Users/:id': 'directory',
+  'GET /scim/v2/Groups': 'directory',
+  'POST /scim/v2/Groups': 'directory',
+  'GET /scim/v2/Groups/:id': 'directory',
+  'PUT /scim/v2/Groups/:id': 'directory',
+  'PATCH /scim/v2/Groups/:id': 'directory',
+  'DELETE /scim/v2/Groups/:id': 'directory',
 } as const satisfies Record<string, Access>;
 
 export type RouteName = keyof typeof GUARD;

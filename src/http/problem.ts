@@ -64,7 +64,7 @@ export function sendProblem(error: FastifyError | Error, request: FastifyRequest
     .send(problem);
 }
 
-function problemFor(error: FastifyError | Error): Problem {
+export function problemFor(error: FastifyError | Error): Problem {
   if (error instanceof Failure) {
     return problemOf(STATUS[error.kind], error.code, error.message, {
       ...(error.field === undefined ? {} : { field: error.field }),

@@ -1,7 +1,7 @@
 // Registers one endpoint: its row of the guard, its schemas (validation, types, OpenAPI and what may leave, in one),
 // and exactly one use-case.
 
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { problem } from '../api/problem.ts';
 import { admit, type SignedCaller } from './caller.ts';
@@ -9,6 +9,10 @@ import type { HttpContext } from './context.ts';
 import { type Access, GUARD, type RouteName } from './guard.ts';
 import { createWaits } from './waits.ts';
 
+/** Of a body, unless its route says otherwise. */
+export const BODY_LIMIT_BYTES = 64 * 1024;
+
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 type Open = 'anyone' | 'loopback' | 'metrics';
 /** Null only where the guard lets in who is not signed in. */
 type CallerOf<Name extends RouteName> = (typeof GUARD)[Name] extends Open
@@ -29,11 +33,19 @@ export interface RouteSpec<
   answer: Answer;
   /** 200 unless given. */
   status?: 200 | 201 | 204 | 303;
-  /** 64 KiB unless given. */
-  bodyLimitBytes?: number;
   /** Anything but JSON is sent by the handler itself. */
   contentType?: string;
+  /** 64 KiB unless given. */
+  bodyLimitBytes?: number;
+  /** How failures are told; as problems unless given. */
+  failures?: { contentType: string; schema: z.ZodType; send: FailureSender };
 }
+
+export type FailureSender = (
+  error: FastifyError | Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+) => void;
 
 export interface RouteInput<Body, Query, Params, Caller> {
   body: Body;
@@ -63,13 +75,14 @@ export function route<
     input: RouteInput<z.output<Body>, z.output<Query>, z.output<Params>, CallerOf<Name>>,
   ) => Promise<z.input<Answer> | FastifyReply>,
 ): void {
-  const [method, url] = name.split(' ') as ['GET' | 'POST', string];
+  const [method, url] = name.split(' ') as [Method, string];
   const access: Access = GUARD[name];
   const callers = new WeakMap<FastifyRequest, SignedCaller | null>();
   app.route({
     method,
     url,
     ...(spec.bodyLimitBytes === undefined ? {} : { bodyLimit: spec.bodyLimitBytes }),
+    ...(spec.failures === undefined ? {} : { errorHandler: spec.failures.send }),
     schema: {
       summary: spec.summary,
       operationId: operationId(method, url),
@@ -123,15 +136,13 @@ function isWaiting(query: unknown): boolean {
 }
 
 function responses(
-  spec: {
-    answer: z.ZodType;
-    status?: number;
-    contentType?: string;
-    body?: unknown;
-    bodyLimitBytes?: number;
-  },
+  spec: Pick<
+    RouteSpec<z.ZodType, z.ZodType, z.ZodType, z.ZodType>,
+    'answer' | 'status' | 'contentType' | 'body' | 'bodyLimitBytes' | 'failures'
+  >,
   access: Access,
 ) {
+  const told = spec.failures ?? { contentType: 'application/problem+json', schema: problem };
   const failures: Record<number, string> = {
     400: 'The request could not be read',
     404: 'Not found, or not yours to see',
@@ -143,12 +154,12 @@ function responses(
     ...(access === 'anyone' ? {} : { 401: 'Nobody is signed in', 403: 'Not allowed' }),
     ...(spec.body === undefined
       ? {}
-      : { 413: `The body is over ${(spec.bodyLimitBytes ?? 65_536) / 1024} KiB`, 415: 'Not JSON' }),
+      : { 413: `The body is over ${(spec.bodyLimitBytes ?? BODY_LIMIT_BYTES) / 1024} KiB`, 415: 'Not JSON' }),
   };
   const problems = Object.fromEntries(
     Object.entries(failures).map(([status, description]) => [
       status,
-      { description, content: { 'application/problem+json': { schema: problem } } },
+      { description, content: { [told.contentType]: { schema: told.schema } } },
     ]),
   );
   const status = spec.status ?? 200;

@@ -55,6 +55,9 @@ import { refuseProposal } from './routes/refuse-proposal.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
 import { revokeTokens } from './routes/revoke-token.ts';
+import { describeScim } from './routes/scim-discovery.ts';
+import { keepGroups } from './routes/scim-groups.ts';
+import { keepUsers } from './routes/scim-users.ts';
 import { searchAudit } from './routes/search-audit.ts';
 import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
@@ -66,6 +69,9 @@ import { withdrawProposal } from './routes/withdraw-proposal.ts';
 
 const ROUTES = [
   disablePrincipals,
+  describeScim,
+  keepUsers,
+  keepGroups,
   exchangeJobToken,
   getTokens,
   issueTokens,

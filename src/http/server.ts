@@ -7,14 +7,16 @@ import fastifyStatic from '@fastify/static';
 import swagger from '@fastify/swagger';
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify';
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
+import { SCIM_TYPE } from '../api/scim.ts';
 import { Failure } from '../base/errors.ts';
 import { rememberAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
 import { GUARD } from './guard.ts';
 import { problemOf, sendProblem } from './problem.ts';
+import { BODY_LIMIT_BYTES } from './route.ts';
 import { registerRoutes } from './routes.ts';
+import { sendNoSuchScim } from './scim.ts';
 
-export const BODY_LIMIT_BYTES = 64 * 1024;
 const REQUEST_TIMEOUT_MS = 90_000;
 const HEADERS_TIMEOUT_MS = 10_000;
 const MOST_PARAM_CHARS = 200;
@@ -53,7 +55,7 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request) => rememberAddress(request, ctx.trustedProxies));
   app.addHook('onSend', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
-    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
+    if (/^\/(api|scim)\//.test(request.url)) reply.header('cache-control', 'no-store');
   });
   const registered = new Set<string>();
   app.addHook('onRoute', ({ method, url }) => {
@@ -90,7 +92,7 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
 // An action without details needs no body: an empty one is an empty object, whatever its content type says.
 function acceptEmptyBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, text, done) => {
+  app.addContentTypeParser(['application/json', SCIM_TYPE], { parseAs: 'string' }, (request, text, done) => {
     if (text === '') done(null, {});
     else parse(request, String(text), done);
   });
@@ -112,9 +114,10 @@ async function servePortal(app: FastifyInstance, folder: string): Promise<void> 
     });
   }
   app.setNotFoundHandler((request, reply) => {
+    if (request.url.startsWith('/scim/')) return sendNoSuchScim(request, reply);
     const page =
       request.method === 'GET' &&
-      !request.url.startsWith('/api/') &&
+      !/^\/(api|scim)\//.test(request.url) &&
       request.headers.accept?.includes('text/html');
     if (page === true && built) return reply.header('cache-control', 'no-cache').sendFile('index.html');
     const problem =

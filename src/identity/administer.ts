@@ -25,14 +25,44 @@ export interface Administrator {
 /** A directory of more belongs in an identity provider. */
 const MOST_PRINCIPALS = 5_000;
 
-export function viewPrincipal(principal: Principal): PrincipalView {
+/** What a directory keeps. */
+interface Kept {
+  people: ReadonlySet<string>;
+  groups: ReadonlySet<string>;
+}
+
+async function keptByDirectory(db: Db): Promise<Kept> {
+  const [people, groups] = await Promise.all([
+    db.selectFrom('directory_users').select('principal_id').execute(),
+    db
+      .selectFrom('directory_groups as d')
+      .innerJoin('groups as g', 'g.id', 'd.group_id')
+      .select('g.name')
+      .execute(),
+  ]);
+  return {
+    people: new Set(people.map((row) => row.principal_id)),
+    groups: new Set(groups.map((row) => row.name)),
+  };
+}
+
+function viewPrincipal(principal: Principal, kept: Kept): PrincipalView {
   const { groups, accountType, title, disabled } = principal;
-  return { ...refOf(principal), groups, accountType, title, disabled };
+  return {
+    ...refOf(principal),
+    groups,
+    accountType,
+    title,
+    disabled,
+    fromDirectory: kept.people.has(principal.id),
+    directoryGroups: groups.filter((name) => kept.groups.has(name)),
+  };
 }
 
 export async function listPrincipals(db: Db): Promise<PrincipalView[]> {
   const rows = await selectPrincipals(db).orderBy('p.name').limit(MOST_PRINCIPALS).execute();
-  return rows.map((row) => viewPrincipal(principalFrom(row)));
+  const kept = await keptByDirectory(db);
+  return rows.map((row) => viewPrincipal(principalFrom(row), kept));
 }
 
 /** Errors: `principal-exists`. It has no token yet. */
@@ -54,7 +84,7 @@ export async function addPrincipal(
       by.sourceAddress,
     ),
   );
-  return viewPrincipal(added);
+  return viewPrincipal(added, await keptByDirectory(db));
 }
 
 /** Twice is once. Errors: `unknown-principal`; `own-account` for oneself, so that nobody locks themselves out. */
@@ -81,5 +111,5 @@ export async function disablePrincipal(
       detail: { principal: { id: principal.id, name, kind: principal.kind }, reason },
     });
   });
-  return viewPrincipal({ ...principal, disabled: true });
+  return viewPrincipal({ ...principal, disabled: true }, await keptByDirectory(db));
 }

@@ -30,6 +30,8 @@ export interface Principal {
 /** Built-in groups that hold the rights over Sallyport itself. */
 export const ADMINISTRATORS = 'administrators';
 export const AUDITORS = 'auditors';
+/** Services in it may be a directory: with a token of the scope `scim` they keep people and groups. */
+export const DIRECTORY = 'directory';
 
 /** The columns and the sub-select for groups; `from principals as p` must be in the query. */
 export function selectPrincipals(db: Db | Trx) {
@@ -167,7 +169,7 @@ export interface NewPrincipal {
   groups: string[];
 }
 
-/** Creates a principal and the groups that it names. Errors: conflict `principal-exists`. */
+/** Creates a principal and the groups that it names. Errors: conflict `principal-exists`, `directory-group`. */
 export async function createPrincipal(
   trx: Trx,
   input: NewPrincipal,
@@ -213,6 +215,14 @@ export async function ensureGroup(trx: Trx, group: string): Promise<void> {
 }
 
 async function addToGroup(trx: Trx, principalId: string, group: string): Promise<void> {
+  const kept = await trx
+    .selectFrom('directory_groups as d')
+    .innerJoin('groups as g', 'g.id', 'd.group_id')
+    .select('g.id')
+    .where('g.name', '=', group)
+    .executeTakeFirst();
+  if (kept !== undefined)
+    throw conflict('directory-group', `Who is in the group "${group}" is decided by the directory.`);
   await ensureGroup(trx, group);
   await trx
     .insertInto('memberships')

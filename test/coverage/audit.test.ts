@@ -26,7 +26,8 @@ import {
 interface Row {
   /** Kinds that must be written by the call itself; none: it changes nothing. */
   writes: string[];
-  by: Person;
+  /** One of the demo's, or the directory that is added for this. */
+  by: Person | 'entra';
   /** Does it for real, and answers what the route said. A path: that test does, where the demo cannot. */
   act: (() => Promise<Answer>) | string;
 }
@@ -96,6 +97,35 @@ async function proposed(): Promise<Answer> {
 }
 
 const newProposal = async () => changeAnswer.parse((await proposed()).body).proposal;
+
+let directoryToken = '';
+async function directory(method: string, path: string, body?: unknown): Promise<Answer> {
+  if (directoryToken === '') {
+    const service = { kind: 'service', name: 'entra', displayName: 'Entra', groups: ['directory'] };
+    await post('admin', '/api/principals', service);
+    const issued = await post('admin', '/api/principals/entra/tokens', { scopes: ['scim'] });
+    directoryToken = (issued.body as { token: string }).token;
+  }
+  const answer = await rawHttp({
+    server: sallyport.server(),
+    method,
+    path: `/scim/v2${path}`,
+    body,
+    from: FROM,
+    headers: { authorization: `Bearer ${directoryToken}` },
+  });
+  return { status: answer.status, body: answer.json };
+}
+
+async function made(type: 'Users' | 'Groups', name: string): Promise<string> {
+  const body = type === 'Users' ? { userName: name } : { displayName: name };
+  return ((await directory('POST', `/${type}`, body)).body as { id: string }).id;
+}
+
+const PATCH = (path: string, value: string) => ({
+  schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
+  Operations: [{ op: 'replace', path, value }],
+});
 
 const ROWS: Partial<Record<RouteName, Row>> = {
   'POST /api/sign-in': {
@@ -298,6 +328,49 @@ const ROWS: Partial<Record<RouteName, Row>> = {
       const { id, digest } = await newProposal();
       return post('approver', `/api/policy/proposals/${id}/sign`, { digest });
     },
+  },
+  'POST /scim/v2/Users': {
+    writes: ['principal.added'],
+    by: 'entra',
+    act: () => directory('POST', '/Users', { userName: 'row-one' }),
+  },
+  'PUT /scim/v2/Users/:id': {
+    writes: ['directory.user-changed', 'principal.disabled'],
+    by: 'entra',
+    act: async () =>
+      directory('PUT', `/Users/${await made('Users', 'row-two')}`, { userName: 'row-two', active: false }),
+  },
+  'PATCH /scim/v2/Users/:id': {
+    writes: ['directory.user-changed'],
+    by: 'entra',
+    act: async () => directory('PATCH', `/Users/${await made('Users', 'row-three')}`, PATCH('title', 'x')),
+  },
+  'DELETE /scim/v2/Users/:id': {
+    writes: ['directory.user-deleted', 'principal.disabled'],
+    by: 'entra',
+    act: async () => directory('DELETE', `/Users/${await made('Users', 'row-four')}`),
+  },
+  'POST /scim/v2/Groups': {
+    writes: ['directory.group-changed'],
+    by: 'entra',
+    act: () => directory('POST', '/Groups', { displayName: 'Group One' }),
+  },
+  'PUT /scim/v2/Groups/:id': {
+    writes: ['directory.group-changed'],
+    by: 'entra',
+    act: async () =>
+      directory('PUT', `/Groups/${await made('Groups', 'Group Two')}`, { displayName: 'Group Two B' }),
+  },
+  'PATCH /scim/v2/Groups/:id': {
+    writes: ['directory.group-changed'],
+    by: 'entra',
+    act: async () =>
+      directory('PATCH', `/Groups/${await made('Groups', 'Group Three')}`, PATCH('displayName', 'G3')),
+  },
+  'DELETE /scim/v2/Groups/:id': {
+    writes: ['directory.group-changed'],
+    by: 'entra',
+    act: async () => directory('DELETE', `/Groups/${await made('Groups', 'Group Four')}`),
   },
   'GET /api/audit/export': {
     writes: ['audit.exported'],

@@ -42,6 +42,9 @@ after(() => sallyport[Symbol.asyncDispose]());
 
 const names = Object.keys(GUARD) as RouteName[];
 
+const failureType = (name: RouteName) =>
+  name.includes('/scim/') ? 'application/scim+json' : 'application/problem+json';
+
 function operationOf(name: RouteName): Operation {
   const [method = '', url = ''] = name.split(' ');
   const found = document.paths[url.replaceAll(/:([a-z]+)/g, '{$1}')]?.[method.toLowerCase()];
@@ -74,7 +77,7 @@ test('every operation has a name of its own, says what it does, who may, and how
     for (const [status, response] of Object.entries(operation.responses)) {
       assert.ok((response.description ?? '').length > 0, `${name} ${status} has a description`);
       if (Number(status) >= 400)
-        assert.ok(response.content?.['application/problem+json']?.schema !== undefined, `${name} ${status}`);
+        assert.ok(response.content?.[failureType(name)]?.schema !== undefined, `${name} ${status}`);
     }
     if (!open)
       for (const status of ['401', '403']) assert.ok(status in operation.responses, `${name} ${status}`);

@@ -59,7 +59,9 @@ export function rawHttp(input: RawRequest): Promise<RawAnswer> {
             headers: response.headers,
             text: received,
             json:
-              received !== '' && /^application\/(problem\+)?json/.test(type) ? JSON.parse(received) : null,
+              received !== '' && /^application\/((problem|scim)\+)?json/.test(type)
+                ? JSON.parse(received)
+                : null,
           });
           sent.destroy();
         };

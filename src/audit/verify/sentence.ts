@@ -73,6 +73,11 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'principal.added': (leaf, who) => `${who} added ${principalOf(leaf)}.`,
   'principal.disabled': (leaf, who) => `${who} disabled ${principalOf(leaf)}.`,
   'principal.enabled': (leaf, who) => `${who} enabled ${principalOf(leaf)}.`,
+  'directory.user-changed': (leaf, who) =>
+    `${who} changed ${principalOf(leaf)}${words(leaf, ', before called ', 'nameBefore')}.`,
+  'directory.user-deleted': (leaf, who) => `${who} deleted ${principalOf(leaf)}.`,
+  'directory.group-changed': (leaf, who) =>
+    `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
   'token.issued': (leaf, who) =>
     `${who} issued a token${words(leaf, ' of the kind ', 'tokenKind')}${words(leaf, ', valid until ', 'expiresAt')}.`,
   'token.revoked': (_, who) => `${who} revoked a token.`,
@@ -149,6 +154,11 @@ function words(leaf: Leaf, before: string, field: string, after = ''): string {
   const value = leaf.detail[field];
   if (typeof value === 'number') return `${before}${value}${after}`;
   return typeof value === 'string' && value !== '' ? `${before}${visible(value)}${after}` : '';
+}
+
+function several(leaf: Leaf, before: string, field: string, after: string): string {
+  const value = leaf.detail[field];
+  return Array.isArray(value) ? `${before}${value.length}${after}` : '';
 }
 
 function quoted(leaf: Leaf, before: string, field: string): string {

@@ -2,7 +2,12 @@
 
 import type { Command } from 'commander';
 import { z } from 'zod';
-import { addPrincipalBody, issuedToken, principal as principalSchema } from '../../api/people.ts';
+import {
+  addPrincipalBody,
+  issuedToken,
+  type PrincipalView,
+  principal as principalSchema,
+} from '../../api/people.ts';
 import { path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
@@ -32,12 +37,17 @@ function listCommand(): Command {
           { title: 'NAME', cell: (p) => p.name, whole: true },
           { title: 'KIND', cell: (p) => p.kind, whole: true },
           { title: 'WHO', cell: (p) => p.displayName },
-          { title: 'GROUPS', cell: (p) => p.groups.join(', ') },
+          { title: 'GROUPS', cell: (p) => p.groups.map((name) => groupText(p, name)).join(', ') },
+          { title: 'KEPT', cell: (p) => (p.fromDirectory ? 'directory' : 'here'), whole: true },
           { title: 'STATE', cell: (p) => (p.disabled ? 'disabled' : 'active'), whole: true },
         ],
       });
     },
   );
+}
+
+function groupText(of: PrincipalView, name: string): string {
+  return of.directoryGroups.includes(name) ? `${name} (directory)` : name;
 }
 
 interface AddOptions {
