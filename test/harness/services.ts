@@ -1,12 +1,15 @@
 // What this machine has for the tests beside Node: looked for, not assumed. A test that needs what is missing is
 // skipped by name, with the reason: `test('…', { skip: skipWithout('postgres15') }, …)`.
 
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { accessSync, constants, lstatSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
 
-export type ServiceName = 'postgres15' | 'psql' | 'pgbench' | 'pgbouncer' | 'chromium';
+export type ServiceName = 'postgres15' | 'psql' | 'pgbench' | 'pgbouncer' | 'chromium' | 'scimTester';
 
 const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
+/** A virtual environment of Python, made by set-up.ts; the version is in the name, so that another one is made anew. */
+export const SCIM_TESTER = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`, 'scim2-tester-0.5.2');
 /** Searched after PATH: Debian keeps servers where an ordinary user's PATH does not lead. */
 const MORE_FOLDERS = [DEBIAN_POSTGRES_15, '/usr/sbin', '/usr/local/bin', '/usr/bin'];
 
@@ -21,6 +24,7 @@ export function findServices(): Services {
     pgbench: find('pgbench'),
     pgbouncer: find('pgbouncer'),
     chromium: find('chromium') ?? find('chromium-browser') ?? find('google-chrome'),
+    scimTester: isOurs(dirname(SCIM_TESTER)) ? executable(join(SCIM_TESTER, 'bin', 'python')) : null,
   };
 }
 
@@ -33,6 +37,7 @@ export const MISSING: Readonly<Record<ServiceName, string>> = {
   pgbench: 'pgbench is not installed (Debian package postgresql-15)',
   pgbouncer: 'PgBouncer is not installed (Debian package pgbouncer)',
   chromium: 'Chromium is not installed (Debian package chromium)',
+  scimTester: 'scim2-tester is not installed (PyPI, into a virtual environment by `npm test`)',
 };
 
 /** For the `skip` of a test: false when it can run, otherwise the reason. */
@@ -51,6 +56,16 @@ function find(program: string): string | null {
     if (found !== null) return found;
   }
   return null;
+}
+
+/** In a folder that everybody may write to, only what is our own is run. */
+export function isOurs(folder: string): boolean {
+  try {
+    const { uid, mode } = lstatSync(folder);
+    return uid === (process.getuid?.() ?? 0) && (mode & 0o077) === 0;
+  } catch {
+    return false;
+  }
 }
 
 function executable(file: string): string | null {

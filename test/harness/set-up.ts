@@ -1,9 +1,10 @@
-// Brings what the tests need beside npm's packages: on Debian as root by apt-get, elsewhere by naming what is
-// missing. No installed package may start a service or touch one that runs.
+// Brings what the tests need beside npm's packages: on Debian as root by apt-get, Python's by pip, elsewhere by naming
+// what is missing. No installed package may start a service or touch one that runs.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { findServices, MISSING, type ServiceName } from './services.ts';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { findServices, isOurs, MISSING, SCIM_TESTER, type ServiceName } from './services.ts';
 
 const PACKAGES: Readonly<Record<ServiceName, string>> = {
   postgres15: 'postgresql-15',
@@ -11,7 +12,10 @@ const PACKAGES: Readonly<Record<ServiceName, string>> = {
   pgbench: 'postgresql-15',
   pgbouncer: 'pgbouncer',
   chromium: 'chromium',
+  scimTester: 'python3-venv',
 };
+const PIP_PACKAGES = ['scim2-tester==0.5.2', 'scim2-client[httpx2]==0.13.2', 'scim2-models==0.12.3'];
+const PIP_LIMIT_MS = 120_000;
 const POLICY = '/usr/sbin/policy-rc.d';
 const PROGRESS_EVERY_MS = 10_000;
 const APT_LIMIT_MS = 10 * 60_000;
@@ -23,6 +27,7 @@ export async function setUp(say: (line: string) => void): Promise<string[]> {
   if (wanted.length > 0 && process.getuid?.() === 0 && isDebian()) {
     await installByApt([...new Set(wanted.map((name) => PACKAGES[name]))], say);
   }
+  if (missingServices().includes('scimTester')) await installByPip(say);
   return missingServices().map((name) => `${MISSING[name]}: the tests that need it are skipped.`);
 }
 
@@ -53,6 +58,41 @@ async function installByApt(packages: string[], say: (line: string) => void): Pr
   } finally {
     removePolicy();
   }
+}
+
+// Into a virtual environment of its own, which is gone when something fails: half of one would be taken for whole.
+async function installByPip(say: (line: string) => void): Promise<void> {
+  const parent = dirname(SCIM_TESTER);
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  if (!isOurs(parent) || spawnSync('python3', ['-c', 'import venv, ensurepip']).status !== 0) return;
+  say(`Installing for the tests, by pip: ${PIP_PACKAGES.join(', ')} …`);
+  const steps: [string, string[]][] = [
+    ['python3', ['-m', 'venv', SCIM_TESTER]],
+    [
+      join(SCIM_TESTER, 'bin', 'python'),
+      ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--retries', '1', ...PIP_PACKAGES],
+    ],
+  ];
+  for (const [program, args] of steps) {
+    const failed = await run(program, args);
+    if (failed === null) continue;
+    say(`pip: ${failed}`);
+    rmSync(SCIM_TESTER, { recursive: true, force: true });
+    return;
+  }
+}
+
+/** null when it went well. */
+function run(program: string, args: string[]): Promise<string | null> {
+  return new Promise((resolve) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: PIP_LIMIT_MS });
+    let last = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      last = chunk.toString().trim().split('\n').at(-1) ?? last;
+    });
+    child.once('error', (error) => resolve(error.message));
+    child.once('close', (code) => resolve(code === 0 ? null : `exit code ${code}: ${last}`));
+  });
 }
 
 /**
