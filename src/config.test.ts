@@ -68,6 +68,10 @@ test('trusted proxies are networks', () => {
   ]);
   writeFileSync(file, 'http: { trustedProxies: [10.1.2.3/8] }\n');
   refusal({ SALLY_CONFIG: file }, /http\.trustedProxies\.0.*10\.1\.2\.3\/8/);
+  for (const everybody of ['0.0.0.0/0', '::/0']) {
+    writeFileSync(file, `http: { trustedProxies: ["${everybody}"] }\n`);
+    refusal({ SALLY_CONFIG: file }, /trustedProxies.*Everybody/);
+  }
 });
 
 test('a provider: its secret from elsewhere, https, and nothing that is not known', () => {

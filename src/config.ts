@@ -65,6 +65,10 @@ const port = z.coerce.number().int().min(0).max(65_535);
 const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();
 
 const MOST_TRUSTED_PROXIES = 50;
+const proxyRange = addressRange.refine(
+  (text) => !text.endsWith('/0'),
+  'Everybody is no proxy: then anyone could write the address that they want to have.',
+);
 /** https, or plain http on this machine only: codes and tokens must not travel in clear. */
 const safeUrl = z.url().refine((text) => {
   const { protocol, hostname } = new URL(text);
@@ -112,7 +116,7 @@ const fileSchema = z
     http: listener
       .extend({
         tlsInFront: z.boolean().default(false),
-        trustedProxies: z.array(addressRange).max(MOST_TRUSTED_PROXIES).default([]),
+        trustedProxies: z.array(proxyRange).max(MOST_TRUSTED_PROXIES).default([]),
         publicUrl: origin.optional(),
       })
       .optional(),

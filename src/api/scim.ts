@@ -15,7 +15,21 @@ export const MOST_MEMBERS = 20_000;
 const MOST_OPERATIONS = 1_000;
 const LONGEST_FILTER = 1_000;
 
-export const scimBody = z.record(z.string(), z.unknown());
+const DEEPEST = 12;
+
+// The store holds no zero bytes and no halves of characters; nobody nests a resource deeper.
+function isStorable(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value !== 'object' || value === null) return true;
+  return (
+    depth < DEEPEST &&
+    Object.entries(value).every(([key, one]) => isStorable(key) && isStorable(one, depth + 1))
+  );
+}
+const STORABLE = 'It holds a zero byte or half a character, or is nested too deep.';
+
+export const scimBody = z.record(z.string(), z.unknown()).refine((body) => isStorable(body), STORABLE);
+export const scimId = z.string().regex(/^[!-~]{1,64}$/);
 export type ScimResource = Record<string, unknown>;
 
 /** What is read of a user that has the form of the schema. */
@@ -74,13 +88,14 @@ export const scimPatch = z.looseObject({
       }),
     )
     .min(1)
-    .max(MOST_OPERATIONS),
+    .max(MOST_OPERATIONS)
+    .refine((operations) => isStorable(operations), STORABLE),
 });
 export type ScimPatch = z.infer<typeof scimPatch>;
 export type ScimOperation = ScimPatch['Operations'][number];
 
 export const scimListQuery = z.object({
-  filter: z.string().max(LONGEST_FILTER).optional(),
+  filter: z.string().max(LONGEST_FILTER).refine(isStorable, STORABLE).optional(),
   // Out of range is brought into it (RFC 7644, 3.4.2.4).
   startIndex: z.coerce.number().int().default(1),
   count: z.coerce.number().int().default(100),

@@ -634,6 +634,10 @@ describe('versions, pages and sizes', () => {
       { userName: 'fine', emails: 'none' },
       { userName: 'fine', active: 'perhaps' },
       { userName: 'fine', displayName: 'x'.repeat(40_000) },
+      { userName: 'fine', title: 'a\u0000b' },
+      { userName: 'fine', title: '\ud800' },
+      { userName: 'fine', externalId: '\u0000' },
+      `{"userName": "fine", "title": ${'['.repeat(5_000)}${']'.repeat(5_000)}}`,
       [],
       '"text"',
       '{',
@@ -642,6 +646,15 @@ describe('versions, pages and sizes', () => {
     assert.deepEqual((await store.query('select count(*) from principals')).rows, before);
     for (const displayName of ['', '-x', 'a/b', 'ｄｂａ', 'x'.repeat(101)])
       await refused(scim('POST', '/Groups', { displayName }), 400, 'invalidValue');
+    for (const path of [
+      '/Users/%00',
+      '/Groups/%00',
+      '/Users/%ff',
+      `/Users?filter=${encodeURIComponent('userName eq "\\u0000"')}`,
+    ]) {
+      const answer = await scim('GET', path);
+      assert.ok([400, 404].includes(answer.status), `${path}: ${answer.status}`);
+    }
     const { id } = await addUser('tricky', { displayName: 'A\u202edmin\u200b\u0007' });
     const { rows } = await store.query('select display_name as name from principals where id = $1', [id]);
     assert.deepEqual(rows, [{ name: 'Admin' }]);

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { scimBody, scimListQuery, scimPatch, scimViewQuery } from '../../api/scim.ts';
+import { scimBody, scimId, scimListQuery, scimPatch, scimViewQuery } from '../../api/scim.ts';
 import {
   createUser,
   deleteUser,
@@ -15,7 +15,7 @@ import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 import { ifMatch, SCIM_ROUTE, sendList, sendResource } from '../scim.ts';
 
-const params = z.object({ id: z.string().min(1).max(64) });
+const params = z.object({ id: scimId });
 
 export function keepUsers(app: FastifyInstance, ctx: HttpContext): void {
   const { db } = ctx.grants;

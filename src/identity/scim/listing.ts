@@ -27,10 +27,12 @@ export function exactFilter(filter: string, attributes: readonly string[]): Exac
   const attribute = attributes.find((one) => one.toLowerCase() === match?.[1]?.toLowerCase());
   if (match === null || attribute === undefined) return null;
   try {
-    return { attribute, value: String(JSON.parse(match[2] ?? '""')) };
+    const value = String(JSON.parse(match[2] ?? '""'));
+    if (value.isWellFormed() && !value.includes('\0')) return { attribute, value };
   } catch (error) {
     throw scimRefusal('invalidFilter', 'The value of this filter is not a text.', error);
   }
+  throw scimRefusal('invalidFilter', 'The value of this filter is no text that can be stored.');
 }
 
 export function pageFrom(query: ScimListQuery): Page {
