@@ -83,7 +83,7 @@ export function createApi(origin: string, token: Secret | null, interrupt: Abort
     const response = await send(method, where, options, 'application/json');
     let raw: unknown;
     try {
-      raw = JSON.parse(await readText(response));
+      raw = response.status === 204 ? null : JSON.parse(await readText(response));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw transportFailure(error, origin, interrupt);
       throw notSallyport(origin, error);

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -242,7 +242,7 @@ describe('what is exchanged', () => {
       const all = { SALLY_SERVER: program.server(), HOME, ...env };
       const result = await runCli(['login', '--workload', '--json', ...args], all);
       const who = await runCli(['whoami', '--json'], { SALLY_SERVER: program.server(), HOME });
-      return { ...result, who: who.code === 0 ? JSON.parse(who.stdout).name : who.code };
+      return { ...result, home: HOME, who: who.code === 0 ? JSON.parse(who.stdout).name : who.code };
     };
     const github = await login(
       {
@@ -260,6 +260,13 @@ describe('what is exchanged', () => {
     writeFileSync(join(folder, 'token'), `${await job()}\n`);
     const file = await login({}, '--token-file', join(folder, 'token'));
     assert.deepEqual([file.code, file.who], [0, 'deploy-bot'], file.stderr);
+    const home = { SALLY_SERVER: program.server(), HOME: file.home };
+    const kept = readFileSync(join(file.home, '.config', 'sallyport', 'logins.json'), 'utf8');
+    const exchanged = /sally_[A-Za-z0-9_-]{43}/.exec(kept)?.[0] ?? '';
+    assert.equal((await api(exchanged, 'GET', '/api/me')).status, 200);
+    const out = await runCli(['logout', '--revoke', '--json'], home);
+    assert.deepEqual([out.code, JSON.parse(out.stdout).revoked], [0, true], out.stderr);
+    assert.equal((await api(exchanged, 'GET', '/api/me')).status, 401, 'revoked, not only forgotten');
     assert.equal((await login({})).code, 2, 'none');
     assert.equal((await login({ SALLY_ID_TOKEN: await job({ repository_id: '1' }) })).code, 4, 'no rule');
   });
@@ -393,7 +400,7 @@ describe('what is refused', () => {
   test('one whose issuer is away, or breaks: not accepted, and told as such', async () => {
     const away = await issuer.sign('away', { sub: 'x', aud: AUDIENCE });
     const [header = '', , signature = ''] = away.split('.');
-    const config = JSON.parse(await configText());
+    const config = JSON.parse(readFileSync(join(folder, 'sallyport.yaml'), 'utf8'));
     const iss = config.workloadIdentity.issuers[3].issuer;
     const payload = Buffer.from(
       JSON.stringify({ iss, sub: 'x', aud: AUDIENCE, exp: now() + 60, iat: now() }),
@@ -412,11 +419,6 @@ describe('what is refused', () => {
     }
     assert.equal(status, 200, 'what was refused for want of keys is not used up');
   });
-
-  async function configText(): Promise<string> {
-    const { readFileSync } = await import('node:fs');
-    return readFileSync(join(folder, 'sallyport.yaml'), 'utf8');
-  }
 
   test('who keeps trying is told to stop, and the keys are not asked for each time', async () => {
     const asked = issuer.fetches();
