@@ -33,15 +33,18 @@ export async function giveToken(
   by: Administrator & { limits: TokenLimits },
 ): Promise<IssuedToken> {
   const principal = await principalByName(db, name);
-  if (principal.disabled) throw conflict('principal-disabled', `${name} is disabled.`);
   const limits = limitsWithin(by.limits, {
     scopes: body.scopes ?? null,
     addressRanges: body.addresses ?? null,
   });
   const lifetimeSeconds = parseDuration(body.lifetime, 'lifetime', LONGEST_LIFETIME_SECONDS[principal.kind]);
   const issued = await db.transaction().execute(async (trx) => {
-    // One at a time for a principal, so that the count holds.
-    await sql`select 1 from principals where id = ${principal.id} for update`.execute(trx);
+    // One at a time for a principal, so that the count holds; and who is disabled by now gets none.
+    const { rows } = await sql<{ disabled: boolean }>`
+      select disabled_at is not null as disabled from principals where id = ${principal.id} for update`.execute(
+      trx,
+    );
+    if (rows[0]?.disabled !== false) throw conflict('principal-disabled', `${name} is disabled.`);
     const { live } = await trx
       .selectFrom('tokens')
       .select((eb) => eb.fn.countAll<number>().as('live'))

@@ -67,6 +67,7 @@ export async function storeTokenHash(
   trx: Trx,
   input: NewToken & { hash: Buffer },
 ): Promise<{ id: string; expiresAt: Date }> {
+  if (input.kind === 'browser') await requireEnabled(trx, input.principalId);
   const lifetime = input.lifetimeSeconds ?? BROWSER_SECONDS;
   const { scopes, addressRanges } = input.limits ?? (await limitsOfOrigin(trx, input));
   const row = await trx
@@ -101,6 +102,18 @@ export async function storeTokenHash(
     },
   });
   return { id: row.id, expiresAt: row.expires_at };
+}
+
+/**
+ * Held until the end of `trx`: whoever is being disabled meanwhile gets no token that would come to life when they are
+ * enabled again. Errors: `unauthenticated`.
+ */
+async function requireEnabled(trx: Trx, principalId: string): Promise<void> {
+  const { rows } = await sql<{ disabled: boolean }>`
+    select disabled_at is not null as disabled from principals where id = ${principalId} for share`.execute(
+    trx,
+  );
+  if (rows[0]?.disabled !== false) throw unauthenticated();
 }
 
 // A browser's token is no way around the limits of the one that it was made from.

@@ -399,6 +399,27 @@ describe('switching off', () => {
     await revoked(grantId);
   });
 
+  test('while tokens are being made: none comes to life afterwards', async () => {
+    const user = await addUser('racer');
+    const first = await tokenOf('racer');
+    const signIn = () =>
+      rawHttp({ server: sallyport.server(), method: 'POST', path: '/api/sign-in', body: { token: first } });
+    const active = (value: boolean) =>
+      ok('PATCH', `/Users/${user.id}`, patch({ op: 'replace', path: 'active', value }));
+    const [, ...made] = await Promise.all([
+      active(false),
+      ...Array.from({ length: 10 }, signIn),
+      ...Array.from({ length: 5 }, () => sallyport.call('admin', 'POST', '/api/principals/racer/tokens', {})),
+    ]);
+    for (const one of made) assert.ok([200, 201, 401, 409].includes(one.status), JSON.stringify(one));
+    await active(true);
+    const { rows } = await store.query(
+      'select count(*)::int as live from tokens where principal_id = $1 and revoked_at is null and expires_at > now()',
+      [user.id],
+    );
+    assert.deepEqual(rows, [{ live: 0 }]);
+  });
+
   test('here stands above the directory', async () => {
     const user = await addUser('disabled-here');
     await sallyport.ask('admin', 'POST', '/api/principals/disabled-here/disable', principal, {
