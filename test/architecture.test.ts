@@ -94,7 +94,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   mcp: { may: SURFACE, packages: ['zod'] },
   cli: {
-    may: ['api', 'audit/verify', 'base'],
+    // policy/engine: it is pure, so that policies are tested without a server.
+    may: ['api', 'audit/verify', 'policy/engine', 'base'],
     packages: ['@clack/prompts', 'commander', 'pg', 'yaml', 'zod'],
   },
   demo: { may: EVERYTHING, packages: EVERYTHING },

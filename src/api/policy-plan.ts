@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { cautions, fileTexts, liveGrants, policyDigest, policyFiles, proposal } from './policy-changes.ts';
-import { approvalStage, obligations, outcome } from './requests.ts';
+import { approvalStage, explainBody as askedBody, obligations, outcome } from './requests.ts';
 import { timestamp } from './text.ts';
 
 export const PLANNED_DAYS = 90;
@@ -132,3 +132,6 @@ export const proposalDetail = proposal.extend({
   planning: planProgress.nullable(),
 });
 export type ProposalDetail = z.infer<typeof proposalDetail>;
+
+/** By `files` instead of what is in force, for who may propose them. */
+export const explainBody = askedBody.extend({ files: policyFiles.optional() });

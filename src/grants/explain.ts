@@ -5,12 +5,19 @@ import type { ExplainBody, Preview } from '../api/requests.ts';
 import { parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
 import { principalByName } from '../identity/principals.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { seesEverything } from './platform-rights.ts';
 import { type Caller, previewFor } from './submit.ts';
 
-export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainBody): Promise<Preview> {
+/** By the policies in force, or by `policies`. Errors: `may-not`; those of `loadAsked`. */
+export async function explain(
+  ctx: GrantsContext,
+  caller: Caller,
+  body: ExplainBody,
+  policies: CompiledPolicies = ctx.policies.current(),
+): Promise<Preview> {
   const own = body.principal === undefined || body.principal === caller.principal.name;
   if (!own && !seesEverything(ctx, caller)) {
     throw new Failure('denied', 'may-not', 'You may ask for yourself only.', {
@@ -29,5 +36,5 @@ export async function explain(ctx: GrantsContext, caller: Caller, body: ExplainB
   };
   const sponsor = await loadSponsor(ctx.db, principal);
   const facts = decisionFacts(principal, moment, circumstances, sponsor);
-  return previewFor(ctx, principal, facts);
+  return previewFor(ctx, principal, facts, policies);
 }

@@ -54,7 +54,7 @@ export async function extendGrant(
   refuseWhileHeldBack(ctx);
   const held = { principal: caller.principal, butGrant: grantId };
   const first = { facts, decided: decide(policies, facts) };
-  const { decided } = await decideWithin(ctx, ctx.db, first, held);
+  const { decided } = await decideWithin(ctx.policies.current(), ctx.db, first, held);
   // No permit of its own is asked for; what speaks of `extend` holds all the same.
   const extension = permitted(policies, 'extend', facts);
   if (!extension.allowed && extension.determining.length > 0) {
@@ -80,7 +80,7 @@ export async function extendGrant(
   );
   await ctx.db.transaction().execute(async (trx) => {
     // Once more where limits hold: others may have taken what was left.
-    const last = await decideWithin(ctx, trx, first, held);
+    const last = await decideWithin(ctx.policies.current(), trx, first, held);
     refuseDenied(last.decided, row.duration_s);
     const updated = await trx
       .updateTable('grants')

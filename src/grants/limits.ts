@@ -4,10 +4,10 @@
 import { type RawBuilder, sql } from 'kysely';
 import type { Db, Trx } from '../db/client.ts';
 import type { Principal } from '../identity/principals.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import { decide } from '../policy/engine/decide.ts';
 import type { Decided, DecisionFacts, Limit, LimitUse } from '../policy/engine/facts.ts';
 import { limitKey } from '../policy/engine/limits.ts';
-import type { GrantsContext } from './context.ts';
 
 const WEEK_SECONDS = 7 * 86_400;
 
@@ -25,7 +25,7 @@ export interface WithUse {
 
 /** `made` again with what is held, where policy limits that; in a transaction no other grant comes between. */
 export async function decideWithin(
-  ctx: Pick<GrantsContext, 'policies'>,
+  policies: CompiledPolicies,
   store: Db | Trx,
   made: WithUse,
   holding: Omit<Holding, 'limits'>,
@@ -33,7 +33,7 @@ export async function decideWithin(
   const { limits } = made.decided.obligations;
   if (made.decided.outcome === 'deny' || limits === undefined) return made;
   const facts = { ...made.facts, use: await heldOf(store, { ...holding, limits }) };
-  return { facts, decided: decide(ctx.policies.current(), facts) };
+  return { facts, decided: decide(policies, facts) };
 }
 
 /** What is held, by limit. In a transaction it stays so until that ends. */

@@ -64,7 +64,7 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   const { draft, intent, answer } =
     isLimited || first.decided.outcome === 'needs-approval'
       ? await ctx.db.transaction().execute(async (trx) => {
-          const prepared = prepare(await decideWithin(ctx, trx, first, { principal: caller.principal }));
+          const prepared = prepare(await decideWithin(policies, trx, first, { principal: caller.principal }));
           if (prepared.draft.state === 'pending') await refuseTooManyPending(trx, caller.principal.id);
           return { ...prepared, answer: await prepared.write.execute(trx) };
         })
@@ -231,9 +231,10 @@ export async function previewFor(
   ctx: GrantsContext,
   principal: Principal,
   facts: DecisionFacts,
+  policies = ctx.policies.current(),
 ): Promise<Preview> {
-  const first = { facts, decided: decide(ctx.policies.current(), facts) };
-  const { decided, facts: known } = await decideWithin(ctx, ctx.db, first, { principal });
+  const first = { facts, decided: decide(policies, facts) };
+  const { decided, facts: known } = await decideWithin(policies, ctx.db, first, { principal });
   const { outcome, reasons, obligations, longestSeconds, enough } = decided;
   const limits = (obligations.limits ?? []).map((limit) => usedText(limit, known.use ?? []));
   return { decision: { outcome, reasons, obligations }, longestSeconds, enough, limits };

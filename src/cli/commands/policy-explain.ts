@@ -15,6 +15,7 @@ import { enoughLines } from '../cards.ts';
 import { type Api, path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
+import { readPolicyFolder } from '../policy-folder.ts';
 import { printable } from '../printable.ts';
 import { leaf, startRun } from '../run.ts';
 
@@ -25,12 +26,14 @@ interface Options {
   sourceAddress?: string;
   at?: string;
   ticket?: string;
+  policies?: string;
 }
 
 export function explainCommand(): Command {
   return leaf('explain <target|request-id>', 'what policy would decide, and why', [
     'policy explain orders-db --task fix-orders --for 2h',
     'policy explain orders-db --task change-schema --principal engineer --at 2026-11-07T23:00:00Z',
+    'policy explain orders-db --task fix-orders --policies policies',
     'policy explain req_01jd2q0v6w8x9y0z1a2b3c4d5e',
   ])
     .option('--task <task>', 'the task that would be asked for')
@@ -39,13 +42,15 @@ export function explainCommand(): Command {
     .option('--source-address <ip>', 'from which address')
     .option('--at <time>', 'at which time: 2026-11-07T23:00:00Z')
     .option('--ticket <id>', 'with which ticket (default: none)')
+    .option('--policies <folder>', 'by the policies of a folder (default: those in force)')
     .action(async (subject: string, options: Options, self: Command) => {
       const run = startRun(self);
       const api = await run.api();
       const body = isId('request', subject)
         ? await bodyOfRequest(api, subject, options)
         : bodyOf(subject, options);
-      const told = await api.post('/api/policy/explain', preview, { body });
+      const files = options.policies === undefined ? {} : { files: readPolicyFolder(options.policies) };
+      const told = await api.post('/api/policy/explain', preview, { body: { ...body, ...files } });
       run.out.data(told, () => describe(told, body, run.out));
     });
 }

@@ -1,7 +1,7 @@
 // `sally policy`, as who changes policy and who signs it meet it on the command line.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import {
@@ -75,7 +75,63 @@ test('policy explain: for a target, and for a request as it was asked', async ()
   });
 });
 
-test('policy test: 0 when every case is as expected, 1 and which one otherwise', async () => {
+test('policy test decides by the files beside it, without a server, and tells what differs', async () => {
+  const folder = join(sally.home, 'candidate');
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'orders.cedar'),
+    `@id("fix") @description("Fixing takes two.") @approvals("2 of Group::\\"dba\\"") @maxDuration("2h")
+     permit (principal in Group::"engineering", action == Action::"request", resource in Segment::"prod")
+     when { context.localTime < duration("18h") };
+     @id("use") permit (principal in Group::"engineering", action == Action::"connect", resource in Segment::"prod");`,
+  );
+  const file = (cases: string) =>
+    writeFileSync(
+      join(folder, 'tests.yaml'),
+      `principals: {ada: {groups: [engineering]}}\ntargets: {db: {segment: prod/eu, timeZone: Europe/Berlin}}\ncases:\n${cases}`,
+    );
+  const day = 'principal: ada, target: db, task: fix, at: 2026-11-02T12:00:00Z';
+  file(`  - {${day}, expect: needs-approval, approvals: ['2 of Group::"dba"'], maxDuration: 120m}
+  - {${day}, duration: 3h, expect: deny}
+  - {principal: ada, target: db, task: fix, at: 2026-11-02T17:30:00Z, expect: deny}
+  - {principal: {groups: [other]}, target: {segment: prod}, task: fix, expect: deny}
+  - {${day}, action: connect, expect: allow}
+`);
+  const before = server.calls.length;
+  const good = await sally.run(['policy', 'test', 'candidate']);
+  assert.equal(good.code, 0, good.stdout + good.stderr);
+  assert.match(good.stdout, /5 of 5 cases are as expected/);
+  assert.equal(server.calls.length, before, 'nobody was asked');
+  file(`  - {name: one is enough, ${day}, expect: needs-approval, approvals: ['1 of Group::"dba"']}\n`);
+  const bad = await sally.run(['policy', 'test', 'candidate']);
+  assert.equal(bad.code, 1);
+  assert.match(
+    bad.stdout,
+    /fail {2}one is enough\n\s+approvals: expected 1 of Group::"dba", policy says 2 of Group::"dba"\n\s+orders\/fix: Fixing/,
+  );
+  file(`  - {${day}, expect: allow, aprovals: []}\n`);
+  assert.match((await sally.run(['policy', 'test', 'candidate'])).stderr, /cases\.0: Unrecognized key/);
+  writeFileSync(join(folder, 'orders.cedar'), 'permit (');
+  assert.equal((await sally.run(['policy', 'test', 'candidate'])).code, 2);
+});
+
+test('policy fmt writes what Cedar writes, keeps comments, and with --check writes nothing', async () => {
+  const folder = join(sally.home, 'fmt');
+  mkdirSync(folder);
+  const file = join(folder, 'a.cedar');
+  const text = '// why\n@id("a") permit(principal,action==Action::"connect",resource);';
+  writeFileSync(file, text);
+  assert.equal((await sally.run(['policy', 'fmt', 'fmt', '--check'])).code, 1);
+  assert.equal(readFileSync(file, 'utf8'), text);
+  assert.equal((await sally.run(['policy', 'fmt', 'fmt'])).code, 0);
+  assert.match(
+    readFileSync(file, 'utf8'),
+    /^\/\/ why\n@id\("a"\)\npermit \(\s*principal,\s*action == Action::"connect",\s*resource\s*\);\n$/,
+  );
+  assert.equal((await sally.run(['policy', 'fmt', 'fmt', '--check'])).code, 0);
+});
+
+test('policy test: what the file only names is asked of the server; 0 when every case is as expected, 1 and which one otherwise', async () => {
   server.on('POST /api/policy/explain', (call) =>
     explain(JSON.stringify(call.body).includes('fix-orders') ? 'needs-approval' : 'allow'),
   );
@@ -84,16 +140,18 @@ test('policy test: 0 when every case is as expected, 1 and which one otherwise',
   const cases =
     'cases:\n  - {target: orders-db, task: read-orders, expect: allow}\n  - {name: fixing, target: orders-db, task: fix-orders, expect: needs-approval}\n';
   writeFileSync(join(folder, 'tests.yaml'), cases);
+  writeFileSync(join(folder, 'a.cedar'), '// nothing');
   assert.equal((await sally.run(['policy', 'test', 'policies'])).code, 0);
   writeFileSync(join(folder, 'tests.yaml'), cases.replace('expect: needs-approval', 'expect: allow'));
   const failed = await sally.run(['policy', 'test', 'policies', '--json']);
   assert.equal(failed.code, 1);
-  assert.deepEqual(JSON.parse(failed.stdout).cases[1], {
+  assert.partialDeepStrictEqual(JSON.parse(failed.stdout).cases[1], {
     name: 'fixing',
     expected: 'allow',
     outcome: 'needs-approval',
     ok: false,
   });
+  assert.partialDeepStrictEqual(server.calls.at(-1)?.body, { files: { 'a.cedar': '// nothing' } });
   writeFileSync(join(folder, 'tests.yaml'), 'cases: []');
   assert.equal((await sally.run(['policy', 'test', 'policies'])).code, 2);
 });

@@ -8,6 +8,7 @@ import { printable, printableLines } from '../printable.ts';
 import { group, leaf, startRun } from '../run.ts';
 import { applyCommand } from './policy-apply.ts';
 import { explainCommand } from './policy-explain.ts';
+import { fmtCommand } from './policy-fmt.ts';
 import { changesCommand, historyCommand, rollbackCommand } from './policy-history.ts';
 import { planCommand } from './policy-plan.ts';
 import { refuseCommand, signCommand, withdrawCommand } from './policy-sign.ts';
@@ -18,6 +19,7 @@ export function command(): Command {
     showCommand(),
     explainCommand(),
     testCommand(),
+    fmtCommand(),
     planCommand(),
     applyCommand(),
     changesCommand(),
