@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { cautions, fileTexts, liveGrants, policyDigest, policyFiles, proposal } from './policy-changes.ts';
 import { approvalStage, explainBody as askedBody, obligations, outcome } from './requests.ts';
-import { timestamp } from './text.ts';
+import { nameText, segmentPath, timestamp } from './text.ts';
 
 export const PLANNED_DAYS = 90;
 export const MOST_PLAN_EXAMPLES = 20;
@@ -135,3 +135,14 @@ export type ProposalDetail = z.infer<typeof proposalDetail>;
 
 /** By `files` instead of what is in force, for who may propose them. */
 export const explainBody = askedBody.extend({ files: policyFiles.optional() });
+
+/** The policies of one segment, and the group that may propose changes to them alone. */
+export const policyPack = z.object({
+  segment: z.string(),
+  owner: z.string().nullable(),
+  files: z.array(z.string()),
+  mayPropose: z.boolean(),
+});
+export type PolicyPack = z.infer<typeof policyPack>;
+
+export const packOwnerBody = z.object({ segment: segmentPath, owner: nameText.nullable() });

@@ -63,3 +63,17 @@ export function changesBetween(before: Files, after: Files): FileChange[] {
     return [{ file, what } as const];
   });
 }
+
+/** The whole set with the folder's own files as the pack of `segment`, for who may change that alone. */
+export function withPack(inForce: Files, segment: string, pack: Files): Files {
+  const prefix = `packs/${segment}/`;
+  const inside = Object.keys(pack).find((name) => name.includes('/'));
+  if (inside !== undefined) {
+    throw usage(`A pack holds no folders: ${inside}.`, 'Name the folder with the files of that segment.');
+  }
+  const others = Object.entries(inForce).filter(
+    ([name]) => !name.startsWith(prefix) || name.slice(prefix.length).includes('/'),
+  );
+  const own = Object.entries(pack).map(([name, text]) => [`${prefix}${name}`, text] as const);
+  return Object.fromEntries([...others, ...own]);
+}

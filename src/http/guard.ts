@@ -79,6 +79,8 @@ export const GUARD = {
 
   'POST /api/policy/explain': 'signed-in',
   'GET /api/policy': 'signed-in',
+  'GET /api/policy/packs': 'signed-in',
+  'POST /api/policy/packs': 'administer',
   'POST /api/policy/plan': 'person',
   'GET /api/policy/history': 'signed-in',
   'GET /api/policy/proposals': 'signed-in',

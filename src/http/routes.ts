@@ -38,6 +38,7 @@ import { issueTokens } from './routes/issue-token.ts';
 import { linkOidc } from './routes/link-oidc.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
+import { getPacks } from './routes/list-packs.ts';
 import { listPolicies } from './routes/list-policies.ts';
 import { getPrincipals } from './routes/list-principals.ts';
 import { getProposals } from './routes/list-proposals.ts';
@@ -59,6 +60,7 @@ import { describeScim } from './routes/scim-discovery.ts';
 import { keepGroups } from './routes/scim-groups.ts';
 import { keepUsers } from './routes/scim-users.ts';
 import { searchAudit } from './routes/search-audit.ts';
+import { setPackOwner } from './routes/set-pack-owner.ts';
 import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
 import { signOut } from './routes/sign-out.ts';
@@ -119,6 +121,8 @@ const ROUTES = [
   signOut,
   streamEvents,
   submitRequest,
+  getPacks,
+  setPackOwner,
   planPolicy,
   getPolicyHistory,
   getProposals,

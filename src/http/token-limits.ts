@@ -77,6 +77,8 @@ export const ROUTE_SCOPE = {
   'GET /api/policy/history': 'read',
   'GET /api/policy/proposals': 'read',
   'GET /api/policy/proposals/:id': 'read',
+  'GET /api/policy/packs': 'read',
+  'POST /api/policy/packs': 'policy',
   'POST /api/policy/plan': 'policy',
   'POST /api/policy/proposals': 'policy',
   'POST /api/policy/proposals/:id/sign': 'policy',

@@ -16,6 +16,7 @@ import { type CompiledPolicies, compilePolicies } from '../policy/engine/compile
 import { permittedOnPlatform } from '../policy/engine/decide.ts';
 import { lockPolicySets, type PolicyFiles, policyFilesByDigest } from '../policy/publish.ts';
 import { changesBetween } from './file-changes.ts';
+import { requireOwnPack } from './packs.ts';
 import { holders, isSole } from './signers.ts';
 
 export const PROPOSAL_LIFETIME_DAYS = 7;
@@ -26,31 +27,38 @@ export const MOST_OPEN_PROPOSALS = 20;
  * `too-many-proposals`; `unknown-policy-set` for a roll back; `may-not`.
  */
 export async function propose(ctx: GrantsContext, caller: Caller, body: ProposeBody): Promise<string> {
-  const { files } = await filesToPropose(ctx, caller, body);
+  const { files, pack } = await filesToPropose(ctx, caller, body);
   const base = ctx.policies.current();
   if (body.baseDigest !== undefined && body.baseDigest !== base.digest) throw baseMoved();
   const compiled = compilePolicies(files);
   if (compiled.digest === base.digest) {
     throw conflict('nothing-changes', 'These are the policies that are in force already.');
   }
-  refuseLockOut(compiled, caller);
+  // A pack holds no rights over Sallyport, so that its owner cannot lock out anybody.
+  if (pack === null) refuseLockOut(compiled, caller);
   return ctx.db.transaction().execute(async (trx) => {
     const inForce = await lockPolicySets(trx);
     if (inForce?.digest !== base.digest) throw baseMoved();
     await refuseTooMany(trx, compiled.digest);
-    return write(ctx, trx, caller, { files, compiled, base, body });
+    return write(ctx, trx, caller, { files, compiled, base, body, pack });
   });
 }
 
-/** The whole set that the caller may propose, over the set that is in force now. Errors as `propose`. */
+/**
+ * The whole set that the caller may propose, over the set that is in force now; `pack` where they may change that alone.
+ * Errors as `propose`.
+ */
 export async function filesToPropose(
   ctx: GrantsContext,
   caller: Caller,
   body: Pick<ProposeBody, 'files' | 'rollbackTo'>,
-): Promise<{ files: PolicyFiles }> {
+): Promise<{ files: PolicyFiles; pack: string | null }> {
   await ctx.policies.refresh();
-  if (!mayOnPlatform(ctx, caller, 'changePolicy')) throw mayNotPropose();
-  return { files: await proposedFiles(ctx, body) };
+  if (mayOnPlatform(ctx, caller, 'changePolicy')) {
+    return { files: await proposedFiles(ctx, body), pack: null };
+  }
+  const files = body.files ?? {};
+  return { files, pack: await requireOwnPack(ctx.db, caller.principal, ctx.policies.files(), files) };
 }
 
 /** Errors: `would-lock-out` where the caller could not change policy any more. */
@@ -70,14 +78,6 @@ export function baseMoved(): Failure {
     {
       hint: 'Look at what is in force now, plan the change again, and propose it anew.',
     },
-  );
-}
-
-function mayNotPropose(): Failure {
-  return new Failure(
-    'denied',
-    'may-not',
-    'This needs the right to change policies, which policy gives (action "changePolicy").',
   );
 }
 
@@ -117,9 +117,15 @@ async function write(
   ctx: GrantsContext,
   trx: Trx,
   caller: Caller,
-  input: { files: PolicyFiles; compiled: CompiledPolicies; base: CompiledPolicies; body: ProposeBody },
+  input: {
+    files: PolicyFiles;
+    compiled: CompiledPolicies;
+    base: CompiledPolicies;
+    body: ProposeBody;
+    pack: string | null;
+  },
 ): Promise<string> {
-  const { files, compiled, base, body } = input;
+  const { files, compiled, base, body, pack } = input;
   const id = newId('proposal');
   const rollback = body.rollbackTo !== undefined;
   await trx
@@ -131,7 +137,7 @@ async function write(
       files: JSON.stringify(files),
       comment: body.comment,
       live_grants: body.liveGrants,
-      pack: null,
+      pack,
       rollback,
       proposed_by: caller.principal.id,
       source_address: caller.sourceAddress,
@@ -158,6 +164,7 @@ async function write(
       previousDigest: base.digest,
       comment: body.comment,
       liveGrants: body.liveGrants,
+      pack,
       rollback,
       soleSigner: isSole(await holders(ctx, trx), caller.principal),
       changes: changesBetween(ctx.policies.files(), files),

@@ -13,13 +13,14 @@ import { actorOf, type Principal, principalById } from '../identity/principals.t
 import { type CompiledPolicies, compilePolicies } from '../policy/engine/compile.ts';
 import { permittedOnPlatform } from '../policy/engine/decide.ts';
 import { lockPolicySets, putInForce } from '../policy/publish.ts';
+import { requireOwnPack } from './packs.ts';
 import { lockOpenProposal, type ProposalRow, visibleProposal } from './proposal-row.ts';
 import { baseMoved, refuseLockOut } from './propose.ts';
 import { holders, isSole, whyNotSign } from './signers.ts';
 
 /**
  * Puts the proposal in force. Errors: `unknown-proposal`; `proposal-over`; `proposal-expired`; `base-moved`;
- * `other-digest`; `may-not-sign`; `proposer-may-not`; `would-lock-out`; `policy-invalid`.
+ * `other-digest`; `may-not-sign`; `proposer-may-not` (of a pack: `may-not`); `would-lock-out`; `policy-invalid`.
  */
 export async function sign(
   ctx: GrantsContext,
@@ -39,7 +40,7 @@ export async function sign(
       throw baseMoved();
     }
     const proposer = await principalById(trx, row.proposed_by);
-    requireProposerStillMay(ctx, row, proposer);
+    await requireProposerStillMay(ctx, trx, row, proposer);
     const alone = isSole(await holders(ctx, trx), proposer);
     const why = whyNotSign(ctx, caller, proposer, alone);
     if (why !== null) throw new Failure('denied', 'may-not-sign', why);
@@ -65,7 +66,16 @@ function otherDigest(): Failure {
 }
 
 // With the address and the hour of the proposal, and the groups of now: who has left since has not proposed anything.
-function requireProposerStillMay(ctx: GrantsContext, row: ProposalRow, proposer: Principal): void {
+async function requireProposerStillMay(
+  ctx: GrantsContext,
+  trx: Trx,
+  row: ProposalRow,
+  proposer: Principal,
+): Promise<void> {
+  if (row.pack !== null) {
+    await requireOwnPack(trx, proposer, ctx.policies.files(), row.files);
+    return;
+  }
   const context = {
     sourceIp: row.source_address,
     nowMs: row.proposed_at.getTime(),

@@ -55,7 +55,8 @@ export function isSole(
   principal: Principal,
 ): boolean {
   const person = personOf(principal);
-  return held.complete && held.people.every((one) => personOf(one) === person);
+  const people = new Set(held.people.map(personOf));
+  return held.complete && people.size === 1 && people.has(person);
 }
 
 /** Why this caller's signature would not count under a proposal of `proposer`, or null. `sole` as `isSole` says. */

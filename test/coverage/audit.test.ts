@@ -305,6 +305,11 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'engineer',
     act: () => post('engineer', '/api/policy/explain', { target: 'orders-db', task: 'read-orders' }),
   },
+  'POST /api/policy/packs': {
+    writes: ['segment.owned'],
+    by: 'admin',
+    act: () => post('admin', '/api/policy/packs', { segment: 'prod/eu/orders', owner: 'engineering' }),
+  },
   'POST /api/policy/plan': {
     writes: [],
     by: 'admin',

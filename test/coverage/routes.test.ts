@@ -189,6 +189,12 @@ const EXPECTED: Record<RouteName, Row> = {
   'GET /api/audit/checkpoint': { ...all(403), auditor: 200, admin: 200 },
   'POST /api/policy/explain': { ...all(200), body: ASKED },
   'GET /api/policy': all(200),
+  'GET /api/policy/packs': all(200),
+  'POST /api/policy/packs': {
+    ...all(403),
+    admin: 404,
+    body: { segment: 'no/such/segment', owner: null },
+  },
   'POST /api/policy/plan': {
     ...all(403),
     approver: 422,

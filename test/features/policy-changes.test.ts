@@ -295,6 +295,48 @@ describe('two people', () => {
   });
 });
 
+describe('a pack', () => {
+  const FILE = 'packs/prod/eu/orders/team.cedar';
+  const PACK = `@id("look") @maxDuration("10m") permit (principal in Group::"auditors",
+    action in [Action::"request", Action::"autoApprove"], resource in Segment::"prod/eu/orders");`;
+  const ask = (by: Person, files: Record<string, string>) =>
+    sallyport.call(by, 'POST', '/api/policy/proposals', { files, comment: 'our own' });
+
+  test('its owners propose changes to it alone, and somebody who may change policy signs', async () => {
+    const files = await policiesInForce(sallyport);
+    refused(await ask('engineer', { ...files, [FILE]: PACK }), 403, 'may-not');
+    const own = { segment: 'prod/eu/orders', owner: 'engineering' };
+    assert.equal((await sallyport.call('engineer', 'POST', '/api/policy/packs', own)).status, 403);
+    assert.equal((await sallyport.call('admin', 'POST', '/api/policy/packs', own)).status, 200);
+
+    const wider = PACK.replace('prod/eu/orders"', 'prod"');
+    refused(await ask('engineer', { ...files, [FILE]: wider }), 422, 'policy-invalid');
+    for (const other of [
+      { ...files, [FILE]: PACK, 'more.cedar': '// more' },
+      { ...files, 'packs/prod/eu/team.cedar': '// above' },
+      { ...files, 'packs/prod/eu/orders/x/team.cedar': '// below, which nobody owns' },
+      { [FILE]: PACK },
+      files,
+    ]) {
+      refused(await ask('engineer', other), 403, 'may-not');
+    }
+    refused(await ask('auditor', { ...files, [FILE]: PACK }), 403, 'may-not');
+    const plan = await sallyport.call('engineer', 'POST', '/api/policy/plan', {
+      files: { ...files, [FILE]: PACK },
+    });
+    assert.equal(plan.status, 200, JSON.stringify(plan.body));
+
+    const proposal = changeAnswer.parse((await ask('engineer', { ...files, [FILE]: PACK })).body).proposal;
+    assert.equal(proposal.pack, 'prod/eu/orders');
+    refused(await sign('engineer', proposal), 403, 'may-not');
+    await sallyport.call('admin', 'POST', '/api/policy/packs', { ...own, owner: null });
+    refused(await sign('approver', proposal), 403, 'may-not');
+    await sallyport.call('admin', 'POST', '/api/policy/packs', own);
+    assert.equal((await sign('approver', proposal)).status, 200);
+    assert.equal((await policiesInForce(sallyport))[FILE], PACK);
+  });
+});
+
 describe('one person', () => {
   test('alone only while nobody else could sign, and it is told; making the others go away is not enough', async () => {
     const proposal = await propose();

@@ -64,6 +64,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `A change of policy${words(leaf, ' (', 'proposalId', ')')} is out of date: other policies came into force.`,
   'policy.published': (leaf, who) =>
     `${who} put a policy in force${words(leaf, ': ', 'digest')}${alone(leaf)}.`,
+  'segment.owned': (leaf, who) =>
+    `${who} made ${words(leaf, '', 'owner') || 'nobody'} the owner of${words(leaf, ' ', 'segment') || ' a segment'}.`,
   'target.added': (leaf, who) =>
     `${who} added the target${words(leaf, ' ', 'target')}${words(leaf, ' in ', 'segment')}.`,
   'target.checked': (leaf, who) =>

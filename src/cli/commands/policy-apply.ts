@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { type ChangeAnswer, changeAnswer, type FileChange } from '../../api/policy-changes.ts';
 import { type Api, path } from '../client.ts';
 import { interrupted } from '../exit-codes.ts';
-import { changesBetween, policySet, readPolicyFolder } from '../policy-folder.ts';
+import { changesBetween, policySet, readPolicyFolder, withPack } from '../policy-folder.ts';
 import { printable } from '../printable.ts';
 import { askYesNo } from '../prompts.ts';
 import { changeLines } from '../proposal-lines.ts';
@@ -17,21 +17,25 @@ interface Options {
   yes?: boolean;
   comment?: string;
   letRunOut?: boolean;
+  pack?: string;
 }
 
 export function applyCommand(): Command {
   return leaf('apply <folder>', 'propose the policies of a folder; a second person signs them', [
     'policy apply policies --comment "the new team reads orders"',
     'policy apply policies --let-run-out --yes --json',
+    'policy apply orders --pack prod/eu/orders',
   ])
     .option('--comment <text>', 'why, for who signs it (default: which files change)')
     .option('--let-run-out', 'live grants that are no longer permitted run out (default: they end)')
+    .option('--pack <segment>', 'the folder is the pack of that segment; all else stays')
     .option('-y, --yes', 'do not ask once more; sign it too where nobody else could')
     .action(async (folder: string, options: Options, self: Command) => {
       const run = startRun(self);
-      const files = readPolicyFolder(folder);
+      const read = readPolicyFolder(folder);
       const api = await run.api();
       const before = await api.get('/api/policy', policySet);
+      const files = options.pack === undefined ? read : withPack(before.files, options.pack, read);
       const changes = changesBetween(before.files, files);
       for (const change of changes) run.out.say(`${change.what.padEnd(8)} ${printable(change.file)}`);
       if (changes.length === 0) {

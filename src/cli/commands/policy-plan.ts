@@ -4,7 +4,7 @@
 import type { Command } from 'commander';
 import { policyPlan } from '../../api/policy-plan.ts';
 import { planLines } from '../plan-lines.ts';
-import { readPolicyFolder } from '../policy-folder.ts';
+import { policySet, readPolicyFolder, withPack } from '../policy-folder.ts';
 import { leaf, startRun } from '../run.ts';
 
 /** The replay itself takes at most 20 s; live grants come after it. */
@@ -15,11 +15,16 @@ export function planCommand(): Command {
     'policy plan policies',
     'policy plan policies --let-run-out --json',
   ])
+    .option('--pack <segment>', 'the folder is the pack of that segment; all else stays')
     .option('--let-run-out', 'as `apply --let-run-out` would treat live grants')
-    .action(async (folder: string, options: { letRunOut?: boolean }, self: Command) => {
+    .action(async (folder: string, options: { letRunOut?: boolean; pack?: string }, self: Command) => {
       const run = startRun(self);
-      const files = readPolicyFolder(folder);
+      const read = readPolicyFolder(folder);
       const api = await run.api();
+      const files =
+        options.pack === undefined
+          ? read
+          : withPack((await api.get('/api/policy', policySet)).files, options.pack, read);
       run.out.say('Making the decisions of the last 90 days again …');
       const plan = await api.post('/api/policy/plan', policyPlan, {
         body: { files, liveGrants: options.letRunOut === true ? 'run-out' : 'end' },

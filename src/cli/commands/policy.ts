@@ -10,6 +10,7 @@ import { applyCommand } from './policy-apply.ts';
 import { explainCommand } from './policy-explain.ts';
 import { fmtCommand } from './policy-fmt.ts';
 import { changesCommand, historyCommand, rollbackCommand } from './policy-history.ts';
+import { ownCommand, packsCommand } from './policy-packs.ts';
 import { planCommand } from './policy-plan.ts';
 import { refuseCommand, signCommand, withdrawCommand } from './policy-sign.ts';
 import { testCommand } from './policy-test.ts';
@@ -26,6 +27,8 @@ export function command(): Command {
     signCommand(),
     refuseCommand(),
     withdrawCommand(),
+    packsCommand(),
+    ownCommand(),
     historyCommand(),
     rollbackCommand(),
   ]);

@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { type DetailedError, policySetTextToParts, validate } from '@cedar-policy/cedar-wasm/nodejs';
 import { digestOf } from '../../base/canonical-json.ts';
 import { Failure } from '../../base/errors.ts';
+import { isPolicyFileName } from './packs.ts';
 import { problemOf, type Rule, readRule } from './rule.ts';
 import { addToShards, newShards, type Shards } from './shards.ts';
 import { LineFinder, type PolicyProblem, placesOf } from './source.ts';
@@ -101,10 +102,13 @@ function limitProblems(files: PolicySources): PolicyProblem[] {
   for (const name of names) {
     const bytes = Buffer.byteLength(files[name] ?? '', 'utf8');
     total += bytes;
-    if (!/^[a-z0-9][a-z0-9._-]{0,99}\.cedar$/.test(name)) {
+    if (!isPolicyFileName(name)) {
       const shown = name.slice(0, 80);
       problems.push(
-        wholeSet('A policy file is named like orders.cedar: lower-case letters, digits and . _ -.', shown),
+        wholeSet(
+          'A policy file is named like orders.cedar or packs/prod/eu/orders.cedar: lower-case letters, digits and . _ -.',
+          shown,
+        ),
       );
     }
     if (bytes > LARGEST_FILE_BYTES) {

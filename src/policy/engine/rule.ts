@@ -21,6 +21,7 @@ import {
   withAction,
 } from './expressions.ts';
 import { ACTIONS, type Action } from './facts.ts';
+import { packOf, packProblems } from './packs.ts';
 import type { Place, PolicyProblem } from './source.ts';
 
 /** One end of a policy's scope: `key` is `*` or `Type::id` of what the end is, or is in. */
@@ -89,7 +90,14 @@ export function readRule(
     survey: spoken,
     json,
   };
-  const all = [...problems, ...spoken.problems, ...nameProblems(rule), ...silentProblems(rule)];
+  const pack = packOf(file);
+  const all = [
+    ...problems,
+    ...spoken.problems,
+    ...nameProblems(rule),
+    ...silentProblems(rule),
+    ...(pack === null ? [] : packProblems(pack, rule)),
+  ];
   if (all.length === 0) all.push(...write(rule, json));
   return { rule, problems: all.map((reason) => problemOf(rule, reason)) };
 }
