@@ -42,6 +42,7 @@ const policySearch = z.object({
   group: word,
   action: policyAction.optional().catch(undefined),
 });
+const policyChangesSearch = z.object({ show: z.enum(['history']).optional().catch(undefined) });
 const auditSearch = z.object({
   view: z.enum(AUDIT_VIEWS).optional().catch(undefined),
   text: word,
@@ -147,6 +148,17 @@ const insights = createRoute({
   path: '/insights',
   component: lazyRouteComponent(() => import('./pages/insights-page.tsx'), 'InsightsPage'),
 });
+const policyChanges = createRoute({
+  getParentRoute: () => inside,
+  path: '/policy/changes',
+  component: lazyRouteComponent(() => import('./pages/policy-changes-page.tsx'), 'PolicyChangesPage'),
+  validateSearch: policyChangesSearch,
+});
+const policyChange = createRoute({
+  getParentRoute: () => inside,
+  path: '/policy/changes/$id',
+  component: lazyRouteComponent(() => import('./pages/policy-change-page.tsx'), 'PolicyChangePage'),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([
@@ -169,6 +181,8 @@ export const router = createRouter({
       policy,
       whatIf,
       insights,
+      policyChanges,
+      policyChange,
     ]),
   ]),
   defaultPreload: 'intent',

@@ -23,7 +23,7 @@ const STALE: Record<string, string[]> = {
   sessions: ['sessions', 'grants', 'insights'],
   audit: ['audit'],
   targets: ['targets', 'tasks', 'segments', 'reach'],
-  policies: ['preview', 'requests', 'segments', 'reach', 'policies'],
+  policies: ['preview', 'requests', 'segments', 'reach', 'policies', 'policy-changes'],
 };
 
 /** Starts listening; returns the function that stops it. */

@@ -59,6 +59,13 @@ export const apiPath = {
   auditEntries: (query: Record<string, QueryValue>) => withQuery('/api/audit/entries', query),
   auditExport: () => '/api/audit/export',
   checkpoint: () => '/api/audit/checkpoint',
+  policyProposals: (query: { limit?: number; cursor?: string } = {}) =>
+    withQuery('/api/policy/proposals', query),
+  policyProposal: (id: string) => at('api', 'policy', 'proposals', id),
+  signPolicy: (id: string) => at('api', 'policy', 'proposals', id, 'sign'),
+  refusePolicy: (id: string) => at('api', 'policy', 'proposals', id, 'refuse'),
+  withdrawPolicy: (id: string) => at('api', 'policy', 'proposals', id, 'withdraw'),
+  policyHistory: (query: { limit?: number; cursor?: string } = {}) => withQuery('/api/policy/history', query),
   insights: (days: number) => withQuery('/api/insights', { days }),
   events: () => '/api/events',
   openapi: () => '/api/openapi.json',

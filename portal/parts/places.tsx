@@ -4,6 +4,7 @@ import {
   IconChartBar,
   IconClockHour4,
   IconDoorEnter,
+  IconGavel,
   IconListSearch,
   IconScale,
   IconServer2,
@@ -34,4 +35,10 @@ export const PLACES: Place[] = [
   { to: '/map', label: 'Map', Icon: IconSitemap, shown: everyone },
   { to: '/policy', label: 'Policy', Icon: IconScale, shown: everyone },
   { to: '/insights', label: 'Insights', Icon: IconChartBar, shown: everyone },
+  {
+    to: '/policy/changes',
+    label: 'Policy changes',
+    Icon: IconGavel,
+    shown: (me) => me.rights.length > 0,
+  },
 ];

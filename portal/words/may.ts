@@ -51,4 +51,6 @@ export const mayAudit = (me: Me): MayNot =>
   me.rights.includes('audit') ? null : 'This needs the right to audit.';
 
 export const maySeeStanding = (me: Me): MayNot =>
-  me.rights.length > 0 ? null : 'Standing access is shown to those who audit or administer.';
+  me.rights.includes('audit') || me.rights.includes('administer')
+    ? null
+    : 'Standing access is shown to those who audit or administer.';

@@ -12,7 +12,8 @@ export interface Shortcut {
     | '/targets'
     | '/insights'
     | '/map'
-    | '/policy';
+    | '/policy'
+    | '/policy/changes';
 }
 
 export const SHORTCUTS: Shortcut[] = [
@@ -25,6 +26,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g m', label: 'Map', to: '/map' },
   { keys: 'g y', label: 'Policy', to: '/policy' },
   { keys: 'g i', label: 'Insights', to: '/insights' },
+  { keys: 'g c', label: 'Policy changes', to: '/policy/changes' },
 ];
 
 const CHORD_MS = 1_500;

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { lineChanges } from './line-changes.ts';
+import { lineChanges, nearChanges } from './line-changes.ts';
 
 test('a line between two that stay', () => {
   assert.deepEqual(lineChanges('a\nb\nc\n', 'a\nx\nc\n'), [
@@ -26,4 +26,13 @@ test('without the added lines it is the old text, without the removed ones the n
       assert.deepEqual(side('removed'), fresh);
     }),
   );
+});
+
+test('far from a change, lines are left out, and it is told where', () => {
+  const lines = lineChanges('a\nb\nc\nd\ne', 'a\nb\nc\nd\nx');
+  assert.deepEqual(
+    nearChanges(lines, 1).map((line) => line?.text ?? null),
+    [null, 'd', 'e', 'x'],
+  );
+  assert.deepEqual(nearChanges(lineChanges('a', 'a'), 1), [null]);
 });

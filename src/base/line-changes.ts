@@ -64,3 +64,16 @@ function middle(old: string[], fresh: string[]): LineChange[] {
   }
   return lines;
 }
+
+/** Lines that change with `around` others on both sides; null where some are left out. */
+export function nearChanges(lines: readonly LineChange[], around: number): (LineChange | null)[] {
+  const shown = new Set<number>();
+  lines.forEach((line, at) => {
+    if (line.what === 'same') return;
+    for (let near = Math.max(0, at - around); near <= at + around; near++) shown.add(near);
+  });
+  return lines.flatMap((line, at): (LineChange | null)[] => {
+    if (shown.has(at)) return [line];
+    return at === 0 || shown.has(at - 1) ? [null] : [];
+  });
+}

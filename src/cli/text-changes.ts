@@ -2,7 +2,7 @@
 // lines around them.
 
 import type { FileTexts } from '../api/policy-changes.ts';
-import { lineChanges } from '../base/line-changes.ts';
+import { lineChanges, nearChanges } from '../base/line-changes.ts';
 import type { Output } from './output.ts';
 import { printable } from './printable.ts';
 
@@ -12,7 +12,7 @@ const MARKS = { same: ' ', removed: '-', added: '+' } as const;
 export function textChanges(files: FileTexts[], out: Output): string[] {
   return files.flatMap(({ file, before, after }) => [
     out.paint('strong', `--- ${printable(file)}`),
-    ...near(lineChanges(before ?? '', after ?? '')).map((line) =>
+    ...nearChanges(lineChanges(before ?? '', after ?? ''), CONTEXT_LINES).map((line) =>
       line === null
         ? '  …'
         : out.paint(
@@ -21,17 +21,4 @@ export function textChanges(files: FileTexts[], out: Output): string[] {
           ),
     ),
   ]);
-}
-
-type Line = ReturnType<typeof lineChanges>[number];
-
-/** Null where lines are left out. */
-function near(lines: Line[]): (Line | null)[] {
-  const shown = lines.map((_, at) =>
-    lines.slice(Math.max(0, at - CONTEXT_LINES), at + CONTEXT_LINES + 1).some((line) => line.what !== 'same'),
-  );
-  return lines.flatMap((line, at) => {
-    if (shown[at]) return [line];
-    return shown[at - 1] || at === 0 ? [null] : [];
-  });
 }
