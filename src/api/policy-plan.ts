@@ -71,6 +71,7 @@ export const planGrant = z.object({
   principal: z.string(),
   task: z.string(),
   target: z.string(),
+  segment: z.string(),
   expiresAt: timestamp.nullable(),
   /** `forbidden` ends whatever the proposer chose. */
   cause: z.enum(['forbidden', 'not-permitted', 'not-approved']),

@@ -99,6 +99,7 @@ async function grantsUnder(
       principal: principal.name,
       task: asked.task.name,
       target: asked.target.name,
+      segment: asked.target.segment,
       expiresAt: grant.expires_at?.toISOString() ?? null,
       cause: noLonger.cause,
       ends,

@@ -17,6 +17,7 @@ import { type PolicyFiles, policyFilesByDigest } from '../policy/publish.ts';
 import { policyWarnings } from '../policy/warnings.ts';
 import { changesBetween, differing } from './file-changes.ts';
 import { readPlan } from './plan.ts';
+import { planWithin } from './plan-within.ts';
 import { PROPOSAL_COLUMNS, type ProposalRow, seesProposals, visibleProposal } from './proposal-row.ts';
 import { holders, isSole, signersFor, whyNotSign } from './signers.ts';
 
@@ -54,12 +55,15 @@ export async function viewProposal(ctx: GrantsContext, caller: Caller, id: strin
   const [view] = await viewRows(ctx, caller, [row]);
   if (view === undefined) throw new Error('One row has one view.');
   const base = (await policyFilesByDigest(ctx.db, row.base_digest)) ?? {};
+  const { plan: whole, planning } = readPlan(plan);
+  const narrow = whole !== null && row.pack !== null && !seesProposals(ctx, caller);
   return {
     ...view,
     files: differing(base, row.files),
     inForce: ctx.policies.current().digest,
     cautions: await cautionsOf(ctx, row),
-    ...readPlan(plan),
+    plan: narrow ? planWithin(whole, row.pack ?? '') : whole,
+    planning,
   };
 }
 

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { LARGEST_POLICY_BODY_BYTES } from '../../api/policy-changes.ts';
 import { planBody, policyPlan } from '../../api/policy-plan.ts';
 import { planChange } from '../../proposals/plan.ts';
+import { planWithin } from '../../proposals/plan-within.ts';
 import { filesToPropose } from '../../proposals/propose.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
@@ -20,8 +21,9 @@ export function planPolicy(app: FastifyInstance, ctx: HttpContext): void {
       answer: policyPlan,
     },
     async ({ body, caller, gone }) => {
-      const { files } = await filesToPropose(ctx.grants, caller, body);
-      return planChange(ctx.grants, files, body.liveGrants, { signal: gone });
+      const { files, pack } = await filesToPropose(ctx.grants, caller, body);
+      const plan = await planChange(ctx.grants, files, body.liveGrants, { signal: gone });
+      return pack === null ? plan : planWithin(plan, pack);
     },
   );
 }
