@@ -44,7 +44,9 @@ function exampleText(one: PlanExample, nowMs: number): string {
   const sideText = ({ outcome, obligations, policies }: PlanExample['before']) => {
     const stages = obligations.approvals.map((stage) => `${stage.count} of ${stage.from}`).join('; ');
     const most =
-      obligations.maxDurationSeconds === null ? '' : ` ≤ ${formatDuration(obligations.maxDurationSeconds)}`;
+      outcome === 'deny' || obligations.maxDurationSeconds === null
+        ? ''
+        : ` ≤ ${formatDuration(obligations.maxDurationSeconds)}`;
     const by = policies.length === 0 ? '' : ` [${policies.join(', ')}]`;
     return `${outcome}${stages === '' ? '' : ` by ${stages}`}${most}${by}`;
   };
@@ -100,7 +102,7 @@ function grantLines({ grants }: PolicyPlan, out: Output, nowMs: number): string[
         out.paint(
           one.ends ? 'bad' : 'warn',
           printable(
-            `  ${one.ends ? 'ends' : 'runs out'}  ${one.id} ${one.principal}, ${one.task} on ${one.target}, until ${relative(one.expiresAt, nowMs)}: ${one.why}`,
+            `  ${one.ends ? 'ends' : 'runs out'}  ${one.id} ${one.principal}, ${one.task} on ${one.target} (its own end is ${relative(one.expiresAt, nowMs)}): ${one.why}`,
           ),
         ),
       ),
