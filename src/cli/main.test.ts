@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
+import type { Command } from 'commander';
 import { createSally, type Sally } from '../../test/harness/cli.ts';
 import { ENTRIES } from './catalog.ts';
 import { buildProgram } from './program.ts';
@@ -20,11 +21,15 @@ test('alone it shows a short overview and is done', async () => {
   assert.ok(ended.stdout.split('\n').length < 12);
 });
 
+function leavesOf(command: Command): Command[] {
+  return command.commands.length === 0 ? [command] : command.commands.flatMap(leavesOf);
+}
+
 test('every command and subcommand has a summary, an example and --json in its help', async () => {
   const program = await buildProgram(new Set(ENTRIES.map((entry) => entry.name)));
   let leaves = 0;
   for (const command of program.commands) {
-    for (const leaf of command.commands.length === 0 ? [command] : command.commands) {
+    for (const leaf of leavesOf(command)) {
       leaves += 1;
       let help = '';
       leaf.configureOutput({
@@ -72,7 +77,7 @@ for (const [args, words] of [
 test('no flag takes a secret', async () => {
   const program = await buildProgram(new Set(ENTRIES.map((entry) => entry.name)));
   const flags = program.commands
-    .flatMap((c) => [c, ...c.commands])
+    .flatMap((c) => [c, ...leavesOf(c)])
     .flatMap((c) => c.options.map((o) => o.flags));
   const secret = flags.filter(
     (flag) => /token|password|secret/i.test(flag) && !/-file <file>|-env <name>/.test(flag),

@@ -25,7 +25,7 @@ export function command(): Command {
   ])
     .option('--workload', "exchange the job's own token (GitHub, GitLab, Kubernetes) for a short one")
     .option('--audience <text>', "with --workload on GitHub: the audience to ask for; the server's address")
-    .option('--token-file <path>', "with --workload: the file that holds the job's token")
+    .option('--token-file <file>', "with --workload: the file that holds the job's token")
     .action(async (options: LoginOptions, self: Command) => {
       const run = startRun(self);
       const origin = chooseServer(run.environment, run.common);
