@@ -36,7 +36,7 @@ test('the written file loads as this installation, with the hash of the token th
   assert.doesNotMatch(readFileSync(file, 'utf8'), new RegExp(told.token));
   const config = loadConfig({}, sally.home);
   assert.equal(config.mode, 'own');
-  assert.deepEqual(config.http, { host: '127.0.0.1', port: 7171 });
+  assert.deepEqual(config.http, { host: '127.0.0.1', port: 7171, trustedProxies: [] });
   assert.deepEqual(config.postgresGateway, { host: '127.0.0.1', port: 7172 });
   assert.equal(config.dataFolder, join(sally.home, 'data'));
   assert.equal(config.databaseUrl, null);
