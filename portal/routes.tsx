@@ -16,6 +16,7 @@ import { BrokenPage } from './pages/broken-page.tsx';
 import { ElevationPage } from './pages/elevation-page.tsx';
 import { GrantPage } from './pages/grant-page.tsx';
 import { NotFoundPage } from './pages/not-found-page.tsx';
+import { RegisterPage } from './pages/register-page.tsx';
 import { RequestPage } from './pages/request-page.tsx';
 import { SessionsPage } from './pages/sessions-page.tsx';
 import { SignInPage } from './pages/sign-in-page.tsx';
@@ -31,6 +32,13 @@ const ownPath = z
   .optional()
   .catch(undefined);
 const signInSearch = z.object({ next: ownPath, failed: word });
+// Its page looks closer. The router reads a port as a number.
+const cliLoginSearch = z.object({
+  challenge: word,
+  state: z.coerce.string().max(200).optional().catch(undefined),
+  port: z.coerce.number().optional().catch(undefined),
+  machine: z.coerce.string().max(200).optional().catch(undefined),
+});
 const requestSearch = z.object({ target: word, task: word, like: word });
 const sessionsSearch = z.object({ show: z.enum(['ended']).optional().catch(undefined) });
 const targetsSearch = z.object({ show: z.enum(['tasks']).optional().catch(undefined) });
@@ -64,6 +72,7 @@ const signIn = createRoute({
   component: SignInPage,
   validateSearch: signInSearch,
 });
+const register = createRoute({ getParentRoute: () => root, path: '/register', component: RegisterPage });
 const inside = createRoute({ getParentRoute: () => root, id: 'in', component: SignedIn });
 
 const access = createRoute({ getParentRoute: () => inside, path: '/', component: AccessPage });
@@ -159,10 +168,27 @@ const policyChange = createRoute({
   path: '/policy/changes/$id',
   component: lazyRouteComponent(() => import('./pages/policy-change-page.tsx'), 'PolicyChangePage'),
 });
+const mySignIn = createRoute({
+  getParentRoute: () => inside,
+  path: '/my-sign-in',
+  component: lazyRouteComponent(() => import('./pages/my-sign-in-page.tsx'), 'MySignInPage'),
+});
+const cliLogin = createRoute({
+  getParentRoute: () => inside,
+  path: '/login/cli',
+  component: lazyRouteComponent(() => import('./pages/cli-login-page.tsx'), 'CliLoginPage'),
+  validateSearch: cliLoginSearch,
+});
+const deviceLogin = createRoute({
+  getParentRoute: () => inside,
+  path: '/login/device',
+  component: lazyRouteComponent(() => import('./pages/device-login-page.tsx'), 'DeviceLoginPage'),
+});
 
 export const router = createRouter({
   routeTree: root.addChildren([
     signIn,
+    register,
     inside.addChildren([
       access,
       request,
@@ -183,6 +209,9 @@ export const router = createRouter({
       insights,
       policyChanges,
       policyChange,
+      mySignIn,
+      cliLogin,
+      deviceLogin,
     ]),
   ]),
   defaultPreload: 'intent',

@@ -30,6 +30,8 @@ import type { SessionAdmission } from './grants/session-ticket.ts';
 import { createGrantWorker } from './grants/worker.ts';
 import type { HttpContext } from './http/context.ts';
 import { createServer } from './http/server.ts';
+import { createAttempts } from './identity/attempts.ts';
+import { MOST_WRONG_CODES, WRONG_CODES_WINDOW_MS } from './identity/device-login.ts';
 import { createFailedSignIns } from './identity/failed-sign-ins.ts';
 import { createFirstAdministrator } from './identity/first-administrator.ts';
 import { createOidcProvider } from './identity/oidc-provider.ts';
@@ -130,6 +132,9 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const policies = createPolicies({ db, log });
   await publishStarter({ db });
   await policies.refresh();
+  let httpUrl = '';
+  // By name, not by number: a passkey belongs to a name.
+  const publicUrl = () => config.publicUrl ?? `http://localhost:${new URL(httpUrl).port}`;
   const ctx: GrantsContext = {
     db,
     log,
@@ -138,6 +143,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     targets,
     tasks,
     events,
+    publicUrl,
     gatewayAddress: { host: config.postgresGateway.host, port: config.postgresGateway.port },
     heldBack: () => sequencer.status().alarm?.message ?? null,
     pendingLifetimeSeconds: input.pendingLifetimeSeconds ?? PENDING_LIFETIME_SECONDS,
@@ -199,7 +205,6 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     stops.push(['background work', () => job.stop()]);
   }
 
-  let httpUrl = '';
   const failures = createFailedSignIns({ db, log });
   const server = await createServer({
     log,
@@ -215,8 +220,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       db,
       log,
       failures,
-      // By name, not by number: a passkey belongs to a name.
-      publicUrl: () => config.publicUrl ?? `http://localhost:${new URL(httpUrl).port}`,
+      userCodes: createAttempts(MOST_WRONG_CODES, WRONG_CODES_WINDOW_MS),
+      publicUrl,
       oidc: config.signIn.oidc === null ? null : createOidcProvider({ log }, config.signIn.oidc),
       firstPasskey: config.signIn.firstPasskey,
     },

@@ -107,6 +107,7 @@ const TABLE: Readonly<Record<string, Row>> = {
       '@mantine/core',
       '@mantine/hooks',
       '@mantine/notifications',
+      '@simplewebauthn/browser',
       '@tabler/icons-react',
       '@tanstack/react-query',
       '@tanstack/react-router',
@@ -126,9 +127,15 @@ const DIVIDED = ['connectors', 'connectors/kinds'];
 const NESTED = ['policy/engine', 'audit/verify'];
 /**
  * All sockets to a target are opened by `dial`. The gateway listens, the embedded server looks for a free port, and
- * the command line's own prompt talks to the gateway.
+ * the command line's own prompt talks to the gateway, and its login waits for the browser.
  */
-const MAY_OPEN_SOCKETS = ['src/targets/dial.ts', 'src/gateway/', 'src/db/embedded/port.ts', 'src/cli/sql/'];
+const MAY_OPEN_SOCKETS = [
+  'src/targets/dial.ts',
+  'src/gateway/',
+  'src/db/embedded/port.ts',
+  'src/cli/sql/',
+  'src/cli/browser-login.ts',
+];
 /** TLS over a socket that was dialled already. */
 const MAY_WRAP_SOCKETS = ['src/gateway/', 'src/connectors/kinds/', 'src/targets/dial.ts', 'src/cli/sql/'];
 const SOCKET_MODULES = /^node:(net|tls|dgram|http|https|http2)$/;

@@ -1,9 +1,10 @@
 // One way to call the server: same-origin cookie, JSON, and no answer believed that does not parse.
 
 import type { z } from 'zod';
-import { failureFrom, misunderstood, unreachable } from './failure.ts';
+import { failureFrom, misunderstood, unreachable, wantsPasskey } from './failure.ts';
 import { noteReachable } from './reach.ts';
 import { heard } from './server-clock.ts';
+import { askForPasskey } from './step-up.ts';
 
 const LONGEST_CALL_MS = 75_000; // above the server's longest wait of 60 s
 
@@ -13,7 +14,17 @@ interface Call {
   signal?: AbortSignal | undefined;
 }
 
+// What is done (not what is only looked at, again and again) asks for the passkey by itself and is then done.
 async function answerOf(path: string, call: Call): Promise<Response> {
+  try {
+    return await answerOnce(path, call);
+  } catch (error) {
+    if (call.method !== 'POST' || !wantsPasskey(error) || !(await askForPasskey(error.message))) throw error;
+    return answerOnce(path, call);
+  }
+}
+
+async function answerOnce(path: string, call: Call): Promise<Response> {
   const limit = AbortSignal.timeout(LONGEST_CALL_MS);
   const sentAtMs = Date.now();
   let response: Response;
@@ -81,8 +92,8 @@ export function post<Schema extends z.ZodType>(
 }
 
 /** For answers without a body (204). Errors: ApiFailure. */
-export async function postForNothing(path: string): Promise<void> {
-  await answerOf(path, { method: 'POST' });
+export async function postForNothing(path: string, body?: unknown): Promise<void> {
+  await answerOf(path, { method: 'POST', body });
 }
 
 /** A long text (the export of the log). Errors: ApiFailure. */

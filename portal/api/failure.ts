@@ -56,6 +56,10 @@ export const isConflict = (error: unknown): boolean => error instanceof ApiFailu
 export const isNotFound = (error: unknown): boolean => error instanceof ApiFailure && error.status === 404;
 export const isUnreachable = (error: unknown): boolean => error instanceof ApiFailure && error.status === 0;
 
+/** The server would go on after a passkey. */
+export const wantsPasskey = (error: unknown): error is ApiFailure =>
+  error instanceof ApiFailure && error.code === 'step-up-required';
+
 /** One sentence for people, whatever was thrown. */
 export function sentenceOf(error: unknown): string {
   if (!(error instanceof ApiFailure)) return 'Something went wrong in this page. Reload it to go on.';

@@ -1,7 +1,7 @@
 // Ways to sign in: which there are, and how the signed-in person signs in.
 
 import { queryOptions } from '@tanstack/react-query';
-import { goTo, mySignIn, signInOptions } from '../../src/api/sign-in.ts';
+import { beginOidcBody, goTo, mySignIn, signInOptions } from '../../src/api/sign-in.ts';
 import { get, post } from './client.ts';
 import { apiPath } from './paths.ts';
 
@@ -19,7 +19,9 @@ export const mySignInQuery = queryOptions({
 
 /** Leaves for the provider; `next` is a path of this portal. */
 export async function goToProvider(next: string | undefined): Promise<void> {
-  const { url } = await post(goTo, apiPath.signInOidc(), next === undefined ? {} : { next });
+  // What the server would not lead back to is left out: signing in matters more.
+  const wanted = beginOidcBody.safeParse({ next });
+  const { url } = await post(goTo, apiPath.signInOidc(), wanted.success ? wanted.data : {});
   window.location.assign(url);
 }
 

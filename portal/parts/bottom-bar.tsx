@@ -1,7 +1,7 @@
 // The same places on narrow screens: four under the thumb, the rest behind More.
 
 import { Menu } from '@mantine/core';
-import { IconDots, IconKeyboard, IconLogout } from '@tabler/icons-react';
+import { IconDots, IconFingerprint, IconKeyboard, IconLogout } from '@tabler/icons-react';
 import { Link, useNavigate } from '@tanstack/react-router';
 import type { Me } from '../../src/api/people.ts';
 import styles from './bottom-bar.module.css';
@@ -53,6 +53,12 @@ export function BottomBar({ me, onHelp, onSignOut }: Props) {
           ))}
           <Menu.Divider />
           <Menu.Label>{me.displayName}</Menu.Label>
+          <Menu.Item
+            leftSection={<IconFingerprint size={18} />}
+            onClick={() => void navigate({ to: '/my-sign-in' })}
+          >
+            My sign-in
+          </Menu.Item>
           <Menu.Item leftSection={<IconKeyboard size={18} />} onClick={onHelp}>
             Keyboard shortcuts
           </Menu.Item>

@@ -2,7 +2,8 @@
 
 import { Button } from '@mantine/core';
 import { IconAlertTriangle } from '@tabler/icons-react';
-import { ApiFailure, sentenceOf } from '../api/failure.ts';
+import { ApiFailure, sentenceOf, wantsPasskey } from '../api/failure.ts';
+import { askForPasskey } from '../api/step-up.ts';
 import styles from './failure-note.module.css';
 
 interface Props {
@@ -15,8 +16,21 @@ export function FailureNote({ error, onRetry }: Props) {
   return (
     <Trouble {...(onRetry === undefined ? {} : { onRetry })}>
       <p>{failure?.message ?? sentenceOf(error)}</p>
-      {failure?.hint === undefined ? null : <p className="sp-soft sp-small">{failure.hint}</p>}
+      {wantsPasskey(error) && onRetry !== undefined ? (
+        <UsePasskey why={error.message} onUsed={onRetry} />
+      ) : null}
+      {failure?.hint === undefined || wantsPasskey(error) ? null : (
+        <p className="sp-soft sp-small">{failure.hint}</p>
+      )}
     </Trouble>
+  );
+}
+
+function UsePasskey({ why, onUsed }: { why: string; onUsed: () => void }) {
+  return (
+    <Button size="xs" mt={6} onClick={() => void askForPasskey(why).then((used) => used && onUsed())}>
+      Use my passkey
+    </Button>
   );
 }
 

@@ -14,6 +14,7 @@ import { OverdueBanner } from './overdue-banner.tsx';
 import styles from './shell.module.css';
 import { Shortcuts } from './shortcuts.tsx';
 import { SideBar } from './side-bar.tsx';
+import { StepUpDialog } from './step-up-dialog.tsx';
 import { TopBar } from './top-bar.tsx';
 import { UnreachableBanner } from './unreachable-banner.tsx';
 
@@ -61,6 +62,7 @@ export function Shell({ me }: { me: Me }) {
       {narrow ? <BottomBar {...bar} /> : null}
       <Shortcuts open={help} setOpen={setHelp} />
       <DeadlineWarnings me={me} />
+      <StepUpDialog />
     </div>
   );
 }

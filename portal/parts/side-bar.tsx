@@ -40,7 +40,9 @@ export function SideBar({ me, onHelp, onSignOut }: Props) {
       </nav>
       <div className={styles.foot}>
         <div className={styles.who}>
-          <span className={styles.name}>{me.displayName}</span>
+          <Link to="/my-sign-in" className={styles.name} title="My sign-in">
+            {me.displayName}
+          </Link>
           <span className={styles.groups}>{whoText(me)}</span>
         </div>
         <div className={styles.tools}>

@@ -1,7 +1,7 @@
 // The only reader of process.env in the CLI: what the surroundings say, by name. Secrets come wrapped, so that
 // nothing prints them by accident.
 
-import { homedir, userInfo } from 'node:os';
+import { homedir, hostname, userInfo } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Secret } from '../base/secret.ts';
 
@@ -30,6 +30,12 @@ export interface Environment {
   columns: number | null;
   /** The name of the person at this machine, as a hint for prompts. */
   userName: string;
+  /** This machine's, for naming its login. */
+  machineName: string;
+  /** BROWSER: the program that opens a page; null for the usual one. */
+  browser: string | null;
+  /** A screen that is this person's: none over ssh. */
+  hasScreen: boolean;
   searchPath: string;
 }
 
@@ -60,6 +66,15 @@ export function readEnvironment(
     mayColor: given('NO_COLOR') === null && given('TERM') !== 'dumb',
     columns: Number.isInteger(columns) && columns > 0 ? columns : null,
     userName: given('USER') ?? safeUserName(),
+    machineName:
+      hostname()
+        .split('.')[0]
+        ?.replaceAll(/[^A-Za-z0-9-]/g, '')
+        .slice(0, 60) || 'machine',
+    browser: given('BROWSER'),
+    hasScreen:
+      given('SSH_CONNECTION') === null &&
+      (process.platform === 'darwin' || (given('DISPLAY') ?? given('WAYLAND_DISPLAY')) !== null),
     searchPath: given('PATH') ?? '',
   };
 }

@@ -31,6 +31,8 @@ const BY_KIND: Record<FailureKind, ExitCode> = {
 const BY_CODE: Record<string, ExitCode> = {
   interrupted: EXIT.interrupted,
   'server-unreachable': EXIT.unreachable,
+  // Signed in, and not strongly enough: the hint says where to.
+  'step-up-required': EXIT.loginNeeded,
 };
 
 /** The exit code for anything thrown. What nobody expected is 1. */

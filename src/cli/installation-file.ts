@@ -26,6 +26,9 @@ installation:
 http:
   host: 127.0.0.1
   port: ${values.httpPort}
+  # The portal's address in people's browsers: providers send people back to it, and passkeys belong to its name.
+  # publicUrl: https://sally.example
+  # tlsInFront: true
 
 # The gateway that sessions on PostgreSQL go through.
 postgresGateway:
@@ -38,6 +41,14 @@ data: ${scalar(values.data)}
 # "embedded" runs a PostgreSQL of its own (for trying out and small teams, not a place for data that must not be
 # lost); "env:DATABASE_URL" reads the address of yours from that variable, so that no password stands here.
 database: ${scalar(values.database)}
+
+# An identity provider that people sign in at; every key is in docs/sign-in.md.
+# signIn:
+#   oidc:
+#     name: Example ID
+#     issuer: https://id.example
+#     clientId: sallyport
+#     clientSecret: env:SALLY_OIDC_SECRET
 
 # Made at the first start, with a token of which only the hash is here. Later changes of it have no effect.
 firstAdministrator:

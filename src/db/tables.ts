@@ -201,6 +201,8 @@ export interface Tables {
     server_key: Buffer;
     issued_to: string;
     issued_at: Now;
+    /** When whoever took it had used a passkey last. */
+    mfa_at: Date | null;
   };
   sessions: {
     id: Fixed<string>;

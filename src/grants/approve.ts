@@ -23,6 +23,7 @@ import { intendGrant } from './intend.ts';
 import { heldOf } from './limits.ts';
 import { seesEverything } from './platform-rights.ts';
 import { orNoteRefusal } from './refusals.ts';
+import { askForPasskeyIf, requireStepUp } from './step-up.ts';
 import type { Caller } from './submit.ts';
 import { nextRequestState } from './transitions.ts';
 import { whyNotApprove } from './visibility.ts';
@@ -36,7 +37,10 @@ interface Open {
   facts: DecisionFacts;
 }
 
-/** The grant's id when this approval completed the quorum, otherwise null. Every refusal leaves an entry. */
+/**
+ * The grant's id when this approval completed the quorum, otherwise null. Every refusal leaves an entry.
+ * Errors: `step-up-required` among others.
+ */
 export async function approve(
   ctx: GrantsContext,
   caller: Caller,
@@ -55,6 +59,7 @@ export async function approve(
         );
       }
       if (body.digest !== undefined && body.digest !== cardDigest(open.row)) throw requestChanged();
+      requireStepUp(ctx, caller, open.row.obligations as Obligations);
       const changed = await decideAgain(ctx, trx, open);
       if (changed) return { changed: true, grantId: null };
       await refuseWhoWouldNotCount(ctx, trx, open, caller.principal);
@@ -137,11 +142,16 @@ async function lockRequest(
     await loadAsked(trx, { targetId: row.target_id, taskId: row.task_id }),
   ];
   const facts = factsOf(row, requester, asked, await loadSponsor(trx, requester));
-  const why = whyNotApprove(ctx.policies.current(), caller.principal, requester, facts, caller.sourceAddress);
-  if (why !== null) {
+  const policies = ctx.policies.current();
+  const why = (mfaAgeSeconds: number | null) =>
+    whyNotApprove(policies, caller.principal, requester, facts, caller.sourceAddress, mfaAgeSeconds);
+  // Whoever may say yes with a passkey may say no without it.
+  const refusal = why(event === 'deny' ? 0 : caller.mfaAgeSeconds);
+  if (refusal !== null) {
+    askForPasskeyIf(ctx, caller, (age) => why(age) === null);
     const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
     if (!visible && caller.principal.samePersonAs !== row.requester_id) throw notFound('request', requestId);
-    throw new Failure('denied', 'may-not-approve', why);
+    throw new Failure('denied', 'may-not-approve', refusal);
   }
   nextRequestState(row.state, event);
   if (row.expires_at.getTime() <= asked.now.getTime()) {
@@ -192,6 +202,7 @@ function circumstancesOf(row: RequestRow) {
     durationSeconds: row.duration_s,
     reason: row.reason,
     ticket: row.ticket,
+    mfaAgeSeconds: row.mfa_age_s,
   };
 }
 
@@ -313,8 +324,8 @@ async function closeRequest(trx: Trx, open: Open, event: 'approve' | 'deny'): Pr
 }
 
 function circumstancesOfApprover(open: Open, caller: Caller): Circumstances {
-  const { nowMs, mfaAgeSeconds } = open.facts.context;
-  return { sourceIp: caller.sourceAddress, nowMs, mfaAgeSeconds };
+  const { sourceAddress, mfaAgeSeconds } = caller;
+  return { sourceIp: sourceAddress, nowMs: open.facts.context.nowMs, mfaAgeSeconds };
 }
 
 function alreadyDecided(): Failure {

@@ -18,6 +18,8 @@ export interface GrantsContext {
   events: Events;
   /** Where clients find the gateway, for connection strings. */
   gatewayAddress: { host: string; port: number };
+  /** The portal's origin as people's browsers know it; known once the server listens. */
+  publicUrl: () => string;
   /** Why no new elevation may begin now (the log is not what was signed), or null. Revocation never asks. */
   heldBack: () => string | null;
   /** A request that nobody decides is over after this. */

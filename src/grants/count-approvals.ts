@@ -88,5 +88,6 @@ function stillMay(
   facts: DecisionFacts,
 ): boolean {
   const then = { ...facts, context: { ...facts.context, ...circumstances } };
-  return whyNotApprove(policies, by, requester, then, circumstances?.sourceIp) === null;
+  const { sourceIp, mfaAgeSeconds = null } = circumstances ?? {};
+  return whyNotApprove(policies, by, requester, then, sourceIp, mfaAgeSeconds) === null;
 }

@@ -2,6 +2,7 @@
 // for this grant and nowhere else, and only through the gateway.
 
 import { randomBytes } from 'node:crypto';
+import { sql } from 'kysely';
 import type { IssuedCredential } from '../api/grants.ts';
 import { append } from '../audit/append.ts';
 import { Failure, notFound } from '../base/errors.ts';
@@ -66,6 +67,10 @@ export async function issueCredential(
         stored_key: keys.storedKey,
         server_key: keys.serverKey,
         issued_to: caller.principal.id,
+        mfa_at:
+          caller.mfaAgeSeconds === null
+            ? null
+            : sql<Date>`now() - make_interval(secs => ${caller.mfaAgeSeconds})`,
       })
       .execute();
     await append(trx, {

@@ -33,6 +33,7 @@ export async function explain(
     durationSeconds: parseDuration(body.duration),
     reason: body.reason ?? '',
     ticket: body.ticket ?? null,
+    mfaAgeSeconds: own ? caller.mfaAgeSeconds : null,
   };
   const sponsor = await loadSponsor(ctx.db, principal);
   const facts = decisionFacts(principal, moment, circumstances, sponsor);

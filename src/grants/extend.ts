@@ -9,19 +9,20 @@ import type { Handle } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
 import { actorOf } from '../identity/principals.ts';
 import { decide, permitted } from '../policy/engine/decide.ts';
-import type { Decided } from '../policy/engine/facts.ts';
+import type { Decided, Permission } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { decideWithin } from './limits.ts';
 import { NATIVE_SLACK_SECONDS } from './plan.ts';
+import { askForPasskeyIf, requireStepUp, withMfaAge } from './step-up.ts';
 import type { Caller } from './submit.ts';
 import { nextGrantTruth } from './transitions.ts';
 
 const STEP_TIMEOUT_MS = 10_000;
 
-/** Adds `duration` to the grant's end. Errors: `unknown-grant`, `grant-<state>`, `extension-denied`, `extension-needs-approval`. */
+/** Adds `duration` to the grant's end. Errors: `unknown-grant`, `grant-<state>`, `extension-denied`, `extension-needs-approval`, `step-up-required`. */
 export async function extendGrant(
   ctx: GrantsContext,
   caller: Caller,
@@ -48,16 +49,24 @@ export async function extendGrant(
     durationSeconds: wholeSeconds,
     reason: body.reason,
     ticket: null,
+    mfaAgeSeconds: caller.mfaAgeSeconds,
   };
   const sponsor = await loadSponsor(ctx.db, caller.principal);
   const facts = decisionFacts(caller.principal, asked, circumstances, sponsor);
   refuseWhileHeldBack(ctx);
   const held = { principal: caller.principal, butGrant: grantId };
   const first = { facts, decided: decide(policies, facts) };
-  const { decided } = await decideWithin(ctx.policies.current(), ctx.db, first, held);
+  const { decided, facts: known } = await decideWithin(policies, ctx.db, first, held);
   // No permit of its own is asked for; what speaks of `extend` holds all the same.
   const extension = permitted(policies, 'extend', facts);
-  if (!extension.allowed && extension.determining.length > 0) {
+  const barred = (permission: Permission) => !permission.allowed && permission.determining.length > 0;
+  if (barred(extension) || decided.outcome === 'deny') {
+    askForPasskeyIf(ctx, caller, (age) => {
+      const fresh = withMfaAge(known, age);
+      return !barred(permitted(policies, 'extend', fresh)) && decide(policies, fresh).outcome !== 'deny';
+    });
+  }
+  if (barred(extension)) {
     throw new Failure(
       'denied',
       'extension-denied',
@@ -72,6 +81,9 @@ export async function extendGrant(
     });
   }
 
+  requireStepUp(ctx, caller, decided.obligations);
+  requireStepUp(ctx, caller, extension.obligations);
+
   const client = await ctx.targets.open(row.target_id);
   await client.renew(
     row.handle as Handle,
@@ -80,7 +92,7 @@ export async function extendGrant(
   );
   await ctx.db.transaction().execute(async (trx) => {
     // Once more where limits hold: others may have taken what was left.
-    const last = await decideWithin(ctx.policies.current(), trx, first, held);
+    const last = await decideWithin(policies, trx, first, held);
     refuseDenied(last.decided, row.duration_s);
     const updated = await trx
       .updateTable('grants')

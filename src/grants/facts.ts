@@ -96,6 +96,8 @@ export interface Circumstances {
   durationSeconds: number;
   reason: string | null;
   ticket: string | null;
+  /** Of the principal, when they asked; it is no part of what is asked. */
+  mfaAgeSeconds: number | null;
 }
 
 /** Who answers for this principal, or undefined where nobody has to. */
@@ -129,7 +131,7 @@ export function decisionFacts(
       durationSeconds: circumstances.durationSeconds,
       purpose: circumstances.reason,
       ticket: circumstances.ticket,
-      mfaAgeSeconds: null,
+      mfaAgeSeconds: circumstances.mfaAgeSeconds,
     },
     ...(sponsor === undefined
       ? {}

@@ -56,7 +56,7 @@ function selectLiveGrants(db: Db) {
     .innerJoin('requests as r', 'r.id', 'g.request_id')
     .select(['g.id', 'g.request_id', 'g.target_id', 'g.task_id', 'g.principal_id', 'g.login', 'g.duration_s'])
     .select(['g.expires_at', 'r.source_address', 'r.reason', 'r.ticket', 'r.digest', 'r.outcome'])
-    .select(['r.obligations', 'r.duration_s as asked_s', 'r.created_at as asked_at'])
+    .select(['r.obligations', 'r.duration_s as asked_s', 'r.created_at as asked_at', 'r.mfa_age_s'])
     .select((eb) =>
       eb
         .selectFrom('decisions as d')
@@ -93,10 +93,7 @@ export async function createJudge(
 }
 
 export function factsNow(grant: LiveGrant, { principal, sponsor, asked }: Holding): DecisionFacts {
-  const facts = decisionFacts(principal, asked, circumstancesOf(grant, grant.duration_s), sponsor);
-  // How fresh the sign-in was when it was asked for stays a fact of the request; it does not grow old with the grant.
-  const { mfaAgeSeconds = null } = (grant.facts as DecisionFacts | null)?.context ?? {};
-  return { ...facts, context: { ...facts.context, mfaAgeSeconds } };
+  return decisionFacts(principal, asked, circumstancesOf(grant, grant.duration_s), sponsor);
 }
 
 /** Null when it would be given again. */
@@ -142,5 +139,7 @@ function circumstancesOf(grant: LiveGrant, durationSeconds: number) {
     durationSeconds,
     reason: grant.reason,
     ticket: grant.ticket,
+    // How fresh the passkey was when it was asked for is a fact of the request; it does not grow old with the grant.
+    mfaAgeSeconds: grant.mfa_age_s,
   };
 }

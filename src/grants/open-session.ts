@@ -15,6 +15,7 @@ import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
 import { gatewaySalt, targetPassword } from './plan.ts';
 import type { LiveVerdict, LoginChallenge, OpenInput, SessionTicket } from './session-ticket.ts';
+import { isFresh } from './step-up.ts';
 import { nextGrantTruth } from './transitions.ts';
 
 /** Sessions that one grant may have open at a time. */
@@ -42,12 +43,16 @@ export async function challengeFor(ctx: GrantsContext, login: string): Promise<L
   };
 }
 
-/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `too-many-sessions`; each is in the log too. */
+/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `step-up-required`, `too-many-sessions`; each is in the log too. */
 export async function openSession(ctx: GrantsContext, input: OpenInput): Promise<SessionTicket> {
   const found = await ctx.db
     .selectFrom('credentials as c')
     .innerJoin('grants as g', 'g.id', 'c.grant_id')
     .select(['g.id', 'g.principal_id', 'g.target_id', 'g.task_id', 'g.request_id', 'g.login', 'g.duration_s'])
+    .select([
+      sql<number | null>`floor(extract(epoch from now() - c.mfa_at))::float8`.as('mfa_age_s'),
+      sql<number | null>`floor(extract(epoch from c.issued_at - c.mfa_at))::float8`.as('mfa_age_at_issue_s'),
+    ])
     .where('c.id', '=', input.credentialId)
     .where('g.login', '=', input.login)
     .executeTakeFirst();
@@ -89,11 +94,18 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     durationSeconds: found.duration_s,
     reason: request.reason,
     ticket: request.ticket,
+    mfaAgeSeconds: found.mfa_age_s === null ? null : Math.max(0, found.mfa_age_s),
   });
   const verdict = mayConnect(policies, facts);
   if (!verdict.allowed) {
     const why = verdict.reasons.map((item) => item.text).join(' ');
     return refuse('connect-denied', `Policy does not let this session in: ${why}`);
+  }
+  if (verdict.obligations.stepUp === 'passkey' && !isFresh(found.mfa_age_at_issue_s)) {
+    return refuse(
+      'step-up-required',
+      `Policy wants a passkey for sessions here: use yours on the portal, ${ctx.publicUrl()}, and take a new secret there.`,
+    );
   }
 
   const sessionId = newId('session');

@@ -19,7 +19,7 @@ export function mayOnPlatform(ctx: RightsContext, caller: Caller, right: Platfor
 export function platformFacts(caller: Caller): PlatformFacts {
   return {
     principal: principalFacts(caller.principal),
-    context: { sourceIp: caller.sourceAddress, nowMs: Date.now(), mfaAgeSeconds: null },
+    context: { sourceIp: caller.sourceAddress, nowMs: Date.now(), mfaAgeSeconds: caller.mfaAgeSeconds },
   };
 }
 

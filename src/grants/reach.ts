@@ -108,6 +108,7 @@ async function decideAll(
     durationSeconds: 60,
     reason: '',
     ticket: null,
+    mfaAgeSeconds: null,
   };
   let decisions = 0;
   let sinceTurn = 0;

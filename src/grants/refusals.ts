@@ -7,8 +7,8 @@ import { actorOf } from '../identity/principals.ts';
 import type { GrantsContext } from './context.ts';
 import type { Caller } from './submit.ts';
 
-/** Said to whoever comes late; that it was decided stands in the log already. */
-const ONLY_LATE = /^(already-decided|request-(approved|denied|cancelled|expired))$/;
+/** Said to whoever comes late, which stands in the log already, or comes again with a passkey. */
+const ONLY_LATE = /^(already-decided|request-(approved|denied|cancelled|expired)|step-up-required)$/;
 
 /** Does `act`; when that is refused for a request that exists, notes who tried, and refuses. */
 export async function orNoteRefusal<T>(

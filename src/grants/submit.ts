@@ -29,6 +29,7 @@ import { type Intent, intentOf } from './intend.ts';
 import { rememberGrant } from './known-grants.ts';
 import { type GrantRow, type StepGrant, TAKEN_UP } from './lease.ts';
 import { decideWithin, type WithUse } from './limits.ts';
+import { askForPasskeyIf, requireStepUp, withMfaAge } from './step-up.ts';
 
 /** Requests that one principal may have pending at a time. */
 export const MOST_PENDING_REQUESTS = 100;
@@ -36,6 +37,8 @@ export const MOST_PENDING_REQUESTS = 100;
 export interface Caller {
   principal: Principal;
   sourceAddress: string;
+  /** Since they used a passkey in this session; null when they did not, or cannot. */
+  mfaAgeSeconds: number | null;
 }
 
 export interface SubmitResult {
@@ -48,7 +51,10 @@ export interface SubmitResult {
 
 const STATE_AFTER = { allow: 'approved', 'needs-approval': 'pending', deny: 'denied' } as const;
 
-/** Errors: `unknown-target`, `unknown-task`, `task-does-not-fit`, `invalid-duration`, `too-many-pending`. */
+/**
+ * Errors: `unknown-target`, `unknown-task`, `task-does-not-fit`, `invalid-duration`, `too-many-pending`,
+ * `step-up-required`.
+ */
 export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBody): Promise<SubmitResult> {
   const circumstances = circumstancesOf(caller, body, body.reason);
   const asked = await loadAsked(ctx.db, body);
@@ -57,6 +63,9 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   const facts = decisionFacts(caller.principal, asked, circumstances, sponsor);
   refuseWhileHeldBack(ctx);
   const first = { facts, decided: decide(policies, facts) };
+  if (first.decided.outcome === 'deny') {
+    askForPasskeyIf(ctx, caller, (age) => decide(policies, withMfaAge(facts, age)).outcome !== 'deny');
+  } else requireStepUp(ctx, caller, first.decided.obligations);
   const requestId = newId('request');
   const prepare = (made: WithUse) =>
     prepareWrite(ctx, { requestId, caller, body, asked, circumstances, policyDigest: policies.digest }, made);
@@ -133,7 +142,7 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     reason: body.reason,
     ticket: body.ticket ?? null,
     source_address: caller.sourceAddress,
-    mfa_age_s: null,
+    mfa_age_s: caller.mfaAgeSeconds,
     digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
     state: STATE_AFTER[decided.outcome],
     outcome: decided.outcome,
@@ -176,11 +185,11 @@ function writeRequest(
   return sql<Written>`
     with asked as (
       insert into requests (id, requester_id, target_id, task_id, duration_s, reason, ticket, source_address, digest,
-        state, outcome, reasons, obligations, expires_at, decided_at)
+        state, outcome, reasons, obligations, expires_at, decided_at, mfa_age_s)
       values (${draft.id}, ${draft.requester_id}, ${draft.target_id}, ${draft.task_id}, ${draft.duration_s},
         ${draft.reason}, ${draft.ticket}, ${draft.source_address}, ${draft.digest}, ${draft.state}, ${draft.outcome},
         ${JSON.stringify(draft.reasons)}, ${JSON.stringify(draft.obligations)},
-        now() + make_interval(secs => ${ctx.pendingLifetimeSeconds}), ${decidedAt})
+        now() + make_interval(secs => ${ctx.pendingLifetimeSeconds}), ${decidedAt}, ${draft.mfa_age_s})
       returning created_at as request_created_at, decided_at as request_decided_at,
         expires_at as request_expires_at),
     decided as (${decisionInsert(stored).insert}),
@@ -250,6 +259,7 @@ function circumstancesOf(
     durationSeconds: parseDuration(body.duration),
     reason,
     ticket: body.ticket ?? null,
+    mfaAgeSeconds: caller.mfaAgeSeconds,
   };
 }
 

@@ -14,7 +14,7 @@ import type { Caller } from './submit.ts';
 
 /**
  * Why `approver` cannot approve what `requester` asked, or null: first who is never counted, then policy, with the
- * approver's own address where they act now.
+ * approver's own address and passkey where they act now; for who could, as if they had just used theirs.
  */
 export function whyNotApprove(
   policies: CompiledPolicies,
@@ -22,10 +22,11 @@ export function whyNotApprove(
   requester: Principal,
   facts: DecisionFacts,
   approverAddress?: string,
+  mfaAgeSeconds: number | null = approverAddress === undefined ? 0 : null,
 ): string | null {
   const never = whyNeverCounts(approver.id, quorumFacts(requester, [approver]));
   if (never !== null) return never;
-  const verdict = mayApprove(policies, principalFacts(approver), facts, approverAddress);
+  const verdict = mayApprove(policies, principalFacts(approver), facts, approverAddress, mfaAgeSeconds);
   return verdict.allowed ? null : 'Policy does not name you as an approver for this target.';
 }
 
@@ -44,6 +45,7 @@ async function grantPeople(ctx: GrantsContext, grantId: string): Promise<GrantPe
       'g.target_id',
       'g.task_id',
       'r.source_address',
+      'r.mfa_age_s',
       'g.duration_s',
       'r.reason',
       'r.ticket',
@@ -60,6 +62,7 @@ async function grantPeople(ctx: GrantsContext, grantId: string): Promise<GrantPe
     durationSeconds: row.duration_s,
     reason: row.reason,
     ticket: row.ticket,
+    mfaAgeSeconds: row.mfa_age_s,
   });
   return { principalId: row.principal_id, facts, requester };
 }

@@ -4,6 +4,7 @@
 import type { FastifyRequest } from 'fastify';
 import { Failure } from '../base/errors.ts';
 import { mayOnPlatform } from '../grants/platform-rights.ts';
+import { askForPasskeyIf } from '../grants/step-up.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf, DIRECTORY } from '../identity/principals.ts';
 import type { Authenticated, TokenKind, TokenLimits } from '../identity/tokens.ts';
@@ -20,15 +21,14 @@ export interface SignedCaller extends Caller {
   tokenId: string;
   limits: TokenLimits;
   tokenKind: TokenKind;
-  /** Since a passkey was used with this token; null when none was. */
-  mfaAgeSeconds: number | null;
 }
 
 type AdmitContext = Pick<HttpContext, 'principals' | 'grants' | 'refusedUses'>;
 
 /**
  * The caller, or null where the route lets anyone in.
- * Errors: `unauthenticated`, `token-address`, `token-scope`, `may-not`, `cross-site`.
+ * Errors: `unauthenticated`, `token-address`, `token-scope`, `may-not`,
+ * `step-up-required`, `cross-site`.
  */
 export async function admit(
   ctx: AdmitContext,
@@ -62,7 +62,12 @@ export async function admit(
     checkLimits(session.limits, name, sourceAddress),
   );
   const caller = { principal, sourceAddress, ...session };
-  if (!isAllowed(ctx, access, caller)) throw new Failure('denied', 'may-not', MAY_NOT[access]);
+  if (!isAllowed(ctx, access, caller)) {
+    askForPasskeyIf(ctx.grants, caller, (mfaAgeSeconds) =>
+      isAllowed(ctx, access, { ...caller, mfaAgeSeconds }),
+    );
+    throw new Failure('denied', 'may-not', MAY_NOT[access]);
+  }
   return caller;
 }
 

@@ -5,10 +5,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Secret } from '../base/secret.ts';
 import type { SignedIn } from '../identity/browser-session.ts';
 import { OIDC_CALLBACK, OIDC_MINUTES } from '../identity/oidc-sign-in.ts';
+import { PASSKEY_SECONDS } from '../identity/passkeys.ts';
 import { COOKIE } from './caller.ts';
 import { addressOf } from './client-address.ts';
 
 const OIDC_COOKIE = 'sallyport-oidc';
+const PASSKEY_COOKIE = 'sallyport-passkey';
 
 /** Where a sign-in comes from, with the session's cookie that it will replace. */
 export function fromOf(request: FastifyRequest): { address: string; cookie: string | undefined } {
@@ -49,6 +51,27 @@ export function setOidcCookie(
 export function takeOidcCookie(request: FastifyRequest, reply: FastifyReply): string {
   void reply.clearCookie(OIDC_COOKIE, { path: OIDC_CALLBACK });
   return request.cookies[OIDC_COOKIE] ?? '';
+}
+
+export function setPasskeyCookie(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  publicUrl: string,
+  secret: Secret,
+): void {
+  void reply.setCookie(PASSKEY_COOKIE, secret.reveal(), {
+    path: '/api',
+    httpOnly: true,
+    sameSite: 'strict',
+    secure: overTls(request, publicUrl),
+    maxAge: PASSKEY_SECONDS,
+  });
+}
+
+/** Of this browser, once: '' where there is none. */
+export function takePasskeyCookie(request: FastifyRequest, reply: FastifyReply): string {
+  void reply.clearCookie(PASSKEY_COOKIE, { path: '/api' });
+  return request.cookies[PASSKEY_COOKIE] ?? '';
 }
 
 /** With TLS in front, the connection here is plain; the public address then says what the browser has. */

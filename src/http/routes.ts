@@ -2,13 +2,19 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { HttpContext } from './context.ts';
+import { addPasskeys } from './routes/add-passkey.ts';
 import { addPrincipals } from './routes/add-principal.ts';
 import { addTarget } from './routes/add-target.ts';
 import { addTask } from './routes/add-task.ts';
 import { approveRequest } from './routes/approve-request.ts';
 import { beginOidcSignIn } from './routes/begin-oidc.ts';
+import { beginPasskeys } from './routes/begin-passkey.ts';
+import { beginPasskeySignIns } from './routes/begin-passkey-sign-in.ts';
+import { beginStepUps } from './routes/begin-step-up.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
 import { checkTarget } from './routes/check-target.ts';
+import { confirmCliLogins } from './routes/confirm-cli-login.ts';
+import { decideDeviceLogins } from './routes/decide-device-login.ts';
 import { denyRequest } from './routes/deny-request.ts';
 import { disablePrincipals } from './routes/disable-principal.ts';
 import { endSession } from './routes/end-session.ts';
@@ -17,6 +23,8 @@ import { explainPolicy } from './routes/explain-policy.ts';
 import { exportAudit } from './routes/export-audit.ts';
 import { extendGrants } from './routes/extend-grant.ts';
 import { finishOidcSignIn } from './routes/finish-oidc.ts';
+import { finishPasskeySignIns } from './routes/finish-passkey-sign-in.ts';
+import { finishStepUps } from './routes/finish-step-up.ts';
 import { getCheckpoint } from './routes/get-checkpoint.ts';
 import { getGrant } from './routes/get-grant.ts';
 import { getHealth } from './routes/get-health.ts';
@@ -34,6 +42,7 @@ import { getRequest } from './routes/get-request.ts';
 import { getSession } from './routes/get-session.ts';
 import { getSignInOptions } from './routes/get-sign-in-options.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
+import { issueRegistrationLinks } from './routes/issue-registration-link.ts';
 import { issueTokens } from './routes/issue-token.ts';
 import { linkOidc } from './routes/link-oidc.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
@@ -49,10 +58,15 @@ import { listStandingAccess } from './routes/list-standing-access.ts';
 import { getTargets } from './routes/list-targets.ts';
 import { listTasks } from './routes/list-tasks.ts';
 import { getTokens } from './routes/list-tokens.ts';
+import { lookAtDeviceLogins } from './routes/look-at-device-login.ts';
+import { openRegistrationLinks } from './routes/open-registration-link.ts';
 import { planPolicy } from './routes/plan-policy.ts';
 import { previewRequests } from './routes/preview-request.ts';
 import { proposePolicy } from './routes/propose-policy.ts';
+import { redeemCliLogins } from './routes/redeem-cli-login.ts';
+import { redeemDeviceLogins } from './routes/redeem-device-login.ts';
 import { refuseProposal } from './routes/refuse-proposal.ts';
+import { removePasskeys } from './routes/remove-passkey.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
 import { revokeTokens } from './routes/revoke-token.ts';
@@ -65,8 +79,10 @@ import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
 import { signOut } from './routes/sign-out.ts';
 import { signProposal } from './routes/sign-proposal.ts';
+import { startDeviceLogins } from './routes/start-device-login.ts';
 import { streamEvents } from './routes/stream-events.ts';
 import { submitRequest } from './routes/submit-request.ts';
+import { useRegistrationLinks } from './routes/use-registration-link.ts';
 import { withdrawProposal } from './routes/withdraw-proposal.ts';
 
 const ROUTES = [
@@ -136,6 +152,22 @@ const ROUTES = [
   finishOidcSignIn,
   getMySignIn,
   linkOidc,
+  addPasskeys,
+  beginPasskeys,
+  beginPasskeySignIns,
+  beginStepUps,
+  finishPasskeySignIns,
+  finishStepUps,
+  issueRegistrationLinks,
+  openRegistrationLinks,
+  removePasskeys,
+  useRegistrationLinks,
+  confirmCliLogins,
+  decideDeviceLogins,
+  lookAtDeviceLogins,
+  redeemCliLogins,
+  redeemDeviceLogins,
+  startDeviceLogins,
 ];
 
 export function registerRoutes(app: FastifyInstance, ctx: HttpContext): void {

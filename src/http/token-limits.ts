@@ -8,8 +8,8 @@ import type { TokenLimits } from '../identity/tokens.ts';
 import type { RouteName } from './guard.ts';
 
 /**
- * `open` routes look at no token; `any` is what every token may, from where it may be used; `whole` is how its person
- * signs in, which no token with scopes may touch: it could make itself a wider one.
+ * `open` routes look at no token; `any` is what every token may, from where it may be used; `whole` is how people
+ * sign in, which no limited token may touch: it could make itself a wider one.
  */
 export type RouteScope = TokenScope | 'open' | 'any' | 'whole';
 
@@ -24,6 +24,21 @@ export const ROUTE_SCOPE = {
   'GET /api/sign-in/oidc/callback': 'open',
   'POST /api/sign-out': 'any',
   'GET /api/my-sign-in': 'whole',
+  'POST /api/sign-in/passkey/options': 'open',
+  'POST /api/sign-in/passkey': 'open',
+  'POST /api/registration/options': 'open',
+  'POST /api/registration': 'open',
+  'POST /api/step-up/options': 'any',
+  'POST /api/step-up': 'any',
+  'POST /api/passkeys/options': 'whole',
+  'POST /api/passkeys': 'whole',
+  'POST /api/passkeys/:id/remove': 'whole',
+  'POST /api/cli-logins': 'whole',
+  'POST /api/cli-logins/token': 'open',
+  'POST /api/device-logins': 'open',
+  'POST /api/device-logins/token': 'open',
+  'POST /api/device-logins/look': 'whole',
+  'POST /api/device-logins/decide': 'whole',
   'POST /api/my-sign-in/oidc': 'whole',
   'GET /api/me': 'any',
   'GET /api/demo/people': 'open',
@@ -36,6 +51,7 @@ export const ROUTE_SCOPE = {
   'GET /api/principals/:name/tokens': 'administer',
   'POST /api/principals/:name/tokens': 'administer',
   'POST /api/principals/:name/tokens/:id/revoke': 'administer',
+  'POST /api/principals/:name/registration-link': 'whole',
   'POST /api/principals/:name/disable': 'administer',
 
   'GET /api/targets': 'read',
@@ -111,12 +127,13 @@ export const ROUTE_SCOPE = {
 export function checkLimits(limits: TokenLimits, name: RouteName, sourceAddress: string): void {
   checkAddress(limits, sourceAddress);
   const needed: RouteScope = ROUTE_SCOPE[name];
-  if (limits.scopes === null || needed === 'open' || needed === 'any') return;
-  if (needed !== 'whole' && limits.scopes.includes(needed)) return;
-  const lack = needed === 'whole' ? 'it is limited to scopes' : `it lacks the scope "${needed}"`;
+  if (needed === 'open' || needed === 'any') return;
+  const free = needed === 'whole' ? limits.addressRanges === null : true;
+  if (limits.scopes === null ? free : needed !== 'whole' && limits.scopes.includes(needed)) return;
+  const lack = needed === 'whole' ? 'it is limited' : `it lacks the scope "${needed}"`;
   throw new Failure('denied', 'token-scope', `This token is not for that: ${lack}.`, {
     hint: 'Use another token, or have one issued that may.',
-    facts: { needed, scopes: [...limits.scopes] },
+    facts: { needed, scopes: limits.scopes === null ? null : [...limits.scopes] },
   });
 }
 

@@ -6,7 +6,7 @@ import { createHash, createHmac, randomBytes } from 'node:crypto';
 import { sql } from 'kysely';
 import { Failure } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
-import type { Db } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import type { CeremonyKind } from '../db/tables.ts';
 
 const SECRET_BYTES = 32;
@@ -30,7 +30,7 @@ export interface NewCeremony extends Partial<Ceremony> {
 }
 
 /** The secret of the one who began it. Errors: `too-many-ceremonies`. */
-export async function beginCeremony(db: Db, input: NewCeremony): Promise<Secret> {
+export async function beginCeremony(db: Db | Trx, input: NewCeremony): Promise<Secret> {
   const secret = randomBytes(SECRET_BYTES).toString('base64url');
   await sql`delete from ceremonies where hash in
     (select hash from ceremonies where expires_at <= now() limit ${SWEPT_AT_A_TIME})`.execute(db);
@@ -51,7 +51,11 @@ export async function beginCeremony(db: Db, input: NewCeremony): Promise<Secret>
  * Ends it and gives what it was about; null for one that is over, of another kind, or nobody's. It is over before
  * its answer is looked at, so that nobody tries twice.
  */
-export async function takeCeremony(db: Db, kind: CeremonyKind, secret: string): Promise<Ceremony | null> {
+export async function takeCeremony(
+  db: Db | Trx,
+  kind: CeremonyKind,
+  secret: string,
+): Promise<Ceremony | null> {
   if (!SECRET_FORM.test(secret)) return null;
   const row = await db
     .deleteFrom('ceremonies')

@@ -4,7 +4,7 @@
 
 import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
-import { conflict, Failure } from '../base/errors.ts';
+import { codeOf, conflict, Failure } from '../base/errors.ts';
 import type { Secret } from '../base/secret.ts';
 import type { Trx } from '../db/client.ts';
 import { browserTokenId, openBrowserSession, type SignedIn } from './browser-session.ts';
@@ -104,7 +104,8 @@ export async function finishOidc(
         code: error.code,
         address,
         actor: whose === null ? null : actorOf(whose),
-        detail: identity,
+        // A word of the library's own, never a text of the answer.
+        detail: { ...identity, why: codeOf(error.cause) },
       });
     }
     throw error;

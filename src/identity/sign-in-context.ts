@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { Failure } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Db } from '../db/client.ts';
+import type { Attempts } from './attempts.ts';
 import type { FailedSignIns } from './failed-sign-ins.ts';
 import type { OidcProvider } from './oidc-provider.ts';
 import type { Principal } from './principals.ts';
@@ -13,6 +14,8 @@ export interface SignInContext {
   db: Db;
   log: Logger;
   failures: FailedSignIns;
+  /** Wrong codes of device logins, by person. */
+  userCodes: Attempts;
   /** The portal's origin as people's browsers know it; known once the server listens. */
   publicUrl: () => string;
   oidc: OidcProvider | null;

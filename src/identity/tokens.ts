@@ -164,7 +164,7 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
   >`
     select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind, t.scopes, t.address_ranges,
       floor(extract(epoch from t.expires_at - now()))::float8 as left_s,
-      floor(greatest(extract(epoch from now() - t.mfa_at), 0))::float8 as mfa_age_s,
+      floor(extract(epoch from now() - t.mfa_at))::float8 as mfa_age_s,
       t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS}) as note_use
     from principals p join tokens t on t.principal_id = p.id
     where t.hash = ${hashToken(token)} and t.revoked_at is null and t.expires_at > now()
@@ -180,7 +180,7 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
     tokenKind: row.token_kind,
     limits: limitsFrom(row),
     leftSeconds: row.left_s,
-    mfaAgeSeconds: row.mfa_age_s,
+    mfaAgeSeconds: row.mfa_age_s === null ? null : Math.max(0, row.mfa_age_s),
   };
 }
 

@@ -2,6 +2,7 @@
 // not GET fails here until somebody has said what it writes, or that it changes nothing.
 
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -10,11 +11,14 @@ import { issuedCredential } from '../../src/api/grants.ts';
 import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { session } from '../../src/api/sessions.ts';
+import { type StartedDevice, startedDevice } from '../../src/api/sign-in.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
 import { GUARD, type RouteName } from '../../src/http/guard.ts';
 import { ROOT } from '../harness/checks.ts';
-import { rawHttp } from '../harness/raw-http.ts';
+import type { TestPasskey } from '../harness/passkey.ts';
+import { type PortalBrowser, portalBrowser } from '../harness/portal-browser.ts';
+import { type RawAnswer, rawHttp } from '../harness/raw-http.ts';
 import {
   type Answer,
   type Person,
@@ -28,6 +32,8 @@ interface Row {
   writes: string[];
   /** One of the demo's, or the directory that is added for this. */
   by: Person | 'entra';
+  /** What has to be there first, and writes entries of its own. */
+  ready?: () => Promise<void>;
   /** Does it for real, and answers what the route said. A path: that test does, where the demo cannot. */
   act: (() => Promise<Answer>) | string;
 }
@@ -41,6 +47,7 @@ let store: pg.Client;
 
 before(async () => {
   sallyport = await startSallyport();
+  browser = portalBrowser(sallyport.server(), FROM);
   store = new pg.Client({ connectionString: sallyport.storeUrl() });
   await store.connect();
 });
@@ -84,6 +91,37 @@ async function signedIn(): Promise<string> {
   });
   const [cookie = ''] = answer.headers['set-cookie'] ?? [];
   return cookie.slice(0, cookie.indexOf(';'));
+}
+
+let browser: PortalBrowser;
+let passkey: TestPasskey;
+let code = '';
+let device: StartedDevice | null = null;
+const VERIFIER = 'v'.repeat(43);
+const CLI_LOGIN = {
+  challenge: createHash('sha256').update(VERIFIER).digest('base64url'),
+  state: 's'.repeat(22),
+  port: 40_000,
+  machine: 'laptop',
+};
+
+const answerOf = ({ status, json }: RawAnswer): Answer => ({ status, body: json });
+const inBrowser = async (path: string, body?: unknown) => answerOf(await browser.post(path, body));
+
+/** The browser that the rows above drive is that person's now. */
+async function enter(person: Person): Promise<void> {
+  browser = portalBrowser(sallyport.server(), FROM);
+  await browser.post('/api/sign-in', { token: sallyport.token(person) });
+}
+
+async function withPasskey(person: Person): Promise<void> {
+  await enter(person);
+  passkey = await browser.register();
+}
+
+async function registrationLink(name: string): Promise<string> {
+  const { body } = await post('admin', `/api/principals/${name}/registration-link`);
+  return (body as { url: string }).url.split('#')[1] ?? '';
 }
 
 const post = (by: Person, path: string, body?: unknown) => call(by, 'POST', path, body ?? {});
@@ -167,6 +205,113 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     writes: ['workload.exchanged', 'token.issued'],
     by: 'deploy-bot',
     act: 'test/features/workload-identity.test.ts',
+  },
+  'POST /api/sign-in/passkey/options': {
+    writes: [],
+    by: 'engineer',
+    act: () => inBrowser('/api/sign-in/passkey/options'),
+  },
+  'POST /api/sign-in/passkey': {
+    writes: ['sign-in', 'token.issued'],
+    by: 'engineer',
+    ready: () => withPasskey('engineer'),
+    act: async () => answerOf(await browser.signIn(passkey)),
+  },
+  'POST /api/registration/options': {
+    writes: [],
+    by: 'auditor',
+    ready: async () => {
+      code = await registrationLink('auditor');
+    },
+    act: () => inBrowser('/api/registration/options', { code }),
+  },
+  'POST /api/registration': {
+    writes: ['passkey.added', 'sign-in', 'token.issued'],
+    by: 'auditor',
+    act: async () => answerOf((await browser.useLink(await registrationLink('auditor'))).answer),
+  },
+  'POST /api/step-up/options': {
+    writes: [],
+    by: 'approver',
+    ready: () => withPasskey('approver'),
+    act: () => inBrowser('/api/step-up/options'),
+  },
+  'POST /api/step-up': {
+    writes: ['step-up', 'token.issued', 'token.revoked'],
+    by: 'second-approver',
+    ready: () => withPasskey('second-approver'),
+    act: async () => answerOf(await browser.stepUp(passkey)),
+  },
+  'POST /api/passkeys/options': {
+    writes: [],
+    by: 'admin',
+    ready: () => enter('admin'),
+    act: () => inBrowser('/api/passkeys/options'),
+  },
+  'POST /api/passkeys': {
+    writes: ['passkey.added'],
+    by: 'admin',
+    ready: () => enter('admin'),
+    act: async () => {
+      await browser.register();
+      return { status: 201, body: null };
+    },
+  },
+  'POST /api/passkeys/:id/remove': {
+    writes: ['passkey.removed'],
+    by: 'admin',
+    act: async () => {
+      const { rows } = await store.query(
+        "select k.id from passkeys k join principals p on p.id = k.principal_id where p.name = 'admin'",
+      );
+      // The passkey of the row before was not used in this session.
+      await store.query('update tokens set mfa_at = now() where revoked_at is null');
+      return inBrowser(`/api/passkeys/${rows[0]?.id}/remove`);
+    },
+  },
+  'POST /api/principals/:name/registration-link': {
+    writes: ['registration-link.issued'],
+    by: 'admin',
+    act: () => post('admin', '/api/principals/auditor/registration-link'),
+  },
+  'POST /api/cli-logins': {
+    writes: [],
+    by: 'admin',
+    ready: () => enter('admin'),
+    act: () => inBrowser('/api/cli-logins', CLI_LOGIN),
+  },
+  'POST /api/cli-logins/token': {
+    writes: ['cli-login', 'token.issued'],
+    by: 'admin',
+    act: async () => {
+      const { body } = await inBrowser('/api/cli-logins', CLI_LOGIN);
+      const found = new URL((body as { url: string }).url).searchParams.get('code');
+      return call(null, 'POST', '/api/cli-logins/token', { code: found, verifier: VERIFIER });
+    },
+  },
+  'POST /api/device-logins': {
+    writes: [],
+    by: 'admin',
+    act: async () => {
+      const answer = await call(null, 'POST', '/api/device-logins', { machine: 'far away' });
+      device = startedDevice.parse(answer.body);
+      return answer;
+    },
+  },
+  'POST /api/device-logins/look': {
+    writes: [],
+    by: 'admin',
+    act: () => inBrowser('/api/device-logins/look', { userCode: device?.userCode }),
+  },
+  'POST /api/device-logins/decide': {
+    writes: ['device-login.allowed'],
+    by: 'admin',
+    act: () => inBrowser('/api/device-logins/decide', { userCode: device?.userCode, allow: true }),
+  },
+  'POST /api/device-logins/token': {
+    writes: ['cli-login', 'token.issued'],
+    by: 'admin',
+    act: () => call(null, 'POST', '/api/device-logins/token', { deviceCode: device?.deviceCode }),
   },
   'POST /api/targets': {
     writes: ['target.added'],
@@ -421,6 +566,7 @@ const lastSeq = async () => (await entriesSince(0)).at(-1)?.seq ?? 0;
 
 for (const [name, row] of Object.entries(ROWS)) {
   test(name, async () => {
+    await row.ready?.();
     const { act } = row;
     if (typeof act === 'string') {
       const text = readFileSync(join(ROOT, act), 'utf8');

@@ -3,18 +3,23 @@
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { generateKeyPair, SignJWT } from 'jose';
 import pg from 'pg';
 import { signInOptions } from '../../src/api/sign-in.ts';
+import { startChromium } from '../harness/browser.ts';
+import { ROOT } from '../harness/checks.ts';
 import { type MainProcess, runMain } from '../harness/main-process.ts';
 import { freePort, startOidcProvider, type TestProvider } from '../harness/oidc.ts';
 import { type RawAnswer, rawHttp } from '../harness/raw-http.ts';
 import { embeddedStoreUrl } from '../harness/sallyport.ts';
+import { skipWithout } from '../harness/services.ts';
 
+const BUILT = existsSync(join(ROOT, 'portal', 'dist', 'index.html'));
+const skip = skipWithout('chromium') || (BUILT ? false : 'the portal is not built (npm test builds it)');
 const SECRET = 'a secret of the test';
 
 describe('signing in at a provider', () => {
@@ -268,6 +273,7 @@ firstAdministrator:
       const { back, browser } = await toTheProvider('sub-ada');
       provider.forge = forge;
       await refused(await comeBack(back, browser), 'answer-refused');
+      assert.match((await entries('sign-in.failed')).at(-1)?.detail.why, /^[A-Z_]+$/, 'the log says why');
       provider.forge = null;
     }
     const { session } = await signIn('sub-ada');
@@ -327,9 +333,40 @@ firstAdministrator:
       body: {},
     });
     assert.equal(other.json?.code, 'other-address');
-    for (const next of ['https://evil.example', '//evil.example', '/\\evil.example']) {
+    for (const next of [
+      'https://evil.example',
+      '//evil.example',
+      '/\\evil.example',
+      '/\t/evil.example',
+      '',
+    ]) {
       assert.equal((await call('POST', '/api/sign-in/oidc', { body: { next } })).status, 422, next);
     }
+  });
+
+  test('in a real browser: there and back, signed in, and signed out at both', { skip }, async () => {
+    provider.people.set('sub-ada', ADA);
+    provider.signsIn = 'sub-ada';
+    await using chromium = await startChromium(own);
+    const page = await chromium.visit();
+    await page.goto('/targets');
+    await page.getByRole('button', { name: 'Sign in with Test ID' }).click();
+    await page.getByRole('heading', { level: 1, name: 'Targets' }).waitFor();
+    await page.getByText('Ada Lovelace').waitFor();
+    await page.reload();
+    await page.getByText('Ada Lovelace').waitFor();
+    const cookies = await page.context().cookies(own);
+    assert.deepEqual(
+      cookies.map((one) => [one.name, one.sameSite, one.httpOnly]),
+      [['sallyport', 'Strict', true]],
+      'the cookie of the way there is gone',
+    );
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.waitForURL(`${provider.issuer}/session/end?**`);
+    await page.goto(`${own}/`);
+    await page.getByRole('heading', { level: 1, name: 'Sign in' }).waitFor();
+    await page.goto(`${own}/sign-in?failed=account-disabled`);
+    await page.getByText('This account is disabled.').waitFor();
   });
 
   test('the provider away: who is signed in goes on, the page says so, and it comes back by itself', async () => {

@@ -9,7 +9,7 @@ import { grant as grantSchema, issuedCredential } from '../../src/api/grants.ts'
 import { issuedToken, type PrincipalView, principal } from '../../src/api/people.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { type RawAnswer, rawHttp } from '../harness/raw-http.ts';
-import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 import { services, skipWithout } from '../harness/services.ts';
 
 const USER = 'urn:ietf:params:scim:schemas:core:2.0:User';
@@ -286,16 +286,12 @@ describe('Okta', () => {
 describe('switching off', () => {
   /** What the demo lets engineering do, for a group that the directory keeps. */
   async function publishFor(group: string): Promise<void> {
-    const { body } = await sallyport.call('admin', 'GET', '/api/policy');
-    const { files } = body as { files: Record<string, string> };
+    const files = await policiesInForce(sallyport);
     const orders = files['orders.cedar'] ?? '';
     const copy = orders
       .replaceAll('Group::"engineering"', `Group::"${group}"`)
       .replaceAll('@id("', `@id("${group}-`);
-    const published = await sallyport.call('admin', 'POST', '/api/policy', {
-      files: { ...files, 'by-directory.cedar': copy },
-    });
-    assert.ok(published.status < 300, JSON.stringify(published.body));
+    await publishPolicies(sallyport, { ...files, 'by-directory.cedar': copy });
   }
 
   async function withSession(userName: string) {

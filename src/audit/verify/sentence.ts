@@ -91,10 +91,20 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `A token of a job${words(leaf, ' of ', 'issuer')} was refused${words(leaf, ': ', 'code')}${from(leaf)}.`,
   'sign-in': (leaf, who) => `${who} signed in${from(leaf)}.`,
   'sign-in.failed': (leaf, who) =>
-    `A sign-in${leaf.actor.kind === 'unknown' ? '' : ` as ${who}`} failed${words(leaf, ': ', 'code')}${from(leaf)}.`,
+    `A sign-in${leaf.actor.kind === 'unknown' ? '' : ` as ${who}`} failed${words(leaf, ': ', 'code')}${words(leaf, ' (', 'why', ')')}${from(leaf)}.`,
   'identity.linked': (leaf, who) => `${who} was linked with an account at${words(leaf, ' ', 'issuer')}.`,
   'principal.followed': (leaf, who) =>
     `${who} was brought up to what the identity provider${words(leaf, ' ', 'issuer')} says.`,
+  'passkey.added': (leaf, who) => `${who} registered a passkey${quoted(leaf, ': ', 'name')}.`,
+  'passkey.removed': (leaf, who) => `${who} removed a passkey${quoted(leaf, ': ', 'name')}.`,
+  'registration-link.issued': (leaf, who) =>
+    `${who} made a link to register a passkey for ${principalOf(leaf)}.`,
+  'cli-login': (leaf, who) =>
+    `${who} logged the command line in${words(leaf, ' on ', 'machine')}${from(leaf)}.`,
+  'device-login.allowed': (leaf, who) =>
+    `${who} let the machine${words(leaf, ' ', 'machine')} log in by a code.`,
+  'device-login.denied': (leaf, who) =>
+    `${who} refused the machine${words(leaf, ' ', 'machine')} a login by code.`,
   'step-up': (leaf, who) => `${who} used a passkey${from(leaf)}.`,
   'system.started': (leaf) => `Sallyport${words(leaf, ' ', 'version')} started.`,
   'system.stopped': (leaf) =>

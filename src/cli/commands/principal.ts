@@ -8,6 +8,7 @@ import {
   type PrincipalView,
   principal as principalSchema,
 } from '../../api/people.ts';
+import { issuedLink } from '../../api/sign-in.ts';
 import { path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
@@ -21,6 +22,7 @@ export function command(): Command {
     addCommand(),
     tokenCommand(),
     tokensCommand(),
+    linkCommand(),
     disableCommand(),
   ]);
 }
@@ -109,6 +111,25 @@ function tokenCommand(): Command {
       run.out.data(issued, () => [issued.token]);
       run.out.say(
         `It works until ${issued.expiresAt} and is not shown again. They sign in with \`sally login\`.`,
+      );
+    });
+}
+
+function linkCommand(): Command {
+  return leaf('link <name>', 'make a link to register a passkey with; it is shown once', [
+    'principal link grace',
+    'principal link grace --for 2h --json',
+  ])
+    .option('--for <duration>', 'how long it works, at most 7d', '1d')
+    .action(async (name: string, options: { for: string }, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      const issued = await api.post(path`/api/principals/${name}/registration-link`, issuedLink, {
+        body: { lifetime: options.for },
+      });
+      run.out.data(issued, () => [issued.url]);
+      run.out.say(
+        `It works once, until ${issued.expiresAt}; a link before it works no more. Give it to them yourself.`,
       );
     });
 }

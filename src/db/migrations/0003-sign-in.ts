@@ -14,6 +14,8 @@ alter table tokens
 
 alter table requests add column mfa_age_s integer check (mfa_age_s >= 0);
 
+alter table credentials add column mfa_at timestamptz;
+
 create table identities (
   issuer text not null,
   subject text not null,

@@ -21,7 +21,7 @@ export function signInToDemo(app: FastifyInstance, ctx: HttpContext): void {
       const from = fromOf(request);
       const signed = await ctx.principals.signInAs(body.person, from);
       setCookie(request, reply, ctx.signIn.publicUrl(), signed);
-      return meOf(ctx, { principal: signed.principal, sourceAddress: from.address });
+      return meOf(ctx, { principal: signed.principal, sourceAddress: from.address, mfaAgeSeconds: null });
     },
   );
 }

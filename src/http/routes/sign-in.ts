@@ -19,7 +19,7 @@ export function signIn(app: FastifyInstance, ctx: HttpContext): void {
       await checkPresented(ctx, body.token, 'POST /api/sign-in', request);
       const signed = await ctx.principals.signIn(body.token, from);
       setCookie(request, reply, ctx.signIn.publicUrl(), signed);
-      return meOf(ctx, { principal: signed.principal, sourceAddress: from.address });
+      return meOf(ctx, { principal: signed.principal, sourceAddress: from.address, mfaAgeSeconds: null });
     },
   );
 }

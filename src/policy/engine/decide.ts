@@ -147,7 +147,8 @@ export function permitted(
 }
 
 /**
- * May `approver` approve what `facts` ask (whose principal is the requester)? `sourceIp` is where the approver is.
+ * May `approver` approve what `facts` ask (whose principal is the requester)? `sourceIp` is where the approver is,
+ * `mfaAgeSeconds` since they used a passkey.
  * Who counts towards a quorum is told apart (quorum.ts).
  */
 export function mayApprove(
@@ -155,12 +156,13 @@ export function mayApprove(
   approver: PrincipalFacts,
   facts: DecisionFacts,
   sourceIp: string = facts.context.sourceIp,
+  mfaAgeSeconds: number | null = null,
 ): Permission {
   const requester = facts.principal;
   const no = (text: string): Permission => ({ ...refusedPermission(), reasons: [none(text)] });
   if (approver.kind !== 'person') return no(`A ${approver.kind} never approves: only people do.`);
   if (approver.id === requester.id) return no('Nobody approves their own request.');
-  const context = { ...facts.context, sourceIp };
+  const context = { ...facts.context, sourceIp, mfaAgeSeconds };
   return permitted(policies, 'approve', { ...facts, principal: approver, context, requester });
 }
 
