@@ -40,9 +40,13 @@ export function Shell({ me }: { me: Me }) {
     // Asked before, since afterwards nobody is there to ask.
     const mine = await queries.fetchQuery({ ...mySignInQuery, retry: false }).catch(() => null);
     await signOut().catch(() => undefined);
+    if (mine?.providerSignOut != null) {
+      window.location.assign(mine.providerSignOut);
+      return;
+    }
+    // What is still on the page would ask again for whatever is forgotten, and nobody is signed in any more.
+    await navigate({ to: '/sign-in' });
     queries.clear();
-    if (mine?.providerSignOut != null) window.location.assign(mine.providerSignOut);
-    else await navigate({ to: '/sign-in' });
   }
 
   const bar = { me, onHelp: () => setHelp(true), onSignOut: () => void leave() };
