@@ -152,6 +152,11 @@ const whatIf = createRoute({
   component: lazyRouteComponent(() => import('./pages/what-if-page.tsx'), 'WhatIfPage'),
   validateSearch: whatIfSearch,
 });
+const buildPolicy = createRoute({
+  getParentRoute: () => inside,
+  path: '/policy/build',
+  component: lazyRouteComponent(() => import('./pages/build-policy-page.tsx'), 'BuildPolicyPage'),
+});
 const insights = createRoute({
   getParentRoute: () => inside,
   path: '/insights',
@@ -206,6 +211,7 @@ export const router = createRouter({
       map,
       policy,
       whatIf,
+      buildPolicy,
       insights,
       policyChanges,
       policyChange,

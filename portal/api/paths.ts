@@ -42,6 +42,7 @@ export const apiPath = {
   standingAccess: (name: string) => at('api', 'targets', name, 'standing-access'),
   tasks: () => '/api/tasks',
   explain: () => '/api/policy/explain',
+  checkPolicy: () => '/api/policy/check',
   principals: () => '/api/principals',
   policies: (query: Record<string, QueryValue>) => withQuery('/api/policy/sentences', query),
   segments: () => '/api/segments',

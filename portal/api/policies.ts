@@ -27,3 +27,13 @@ export const policyByIdQuery = (id: string) =>
       (await get(policyPage, apiPath.policies({ id, limit: 1 }), signal)).items[0] ?? null,
     staleTime: 60_000,
   });
+
+/** The groups and segments that policies in force name, to choose from. */
+export const policyNamesQuery = queryOptions({
+  queryKey: ['policies', 'names'],
+  queryFn: async ({ signal }) => {
+    const { groups, segments } = await get(policyPage, apiPath.policies({ limit: 1 }), signal);
+    return { groups, segments };
+  },
+  staleTime: 60_000,
+});

@@ -23,9 +23,14 @@ export function PolicyPage() {
       title="Policy"
       lead="Who may do what, where and on which conditions: every policy in force as a sentence, made from the Cedar beside it."
       actions={
-        <ButtonLink to="/policy/what-if" variant="default">
-          What if
-        </ButtonLink>
+        <>
+          <ButtonLink to="/policy/what-if" variant="default">
+            What if
+          </ButtonLink>
+          <ButtonLink to="/policy/build" variant="default">
+            Build a policy
+          </ButtonLink>
+        </>
       }
     >
       <PolicySearchForm

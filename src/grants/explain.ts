@@ -4,8 +4,9 @@
 import type { ExplainBody, Preview } from '../api/requests.ts';
 import { parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
-import { principalByName } from '../identity/principals.ts';
+import { type Principal, principalByName } from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
+import type { DecisionFacts } from '../policy/engine/facts.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { seesEverything } from './platform-rights.ts';
@@ -18,6 +19,16 @@ export async function explain(
   body: ExplainBody,
   policies: CompiledPolicies = ctx.policies.current(),
 ): Promise<Preview> {
+  const { principal, facts } = await factsToExplain(ctx, caller, body);
+  return previewFor(ctx, principal, facts, policies);
+}
+
+/** What such a question rests on. Errors: `may-not`, those of `loadAsked`, `unknown-principal`. */
+export async function factsToExplain(
+  ctx: GrantsContext,
+  caller: Caller,
+  body: ExplainBody,
+): Promise<{ principal: Principal; facts: DecisionFacts }> {
   const own = body.principal === undefined || body.principal === caller.principal.name;
   if (!own && !seesEverything(ctx, caller)) {
     throw new Failure('denied', 'may-not', 'You may ask for yourself only.', {
@@ -36,6 +47,5 @@ export async function explain(
     mfaAgeSeconds: own ? caller.mfaAgeSeconds : null,
   };
   const sponsor = await loadSponsor(ctx.db, principal);
-  const facts = decisionFacts(principal, moment, circumstances, sponsor);
-  return previewFor(ctx, principal, facts, policies);
+  return { principal, facts: decisionFacts(principal, moment, circumstances, sponsor) };
 }

@@ -106,6 +106,8 @@ export const GUARD = {
   'POST /api/policy/proposals/:id/refuse': 'changePolicy',
   'POST /api/policy/proposals/:id/withdraw': 'person',
   'GET /api/policy/sentences': 'signed-in',
+  // Compiles, which costs everybody's time: for those who have a use for the answer.
+  'POST /api/policy/check': 'changePolicy',
 
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',

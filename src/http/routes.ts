@@ -12,6 +12,7 @@ import { beginPasskeys } from './routes/begin-passkey.ts';
 import { beginPasskeySignIns } from './routes/begin-passkey-sign-in.ts';
 import { beginStepUps } from './routes/begin-step-up.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
+import { checkPolicy } from './routes/check-policy.ts';
 import { checkTarget } from './routes/check-target.ts';
 import { confirmCliLogins } from './routes/confirm-cli-login.ts';
 import { decideDeviceLogins } from './routes/decide-device-login.ts';
@@ -100,6 +101,7 @@ const ROUTES = [
   addTask,
   approveRequest,
   cancelRequest,
+  checkPolicy,
   checkTarget,
   denyRequest,
   endSession,

@@ -90,6 +90,7 @@ export const ROUTE_SCOPE = {
   'POST /api/policy/explain': 'read',
   'GET /api/policy': 'read',
   'GET /api/policy/sentences': 'read',
+  'POST /api/policy/check': 'policy',
   'GET /api/policy/history': 'read',
   'GET /api/policy/proposals': 'read',
   'GET /api/policy/proposals/:id': 'read',

@@ -460,6 +460,11 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: async () => post('admin', '/api/policy/plan', { files: await policiesInForce(sallyport) }),
   },
+  'POST /api/policy/check': {
+    writes: [],
+    by: 'admin',
+    act: () => post('admin', '/api/policy/check', { text: '', example: ASKED }),
+  },
   'POST /api/policy/proposals': { writes: ['policy.proposed'], by: 'admin', act: proposed },
   'POST /api/policy/proposals/:id/refuse': {
     writes: ['policy.refused'],

@@ -268,6 +268,7 @@ const EXPECTED: Record<RouteName, Row> = {
     path: (ids) => `/api/policy/proposals/${ids.withdrawn}/withdraw`,
   },
   'GET /api/policy/sentences': all(200),
+  'POST /api/policy/check': { ...all(403), approver: 200, admin: 200, body: { text: 'permit (' } },
   'GET /api/insights': all(200),
   'GET /api/events': all(200),
   // Nobody of these is a directory: test/features/scim.test.ts.
