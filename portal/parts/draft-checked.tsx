@@ -72,7 +72,7 @@ function Example({ example }: { example: CheckedPolicy['example'] }) {
         <h3 id="then">With this policy</h3>
         {together ? null : (
           <p className="sp-soft sp-small">
-            By this policy alone: the set in force is too large to try both together here.
+            By this policy alone: too many policies in force speak of this to try all together here.
           </p>
         )}
         <DecisionView {...shown(withDraft)} />

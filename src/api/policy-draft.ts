@@ -31,7 +31,7 @@ export const checkedPolicy = z.object({
     .object({
       inForce: preview,
       withDraft: preview,
-      /** False where the set in force is too large to try both together: then `withDraft` is the draft by itself. */
+      /** False where too many policies in force speak of the example to try all together: then `withDraft` is the draft by itself. */
       together: z.boolean(),
     })
     .nullable(),

@@ -13,14 +13,17 @@ import { Failure } from '../base/errors.ts';
 import { type CompiledPolicies, compilePolicies } from '../policy/engine/compile.ts';
 import { decide } from '../policy/engine/decide.ts';
 import type { Decided } from '../policy/engine/facts.ts';
+import { textOf } from '../policy/engine/policy-text.ts';
+import { rulesInScope } from '../policy/engine/reach.ts';
+import type { Rule } from '../policy/engine/rule.ts';
 import { viewPolicy } from '../policy/policy-view.ts';
 import type { PolicyFiles } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { factsToExplain } from './explain.ts';
 import type { Caller } from './submit.ts';
 
-/** Larger sets in force are not compiled again for a look: that would hold up everybody for seconds. */
-const MOST_TRIED_TOGETHER = 300;
+/** Policies in the example's scope that are compiled again beside the draft, at some 1 ms each; sessions wait for it. */
+const MOST_TRIED_TOGETHER = 100;
 
 /** Mistakes in the draft are the answer. Errors: those of the example (`explain`). */
 export async function checkDraft(
@@ -46,8 +49,11 @@ async function tried(
 ): Promise<CheckedPolicy['example']> {
   const { facts } = await factsToExplain(ctx, caller, example);
   const current = ctx.policies.current();
-  const together = current.rules.length <= MOST_TRIED_TOGETHER;
-  const both = together ? compilePolicies({ ...ctx.policies.files(), [file]: text }) : draft;
+  const concerned = rulesInScope(current, facts);
+  const together = concerned.length <= MOST_TRIED_TOGETHER;
+  const both = together
+    ? compilePolicies({ ...filesOf(concerned, current, ctx.policies.files()), [file]: text })
+    : draft;
   return {
     inForce: previewOf(decide(current, facts)),
     withDraft: previewOf(decide(both, facts)),
@@ -58,6 +64,18 @@ async function tried(
 // What somebody holds already is not counted here: a draft is judged by what it says.
 function previewOf({ outcome, reasons, obligations, longestSeconds, enough }: Decided): Preview {
   return { decision: { outcome, reasons, obligations }, longestSeconds, enough, limits: [] };
+}
+
+/** Those policies alone, under the ids that they have in the whole set. */
+function filesOf(rules: readonly Rule[], set: CompiledPolicies, files: PolicyFiles): PolicyFiles {
+  const byFile = Map.groupBy(set.rules, (rule) => rule.file);
+  const some: PolicyFiles = {};
+  for (const rule of rules) {
+    const own = textOf(rule, byFile.get(rule.file) ?? [], files[rule.file] ?? '');
+    const id = rule.notes.id === null ? `@id("${rule.id.slice(rule.id.lastIndexOf('/') + 1)}")\n` : '';
+    some[rule.file] = `${some[rule.file] ?? ''}${id}${own}\n`;
+  }
+  return some;
 }
 
 function compiled(files: PolicyFiles): CompiledPolicies | { problems: PolicyProblemView[] } {

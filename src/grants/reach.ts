@@ -20,7 +20,7 @@ const MOST_PLACES = 60;
 /** Decisions that one answer costs at most, at some 0.3 ms each. */
 const MOST_DECISIONS = 4_000;
 /** After so many, others have their turn: sessions go through the same process. */
-const DECISIONS_IN_A_ROW = 32;
+const DECISIONS_IN_A_ROW = 8;
 const MOST_NAMES = 20;
 
 interface Spot {

@@ -46,9 +46,20 @@ export async function findPolicies(
     ),
     count: matching.length,
     nextCursor: last === undefined || start + page.length >= matching.length ? null : last.id,
-    groups: distinct(rules.flatMap((rule) => namesIn(rule, 'Group'))).slice(0, MOST_TO_CHOOSE_FROM),
-    segments: distinct(rules.flatMap((rule) => namesIn(rule, 'Segment'))).slice(0, MOST_TO_CHOOSE_FROM),
+    ...choicesOf(set.compiled),
   };
+}
+
+const choices = new WeakMap<CompiledPolicies, Pick<PolicyPage, 'groups' | 'segments'>>();
+
+function choicesOf(policies: CompiledPolicies): Pick<PolicyPage, 'groups' | 'segments'> {
+  const known = choices.get(policies);
+  if (known !== undefined) return known;
+  const all = (type: string) =>
+    distinct(policies.rules.flatMap((rule) => namesIn(rule, type))).slice(0, MOST_TO_CHOOSE_FROM);
+  const made = { groups: all('Group'), segments: all('Segment') };
+  choices.set(policies, made);
+  return made;
 }
 
 /** `others`: the rules of the same file, whose text is `text`. */

@@ -4,15 +4,18 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { LONGEST_DURATION_SECONDS } from '../../base/duration.ts';
 import { compilePolicies } from './compile.ts';
-import { decideOutcome } from './decide.ts';
+import { decide, decideOutcome } from './decide.ts';
 import { exampleFacts, examplePrincipal } from './example-facts.ts';
 import type { PrincipalFacts } from './facts.ts';
-import { likenessUnder, reachOf } from './reach.ts';
+import { textOf } from './policy-text.ts';
+import { likenessUnder, reachOf, rulesInScope } from './reach.ts';
 
 const FOLDER = new URL('../../demo/policies/', import.meta.url);
-const demo = compilePolicies(
-  Object.fromEntries(readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER), 'utf8')])),
+const DEMO_FILES: Record<string, string> = Object.fromEntries(
+  readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER), 'utf8')]),
 );
+const demo = compilePolicies(DEMO_FILES);
+const demoIn = (file: string) => demo.rules.filter((rule) => rule.file === file);
 const HERE = { sourceIp: '127.0.0.1', timeZone: 'Europe/Berlin' };
 
 test('the demo: at once up to an hour, with approval up to eight, two people for the schema', () => {
@@ -74,9 +77,7 @@ const principals = fc.record({
 
 test('principals that are alike reach the same', () => {
   const more = compilePolicies({
-    ...Object.fromEntries(
-      readdirSync(FOLDER).map((name) => [name, readFileSync(new URL(name, FOLDER), 'utf8')]),
-    ),
+    ...DEMO_FILES,
     'more.cedar': `@approvals("1 of manager")
 permit (principal == Person::"ada", action == Action::"request", resource) when { principal.onCall };
 forbid (principal is Person, action == Action::"autoApprove", resource) when { principal has title && principal.title == "dba" };`,
@@ -108,5 +109,31 @@ forbid (principal is Person, action == Action::"autoApprove", resource) when { p
   assert.equal(
     cook.keyOf(plain),
     cook.keyOf(examplePrincipal({ name: 'x', groups: ['cooks', 'engineering'] })),
+  );
+});
+
+test('the policies in scope alone come to what the whole set comes to', () => {
+  fc.assert(
+    fc.property(
+      principals,
+      fc.constantFrom('read-orders', 'fix-orders'),
+      fc.nat(40_000),
+      (one, task, seconds) => {
+        const facts = exampleFacts({
+          principal: examplePrincipal(one),
+          task,
+          context: { ...HERE, durationSeconds: seconds + 1 },
+        });
+        const concerned = rulesInScope(demo, facts);
+        const files = Object.fromEntries(
+          [...Map.groupBy(concerned, (rule) => rule.file)].map(([file, rules]) => [
+            file,
+            rules.map((rule) => textOf(rule, demoIn(file), DEMO_FILES[file] ?? '')).join('\n'),
+          ]),
+        );
+        assert.deepEqual(decide(compilePolicies(files), facts), decide(demo, facts));
+      },
+    ),
+    { numRuns: 40 },
   );
 });

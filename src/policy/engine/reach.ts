@@ -105,18 +105,26 @@ export function likenessUnder(policies: CompiledPolicies): {
 
 const NAMED_TYPES = ['Person', 'Service', 'Agent'];
 
-function rulesInScope(policies: CompiledPolicies, { principal, target }: DecisionFacts): Rule[] {
+/** Every policy that can have a part in the decision on a request, by its scope: a few of ten thousand. */
+export function rulesInScope(
+  policies: CompiledPolicies,
+  { principal, target, sponsor }: DecisionFacts,
+): Rule[] {
   const onto = new Set([
     '*',
     `Target::${target.name}`,
     `Environment::${target.environment}`,
     ...pathsDownTo(target.segment).map((path) => `Segment::${path}`),
   ]);
-  const type = { person: 'Person', service: 'Service', agent: 'Agent' }[principal.kind];
+  // An agent reaches no further than its sponsor, so the sponsor's policies have a part in it too.
+  const asking = sponsor === undefined ? [principal] : [principal, sponsor.principal];
+  const types = { person: 'Person', service: 'Service', agent: 'Agent' };
   const by = new Set([
     '*',
-    `${type}::${principal.name}`,
-    ...principal.groups.map((name) => `Group::${name}`),
+    ...asking.flatMap(({ kind, name, groups }) => [
+      `${types[kind]}::${name}`,
+      ...groups.map((group) => `Group::${group}`),
+    ]),
   ]);
   return policies.rules.filter(
     (rule) =>

@@ -240,6 +240,24 @@ const clauses = fc.array(fc.tuple(fc.constantFrom('when', 'unless'), expression)
   maxLength: 3,
 });
 
+test('an obligation that has no words yet is shown as it is written', () => {
+  const [rule] = rulesOf({
+    'a.cedar': '@approvals("1 of manager") permit (principal, action == Action::"request", resource);',
+  });
+  assert.ok(rule !== undefined);
+  const annotations = { ...rule.json.annotations, quiet: 'for "10m"' };
+  assert.equal(
+    sentenceOf({ ...rule, json: { ...rule.json, annotations } }).text,
+    'Anyone may ask for any task on any target, with 1 approval from their manager, `@quiet("for \\"10m\\"")`.',
+  );
+  const approvals = [{ count: 1, from: 'on-call' }];
+  const notes = { ...rule.notes, obligations: { ...rule.notes.obligations, approvals } };
+  assert.equal(
+    sentenceOf({ ...rule, notes }).text,
+    'Anyone may ask for any task on any target, `@approvals("1 of manager")`.',
+  );
+});
+
 test('no condition is ever left out: each is in words or shown as Cedar, and without it the sentence is another', () => {
   let inWords = 0;
   let inCedar = 0;

@@ -17,9 +17,10 @@ export interface SentencePart {
 
 /** One conjunct of the policy's conditions. */
 export interface ConditionWords {
-  /** Null where its form is too unusual: then the sentence holds `cedar`. */
+  /** Null where its form is too unusual. */
   words: string | null;
-  cedar: string;
+  /** Where there are no words: what the sentence holds instead. */
+  cedar: string | null;
 }
 
 export interface PolicySentence {
@@ -34,7 +35,8 @@ interface Condition {
   of: 'when' | 'unless';
   /** As it is said: for `unless`, the opposite of the conjunct. */
   said: Words | null;
-  cedar: string;
+  /** Null where it is said: printing Cedar costs more than all the rest. */
+  cedar: string | null;
   /** That it says only which task: then it stands with the verb. */
   task: string | null;
 }
@@ -49,7 +51,8 @@ export function sentenceOf(rule: Rule): PolicySentence {
   const task = conditions.find((one) => one.of === 'when' && one.task !== null) ?? null;
   const rest = conditions.filter((one) => one !== task);
   const parts = merged([
-    plain(`${who(rule)} ${what(rule, task?.task ?? null)}${where(rule)}${obligations(rule)}`),
+    plain(`${who(rule)} ${what(rule, task?.task ?? null)}${where(rule)}`),
+    ...obligations(rule),
     ...listed(
       ', if ',
       'and',
@@ -80,7 +83,12 @@ function conditionsIn(clause: Clause): Condition[] {
     const negated = clause.kind === 'unless';
     const said = wordsFor(conjunct, negated);
     const expr = negated ? oppositeOf(conjunct) : conjunct;
-    return { of: clause.kind, said, cedar: cedarOf(expr), task: negated ? null : tasksIn(conjunct) };
+    return {
+      of: clause.kind,
+      said,
+      cedar: said === null ? cedarOf(expr) : null,
+      task: negated ? null : tasksIn(conjunct),
+    };
   });
 }
 
@@ -160,31 +168,55 @@ function where({ resource, actions, json }: Rule): string {
   return json.action.op === 'All' && resource.type === null ? ' anywhere' : ' on any target';
 }
 
-function obligations({ notes, actions }: Rule): string {
+/** Annotations that the sentence, or what stands beside it, tells in words. */
+const TOLD = [
+  ...['id', 'description', 'owner', 'learnedFrom', 'expires'],
+  ...['maxDuration', 'approvals', 'record', 'stepUp', 'mask'],
+];
+
+// What is obliged to is never left out either: an annotation that has no words here is shown as it is written.
+function obligations({ notes, actions, json }: Rule): SentencePart[] {
   const { maxDurationSeconds, approvals, record, stepUp, mask } = notes.obligations;
-  const approved = approvals.length === 0 ? [] : [`with ${approvals.map(stageText).join(' and then ')}`];
-  return [
+  const stages = approvals.map(stageWords);
+  const known = stages.flatMap((stage) => stage ?? []);
+  const approved =
+    stages.length === 0 || known.length < stages.length ? [] : [`with ${known.join(' and then ')}`];
+  const text = [
     ...(maxDurationSeconds === null ? [] : [`for up to ${exactDuration(maxDurationSeconds)}`]),
-    ...approved.map((text) => (actions.includes('autoApprove') ? `${text} where it is not at once` : text)),
+    ...approved.map((words) =>
+      actions.includes('autoApprove') ? `${words} where it is not at once` : words,
+    ),
     ...(stepUp === 'passkey' ? ['after a passkey'] : []),
     ...(record === 'required' ? ['with a required recording'] : []),
     ...(mask.length > 0 ? [`with ${list(mask, 'and')} masked`] : []),
   ]
-    .map((text) => `, ${text}`)
+    .map((words) => `, ${words}`)
     .join('')
     .replace(/^, for/, ' for');
+  const others = Object.entries(json.annotations ?? {}).filter(
+    ([name]) => !TOLD.includes(name) || (name === 'approvals' && known.length < stages.length),
+  );
+  const written = others.flatMap(([name, value]) => [
+    plain(', '),
+    { text: `@${name}(${JSON.stringify(value)})`, cedar: true },
+  ]);
+  return [plain(text), ...written];
 }
 
-function stageText({ count, from, also }: ApprovalStage): string {
-  const approvals = `${count} ${count === 1 ? 'approval' : 'approvals'} from ${whom(from)}`;
+/** Null where a stage says more than is known here. */
+function stageWords({ count, from, also, ...more }: ApprovalStage): string | null {
+  const [first, later] = [whom(from), also === undefined ? '' : whom(also.from)];
+  if (first === null || later === null || Object.keys(more).length > 0) return null;
+  const approvals = `${count} ${count === 1 ? 'approval' : 'approvals'} from ${first}`;
   return also === undefined
     ? approvals
-    : `${approvals} (after ${exactDuration(also.afterSeconds)} also from ${whom(also.from)})`;
+    : `${approvals} (after ${exactDuration(also.afterSeconds)} also from ${later})`;
 }
 
-function whom(source: string): string {
+function whom(source: string): string | null {
   if (source === 'manager') return 'their manager';
-  const [, onCall, group = source] = /^(onCall )?Group::"(.*)"$/.exec(source) ?? [];
+  const [, onCall, group] = /^(onCall )?Group::"([^"]*)"$/.exec(source) ?? [];
+  if (group === undefined) return null;
   return onCall === undefined ? group : `those on call for ${group}`;
 }
 
@@ -202,8 +234,8 @@ function listed(opening: string, connective: 'and' | 'or', conditions: readonly 
   const alone = conditions.length === 1 && typeof worded[0] === 'string';
   const items: SentencePart[][] =
     worded.length === 0 ? [] : [[plain(alone ? text.replace(/^\((.*)\)$/, '$1') : text)]];
-  for (const { said, cedar } of conditions) {
-    if (said === null)
+  for (const { cedar } of conditions) {
+    if (cedar !== null)
       items.push([plain('the Cedar condition '), { text: cedar, cedar: true }, plain(' holds')]);
   }
   return [
