@@ -48,7 +48,14 @@ export function TargetPage() {
               <div className="sp-panel sp-pad sp-stack">
                 <Facts
                   facts={[
-                    { name: 'Segment', value: <span className="sp-mono">{target.segment}</span> },
+                    {
+                      name: 'Segment',
+                      value: (
+                        <Link to="/map" search={{ segment: target.segment }} className="sp-link sp-mono">
+                          {target.segment}
+                        </Link>
+                      ),
+                    },
                     { name: 'Kind', value: target.kind },
                     { name: 'Address', value: <span className="sp-mono">{target.address}</span> },
                     { name: 'Environment', value: target.environment },

@@ -5,7 +5,15 @@ import { SegmentedControl } from '@mantine/core';
 import { IconChevronDown, IconChevronRight } from '@tabler/icons-react';
 import { type KeyboardEvent, useRef, useState } from 'react';
 import { counted } from '../words/counts.ts';
-import { depthOf, foldedBelow, type MapNode, type MapRow, moveBy, rowsOf } from '../words/segment-map.ts';
+import {
+  depthOf,
+  foldedAtFirst,
+  foldedBelow,
+  type MapNode,
+  type MapRow,
+  moveBy,
+  rowsOf,
+} from '../words/segment-map.ts';
 import styles from './segment-map.module.css';
 
 interface Props {
@@ -18,7 +26,7 @@ interface Props {
 const MOST_STEPS = 4;
 
 export function SegmentMap({ map, selected, onSelect }: Props) {
-  const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
+  const [folded, setFolded] = useState<ReadonlySet<string>>(() => foldedAtFirst(map, selected));
   const tree = useRef<HTMLDivElement>(null);
   const rows = rowsOf(map, folded);
   const shown = rows.some((row) => row.node.segment.path === selected);

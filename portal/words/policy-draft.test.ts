@@ -48,7 +48,7 @@ const GRID: Choice[][] = [
     [{ days: [], from: '', to: '' }, '', 'local time'],
     [
       { days: ['sun', 'mon'], from: '08:00', to: '18:30' },
-      ['the day is Monday or Sunday', 'the local time is 08:00 or later and before 18:30'],
+      ['the day is either Monday or Sunday', 'the local time is 08:00 or later and before 18:30'],
     ],
     [{ from: '22:00', to: '06:00' }, 'the local time is either 22:00 or later or before 06:00', 'the day is'],
   ],

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Segment } from '../../src/api/segments.ts';
-import { depthOf, foldedBelow, mapOf, moveBy, rowsOf } from './segment-map.ts';
+import { depthOf, foldedAtFirst, foldedBelow, mapOf, moveBy, rowsOf } from './segment-map.ts';
 
 const segment = (path: string, grants: number[] = []): Segment => ({
   path,
@@ -69,4 +69,13 @@ test('keys move as in any tree', () => {
   assert.deepEqual(go('End', 'office'), { select: 'prod/us' });
   assert.deepEqual(go('ArrowDown', 'gone'), { select: 'office' });
   assert.equal(go('x', 'prod'), null);
+});
+
+test('a large tree starts folded, with the way to what is chosen open', () => {
+  assert.deepEqual([...foldedAtFirst(map, 'prod')], []);
+  const paths = Array.from({ length: 40 }, (_, index) => [`a/b${index}`, `a/b${index}/c`]).flat();
+  const large = mapOf(['a', ...paths].map((path) => segment(path)));
+  const folded = foldedAtFirst(large, 'a/b7/c');
+  assert.equal(folded.size, 39);
+  assert.ok(!folded.has('a/b7'));
 });

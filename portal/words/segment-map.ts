@@ -81,6 +81,17 @@ export function foldedBelow(nodes: readonly MapNode[], levels: number): Set<stri
   return paths;
 }
 
+/** A large tree starts with its upper levels, and with the way down to `selected`. */
+export function foldedAtFirst(nodes: readonly MapNode[], selected: string): Set<string> {
+  if (rowsOf(nodes, new Set()).length <= MOST_ROWS_AT_FIRST) return new Set();
+  const folded = foldedBelow(nodes, LEVELS_AT_FIRST);
+  for (const path of folded) if (selected.startsWith(`${path}/`)) folded.delete(path);
+  return folded;
+}
+
+const MOST_ROWS_AT_FIRST = 60;
+const LEVELS_AT_FIRST = 2;
+
 export function depthOf(nodes: readonly MapNode[]): number {
   return nodes.reduce((most, node) => Math.max(most, node.depth + 1, depthOf(node.children)), 0);
 }

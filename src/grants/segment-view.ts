@@ -27,8 +27,9 @@ export async function listSegments(ctx: SegmentViewContext): Promise<Segment[]> 
     if (notes.owner !== null) scope.owners.add(notes.owner);
     byScope.set(resource.key, scope);
   }
+  const bySegment = Map.groupBy(targets, (target) => target.segment);
   return rows.map((row) => {
-    const here = targets.filter((target) => target.segment === row.path);
+    const here = bySegment.get(row.path) ?? [];
     const scope = byScope.get(`Segment::${row.path}`);
     const owners = new Set([...here.flatMap(({ owner }) => owner ?? []), ...(scope?.owners ?? [])]);
     return {

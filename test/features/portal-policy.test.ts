@@ -272,3 +272,27 @@ describe('in Chromium', { skip }, () => {
     await chromium.settle();
   });
 });
+
+// Last, because it leaves many tasks behind.
+test('a reach that is larger than one answer says what it left out', async () => {
+  const read = (name: string) => ({
+    name,
+    kind: 'postgres',
+    segment: 'prod/eu/orders',
+    description: 'one of many',
+    entitlement: { readOnly: true, tables: [{ name: 'public.orders', privileges: ['SELECT'] }] },
+  });
+  const names = Array.from({ length: 60 }, (_, index) => `zz-${index}`);
+  for (const name of names) {
+    const { status } = await sallyport.call('admin', 'POST', '/api/tasks', read(name));
+    assert.equal(status, 201, name);
+  }
+  const told = await sallyport.ask('auditor', 'GET', '/api/segments/reach?segment=prod', reach);
+  assert.equal(told.places.length, 60);
+  const { items } = await sallyport.ask('auditor', 'GET', '/api/segments', segmentList);
+  const offered = items
+    .filter(({ path }) => path === 'prod' || path.startsWith('prod/'))
+    .flatMap((segment) => segment.targets.flatMap((target) => target.tasks));
+  assert.ok(offered.length > 60);
+  assert.deepEqual(told.left, { principals: 0, places: offered.length - 60, pairs: 0 });
+});

@@ -74,7 +74,10 @@ export function tasksIn(node: unknown): string | null {
   if (!isRecord(node)) return null;
   const words = wordsFor(node);
   const isTask =
-    words !== null && typeof words !== 'string' && words.subject === 'the task' && words.verb === 'is';
+    words !== null &&
+    typeof words !== 'string' &&
+    words.subject === 'the task' &&
+    /^is( either)?$/.test(words.verb);
   return isTask ? words.rest : null;
 }
 
@@ -99,7 +102,7 @@ function sameSubject(sides: readonly Words[]): Said | null {
     if (typeof side === 'string' || side.subject !== first.subject || side.verb !== 'is') return null;
     rests.push(side.rest);
   }
-  return { ...first, rest: `either ${list(rests, 'or')}` };
+  return oneOf(first.subject, false, rests);
 }
 
 function flattened(node: unknown, op: '&&' | '||'): unknown[] {
@@ -110,6 +113,14 @@ function flattened(node: unknown, op: '&&' | '||'): unknown[] {
 function said(subject: string, negated: boolean, rest: string): Said {
   const verb = subject === 'they' ? 'are' : 'is';
   return { subject, verb: negated ? `${verb} not` : verb, rest };
+}
+
+/** `the day is either Saturday or Sunday`, `neither Saturday nor Sunday`: nobody can read it together with a neighbour. */
+function oneOf(subject: string, negated: boolean, all: readonly string[]): Said {
+  const [only] = all;
+  if (only !== undefined && all.length === 1) return said(subject, negated, only);
+  const verb = `${subject === 'they' ? 'are' : 'is'} ${negated ? 'neither' : 'either'}`;
+  return { subject, verb, rest: list(all, negated ? 'nor' : 'or') };
 }
 
 function ofAddress(op: string, [first, second]: unknown[], negated: boolean): Words | null {
@@ -177,16 +188,18 @@ function within(left: unknown, right: unknown, negated: boolean): Words | null {
     ids.push(one.id);
   }
   const type = named[0]?.type;
-  const text = list(ids, 'or');
-  if (isVar(left, 'principal')) return type === 'Group' ? said('they', negated, `in ${text}`) : null;
-  if (isVar(left, 'action')) return type === 'Action' ? said('the action', negated, text) : null;
+  const each = (prefix: string, suffix = '') => ids.map((id) => `${prefix}${id}${suffix}`);
+  if (isVar(left, 'principal')) return type === 'Group' ? oneOf('they', negated, each('in ')) : null;
+  if (isVar(left, 'action')) return type === 'Action' ? oneOf('the action', negated, ids) : null;
   if (isVar(left, 'resource')) {
-    if (type === 'Segment') return said('the target', negated, `in ${text}`);
-    return type === 'Environment' ? said('the target', negated, `in the environment ${text}`) : null;
+    if (type === 'Segment') return oneOf('the target', negated, each('in '));
+    return type === 'Environment' ? oneOf('the target', negated, each('in the environment ')) : null;
   }
   const name = contextName(left);
-  if (name === 'dayOfWeek' && type === 'Day') return said('the day', negated, list(ids.map(dayName), 'or'));
-  return name === 'task' && type === 'Task' ? said('the task', negated, `${text} (or a part of it)`) : null;
+  if (name === 'dayOfWeek' && type === 'Day') return oneOf('the day', negated, ids.map(dayName));
+  return name === 'task' && type === 'Task'
+    ? oneOf('the task', negated, each('', ' (or a part of it)'))
+    : null;
 }
 
 function contains(left: unknown, right: unknown, negated: boolean): Words | null {
@@ -204,7 +217,7 @@ function contains(left: unknown, right: unknown, negated: boolean): Words | null
     if (text === null) return null;
     texts.push(text);
   }
-  return texts.length === 0 ? null : said(subject, negated, list(texts, 'or'));
+  return texts.length === 0 ? null : oneOf(subject, negated, texts);
 }
 
 function containsAny(left: unknown, right: unknown, negated: boolean): Words | null {
@@ -213,7 +226,13 @@ function containsAny(left: unknown, right: unknown, negated: boolean): Words | n
   if (groups?.owner !== 'requester' || groups.attr !== 'groups' || all === undefined || all.length === 0)
     return null;
   const ids = all.flatMap((one) => (one?.type === 'Group' ? [one.id] : []));
-  return ids.length === all.length ? said('the requester', negated, `in ${list(ids, 'or')}`) : null;
+  return ids.length === all.length
+    ? oneOf(
+        'the requester',
+        negated,
+        ids.map((id) => `in ${id}`),
+      )
+    : null;
 }
 
 function compared(written: string, left: unknown, right: unknown, negated: boolean): Words | null {

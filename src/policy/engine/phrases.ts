@@ -20,6 +20,7 @@ export function joined(words: readonly Words[], connective: 'and' | 'or', nested
       typeof one !== 'string' &&
       last?.subject === one.subject &&
       last.verb === one.verb &&
+      !one.verb.endsWith('either') &&
       phrases.at(-1) === run;
     if (goesOn) run?.push(one);
     else if (typeof one === 'string') phrases.push(one);
@@ -44,7 +45,7 @@ export function plainText(words: Words): string {
 }
 
 /** `a`, `a and b`, `a, b and c`. */
-export function list(texts: readonly string[], connective: 'and' | 'or'): string {
+export function list(texts: readonly string[], connective: 'and' | 'or' | 'nor'): string {
   const last = texts.at(-1) ?? '';
   return texts.length < 2 ? last : `${texts.slice(0, -1).join(', ')} ${connective} ${last}`;
 }

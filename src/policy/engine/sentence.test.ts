@@ -23,7 +23,7 @@ const DEMO_SENTENCES: Record<string, string> = {
   'everywhere/private-networks-only':
     'Nobody may ask for any task, open sessions or decide on requests on any target, unless the source address is loopback, in 10.0.0.0/8, in 172.16.0.0/12, in 192.168.0.0/16 or in fc00::/7.',
   'everywhere/contractors-in-business-hours':
-    'Nobody may ask for any task or open sessions on targets in prod, if their account type is "contractor", unless the local time is 08:00 or later and before 18:00 and the day is not Saturday or Sunday.',
+    'Nobody may ask for any task or open sessions on targets in prod, if their account type is "contractor", unless the local time is 08:00 or later and before 18:00 and the day is neither Saturday nor Sunday.',
   'orders/read-at-once':
     'Members of engineering may get read-orders at once on targets in prod/eu/orders for up to 1 h, with a required recording, if the duration is at most 1 h.',
   'orders/read-longer':
@@ -117,7 +117,7 @@ describe('shapes', () => {
     ['context.localTime < duration("8h30m")', 'the local time is before 08:30'],
     ['!(context.localTime < duration("8h30m"))', 'the local time is 08:30 or later'],
     ['context.dayOfWeek == Day::"mon"', 'the day is Monday'],
-    ['!(context.dayOfWeek in [Day::"sat", Day::"sun"])', 'the day is not Saturday or Sunday'],
+    ['!(context.dayOfWeek in [Day::"sat", Day::"sun"])', 'the day is neither Saturday nor Sunday'],
     ['context.now < datetime("2027-01-31T18:00:00Z")', 'the time is before 2027-01-31T18:00:00Z'],
     [
       'context has mfaAge && context.mfaAge <= duration("10m")',
@@ -138,9 +138,9 @@ describe('shapes', () => {
     ['context.sourceIp == ip("10.0.0.1")', 'the source address is 10.0.0.1'],
     ['context.sourceIp.isIpv6()', 'the source address is IPv6'],
     ['principal.accountType == "contractor"', 'their account type is "contractor"'],
-    ['["a", "b"].contains(principal.accountType)', 'their account type is "a" or "b"'],
+    ['["a", "b"].contains(principal.accountType)', 'their account type is either "a" or "b"'],
     ['principal in Group::"dba"', 'they are in dba'],
-    ['principal in [Group::"a", Group::"b"]', 'they are in a or b'],
+    ['principal in [Group::"a", Group::"b"]', 'they are either in a or in b'],
     ['principal == Person::"ada"', 'they are ada'],
     ['principal is Person', 'the principal is a person'],
     ['principal has sponsorId', 'they have a sponsor'],
@@ -176,7 +176,10 @@ describe('shapes', () => {
     ],
     ['!(context.requester.id == principal.id)', 'they are not the requester'],
     ['context.requester.groups.contains(Group::"a")', 'the requester is in a'],
-    ['context.requester.groups.containsAny([Group::"a", Group::"b"])', 'the requester is in a or b'],
+    [
+      'context.requester.groups.containsAny([Group::"a", Group::"b"])',
+      'the requester is either in a or in b',
+    ],
     ['context.requester.kind == "agent"', 'the requester’s kind is "agent"'],
     ['!context.requester.onCall', 'the requester is not on call'],
   ];
@@ -256,6 +259,31 @@ test('an obligation that has no words yet is shown as it is written', () => {
     sentenceOf({ ...rule, notes }).text,
     'Anyone may ask for any task on any target, `@approvals("1 of manager")`.',
   );
+});
+
+test('what is said together cannot be read another way', () => {
+  for (const [condition, words] of [
+    [
+      'context.dayOfWeek in [Day::"sat", Day::"sun"] && context.dayOfWeek in [Day::"sun", Day::"mon"]',
+      'the day is either Saturday or Sunday and the day is either Sunday or Monday',
+    ],
+    [
+      '!(context.dayOfWeek in [Day::"sat", Day::"sun"]) && !(context.dayOfWeek == Day::"mon")',
+      'the day is neither Saturday nor Sunday and the day is not Monday',
+    ],
+    [
+      '(context has ticket || context has purpose) && context.sourceIp.isLoopback()',
+      '(a ticket is given or a reason is given) and the source address is loopback',
+    ],
+    [
+      'context has ticket || (context has purpose && context.sourceIp.isLoopback())',
+      'a ticket is given or (a reason is given and the source address is loopback)',
+    ],
+  ] as const)
+    assert.equal(
+      said(connecting(`when { ${condition} }`)),
+      `Anyone may open sessions on any target, if ${words}.`,
+    );
 });
 
 test('no condition is ever left out: each is in words or shown as Cedar, and without it the sentence is another', () => {
