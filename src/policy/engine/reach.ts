@@ -86,23 +86,22 @@ export function likenessUnder(policies: CompiledPolicies): {
   }
   const groupsOf = (principal: PrincipalFacts) =>
     principal.groups.filter((name) => entities.has(`Group::${name}`)).sort();
-  const read = (name: keyof PrincipalFacts, principal: PrincipalFacts) =>
-    attributes.has(name) ? principal[name] : null;
   return {
     groupsOf,
-    keyOf: (principal) =>
-      JSON.stringify([
-        principal.kind,
-        groupsOf(principal),
-        ...(['id', 'accountType', 'title', 'onCall', 'managerId', 'sponsorId'] as const).map((name) =>
-          read(name, principal),
-        ),
-        // An entity's type is told by its kind already.
-        [...NAMED_TYPES].some((type) => entities.has(`${type}::${principal.name}`)) ? principal.name : null,
-      ]),
+    keyOf: (principal) => {
+      const { kind, name, groups: _, ...others } = principal;
+      // A fact that is no attribute by its own name tells principals apart: too many rows are better than a wrong one.
+      const told = Object.entries(others).filter(
+        ([fact]) => !ATTRIBUTES.includes(fact) || attributes.has(fact),
+      );
+      const named = NAMED_TYPES.some((type) => entities.has(`${type}::${name}`));
+      return JSON.stringify([kind, groupsOf(principal), told, named ? name : null]);
+    },
   };
 }
 
+/** Facts that reach policies as the attribute of the same name, and not otherwise. */
+const ATTRIBUTES = ['id', 'accountType', 'title', 'onCall', 'managerId', 'sponsorId'];
 const NAMED_TYPES = ['Person', 'Service', 'Agent'];
 
 /** Every policy that can have a part in the decision on a request, by its scope: a few of ten thousand. */
