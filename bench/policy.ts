@@ -36,7 +36,7 @@ interface Plan {
 }
 
 const FULL: Plan = { warmUp: 20_000, decisions: 8_000, questions: 100_000, stored: 25_000, passes: 4 };
-const QUICK: Plan = { warmUp: 8_000, decisions: 2_000, questions: 6_000, stored: 8_000, passes: 1 };
+const QUICK: Plan = { warmUp: 8_000, decisions: 2_000, questions: 6_000, stored: 8_000, passes: 4 };
 
 export const policyBench: Bench = {
   measures: 'decisions by 10, 1,000 and 10,000 policies; sharded against unsharded; replay; reloads',
