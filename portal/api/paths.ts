@@ -55,6 +55,8 @@ export const apiPath = {
   approve: (id: string) => at('api', 'requests', id, 'approve'),
   deny: (id: string) => at('api', 'requests', id, 'deny'),
   cancel: (id: string) => at('api', 'requests', id, 'cancel'),
+  delegations: () => '/api/delegations',
+  endDelegation: (id: string) => at('api', 'delegations', id, 'end'),
   grants: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>
     withQuery('/api/grants', query),
   grant: (id: string) => at('api', 'grants', id),

@@ -3,6 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { requestsQuery } from '../api/requests.ts';
 import { ApprovalQueue } from '../parts/approval-queue.tsx';
+import { Delegations } from '../parts/delegations.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
@@ -43,6 +44,7 @@ export function ApprovalsPage() {
           </ul>
         </section>
       )}
+      <Delegations />
     </Page>
   );
 }

@@ -75,6 +75,7 @@ export function ApprovalCard({ request }: { request: Request }) {
               </>
             ),
           },
+          ...(request.startsAt === null ? [] : [{ name: 'Starts', value: <When at={request.startsAt} /> }]),
           { name: 'Lapses', value: <When at={request.expiresAt} as="ago" /> },
         ]}
       />

@@ -27,6 +27,11 @@ export function StageList({ request }: { request: Request }) {
             {request.state === 'pending' && stage.state !== 'met' ? (
               <span className="sp-soft">
                 {whoCan(stage)}
+                {stage.standIns.map(({ by, onBehalfOf, until }) => (
+                  <span key={`${by.id} ${onBehalfOf.id}`}>
+                    ; {by.displayName} for {onBehalfOf.displayName}, until <When at={until} />
+                  </span>
+                ))}
                 <Widening stage={stage} />
               </span>
             ) : null}

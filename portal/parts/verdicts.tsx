@@ -17,6 +17,7 @@ export function Verdicts({ approvals }: { approvals: Approval[] }) {
           <StateBadge words={given.verdict === 'approve' ? YES : NO} />
           <span className="sp-wrap">
             by {given.by.displayName}
+            {given.onBehalfOf === null ? '' : ` for ${given.onBehalfOf.displayName}`}
             {given.durationSeconds === null ? '' : ` for ${describeDuration(given.durationSeconds)}`}
             {given.reason === null ? '' : `: ${given.reason}`}
           </span>

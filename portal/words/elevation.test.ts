@@ -43,6 +43,7 @@ test('everything that happened, in order, with cause before effect', () => {
     approvals: [
       {
         by: APPROVER,
+        onBehalfOf: null,
         verdict: 'approve',
         durationSeconds: 1800,
         reason: null,

@@ -112,7 +112,7 @@ function decisionHappenings(request: Request): Happening[] {
     list.push(
       happening(
         given.at,
-        `${given.by.displayName} ${yes ? `approved it${shorter}` : 'denied it'}`,
+        `${given.by.displayName}${given.onBehalfOf === null ? '' : ` for ${given.onBehalfOf.displayName}`} ${yes ? `approved it${shorter}` : 'denied it'}`,
         yes ? 'good' : 'bad',
         given.reason,
       ),

@@ -18,7 +18,14 @@ test('a decision by another and a stricter policy are told', () => {
   const denied = exampleRequest({
     state: 'denied',
     approvals: [
-      { by: APPROVER, verdict: 'deny', durationSeconds: null, reason: 'no', at: '2026-11-22T10:00:05.000Z' },
+      {
+        by: APPROVER,
+        onBehalfOf: null,
+        verdict: 'deny',
+        durationSeconds: null,
+        reason: 'no',
+        at: '2026-11-22T10:00:05.000Z',
+      },
     ],
   });
   assert.deepEqual(whatChanged(before, denied), [

@@ -20,6 +20,8 @@ export const grant = z.object({
   login: z.string(),
   durationSeconds: z.number().int(),
   createdAt: timestamp,
+  /** When it is to start, where that was asked for. */
+  startsAt: timestamp.nullable(),
   activatedAt: timestamp.nullable(),
   expiresAt: timestamp.nullable(),
   endedAt: timestamp.nullable(),

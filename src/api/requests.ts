@@ -54,6 +54,8 @@ export type RequestState = z.infer<typeof requestState>;
 
 export const approval = z.object({
   by: principalRef,
+  /** Who was away, where `by` stood in for them. */
+  onBehalfOf: principalRef.nullable(),
   verdict: z.enum(['approve', 'deny']),
   durationSeconds: z.number().int().nullable(),
   reason: z.string().nullable(),
@@ -67,6 +69,8 @@ export const stageProgress = approvalStage.extend({
   given: z.number().int(),
   /** Who could give it now, or could if it were open; at most twenty names. */
   candidates: z.array(principalRef),
+  /** Who could give it now for somebody who is away. */
+  standIns: z.array(z.object({ by: principalRef, onBehalfOf: principalRef, until: timestamp })),
   openedAt: timestamp.nullable(),
   /** From when `also` counts; null while the stage waits. */
   widensAt: timestamp.nullable(),
@@ -79,6 +83,8 @@ export const request = z.object({
   requester: principalRef,
   target: z.object({ name: nameText, segment: z.string(), environment: z.string(), sensitivity: z.string() }),
   task: z.object({ name: nameText, description: z.string(), rights: z.array(z.string()) }),
+  /** When it is to start; null for at once. */
+  startsAt: timestamp.nullable(),
   durationSeconds: z.number().int(),
   approvedDurationSeconds: z.number().int().nullable(),
   reason: z.string(),
@@ -108,6 +114,8 @@ export const submitBody = z.object({
   duration: durationText,
   reason: reasonText,
   ticket: ticketText.optional(),
+  /** RFC 3339, or a time without offset of the target's segment; now when left out. */
+  startsAt: z.string().max(40).optional(),
 });
 export type SubmitBody = z.infer<typeof submitBody>;
 

@@ -3,14 +3,12 @@
 import { z } from 'zod';
 import { principalRef } from './people.ts';
 import { approvalStage } from './requests.ts';
+import { segment as placed } from './targets.ts';
 import { nameText, segmentPath, timestamp } from './text.ts';
 
-export const segment = z.object({
-  path: segmentPath,
+export const segment = placed.extend({
   parent: segmentPath.nullable(),
-  timeZone: z.string(),
-  description: z.string(),
-  /** Who owns a target right here, or a policy whose scope is exactly this segment. */
+  /** Who owns it here, a target right here, or a policy whose scope is exactly this segment. */
   owners: z.array(z.string()),
   /** Policies whose scope is exactly this segment; those of segments above count here too. */
   policies: z.number().int(),

@@ -16,6 +16,8 @@ export const task = z.object({
   kind: z.string(),
   description: z.string(),
   segment: segmentPath.nullable(),
+  /** The task that it is part of, for policies that speak of `context.task in Task::"…"`. */
+  parent: nameText.nullable(),
   /** What it may do, in words, one right a line. */
   rights: z.array(z.string()),
 });
@@ -66,10 +68,32 @@ export const addTaskBody = z.object({
   kind: z.string().max(40),
   description: z.string().min(1).max(500),
   segment: segmentPath.optional(),
+  /** A task that there is; `context.task in Task::"<parent>"` holds for this one too. */
+  parent: nameText.optional(),
   /** Checked by the connector's own schema. */
   entitlement: z.record(z.string(), z.unknown()),
 });
 export type AddTaskBody = z.infer<typeof addTaskBody>;
+
+export const segment = z.object({
+  path: segmentPath,
+  /** What holds here: its own, or that of the nearest segment above. */
+  timeZone: z.string(),
+  ownTimeZone: z.boolean(),
+  owner: z.string().nullable(),
+  ownOwner: z.boolean(),
+  description: z.string(),
+});
+export type Segment = z.infer<typeof segment>;
+
+/** What is left out stays as it is; null takes the segment's own back. */
+export const setSegmentBody = z.object({
+  path: segmentPath,
+  timeZone: z.string().max(60).nullable().optional(),
+  owner: nameText.nullable().optional(),
+  description: z.string().max(500).optional(),
+});
+export type SetSegmentBody = z.infer<typeof setSegmentBody>;
 
 export const standingAccess = z.object({
   principal: z.string(),

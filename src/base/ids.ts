@@ -19,6 +19,8 @@ export const ID_PREFIXES = {
   session: 'ses',
   policySet: 'pol',
   proposal: 'prp',
+  shift: 'shf',
+  delegation: 'dlg',
   installation: 'ins',
   passkey: 'psk',
 } as const;

@@ -31,6 +31,7 @@ export interface AskOptions {
   for?: string;
   reason?: string;
   ticket?: string;
+  at?: string;
 }
 
 /** The body to send; asks for task and reason where they are missing and someone is there. */
@@ -45,6 +46,7 @@ export async function askBody(run: Run, api: Api, target: string, options: AskOp
     duration,
     reason,
     ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
+    ...(options.at === undefined ? {} : { startsAt: options.at }),
   };
 }
 

@@ -23,6 +23,7 @@ export function requestCard(request: Request, out: Output, nowMs: number): strin
       `${requester.displayName} (${requester.name}), ${relative(request.createdAt, nowMs)}, from ${request.sourceAddress}`,
     ),
     row('for', formatDuration(request.durationSeconds)),
+    ...(request.startsAt === null ? [] : [row('starts', clock(request.startsAt, nowMs))]),
     row('reason', request.reason + (request.ticket === null ? '' : ` [${request.ticket}]`)),
     row('where', `${target.segment}, ${target.environment}, sensitivity ${target.sensitivity}`),
     row('may', task.rights[0] ?? task.description),
@@ -74,7 +75,7 @@ export function grantSentence(grant: Grant, nowMs: number): string {
   const name = `Grant ${grant.id}`;
   switch (grant.state) {
     case 'planned':
-      return `${name} is planned.`;
+      return `${name} is planned${grant.startsAt === null ? '' : `: it starts at ${clock(grant.startsAt, nowMs)}`}.`;
     case 'granting':
       return `${name} is being made on ${grant.target}.`;
     case 'active':
@@ -102,7 +103,10 @@ export function waitingText(request: Request, nowMs: number): string {
       stage === undefined ? [] : `${stage.count - stage.given} of ${printable(stage.from)}`,
     )
     .join(', then ');
-  const names = (open?.candidates ?? []).map((person) => person.name);
+  const names = [
+    ...(open?.candidates ?? []).map((person) => person.name),
+    ...(open?.standIns ?? []).map((one) => `${one.by.name} for ${one.onBehalfOf.name}`),
+  ];
   const who =
     names.length === 0
       ? 'nobody can approve it now'
@@ -128,7 +132,10 @@ function stageLabel(request: Request, index: number): string {
 }
 
 function stageText(stage: Request['stages'][number], nowMs: number): string {
-  const names = stage.candidates.map((person) => person.name).join(', ');
+  const standIns = stage.standIns.map(
+    (one) => `${one.by.name} for ${one.onBehalfOf.name}, until ${clock(one.until, nowMs)}`,
+  );
+  const names = [...stage.candidates.map((person) => person.name), ...standIns].join(', ');
   const who = stage.state === 'met' ? '' : names === '' ? 'nobody can give it' : `${names} could`;
   const notes = [who, stage.state === 'met' ? '' : widensText(stage, nowMs)].filter((note) => note !== '');
   return `${stage.given} of ${stage.count} from ${stage.from}${notes.length === 0 ? '' : ` (${notes.join('; ')})`}`;
@@ -147,7 +154,8 @@ function widensText({ also, widensAt }: Request['stages'][number], nowMs: number
 function approvalText(approval: Request['approvals'][number], nowMs: number): string {
   const shorter = approval.durationSeconds === null ? '' : ` for ${formatDuration(approval.durationSeconds)}`;
   const why = approval.reason === null ? '' : `: ${approval.reason}`;
-  return `by ${approval.by.displayName}${shorter} ${relative(approval.at, nowMs)}${why}`;
+  const whose = approval.onBehalfOf === null ? '' : ` for ${approval.onBehalfOf.displayName}`;
+  return `by ${approval.by.displayName}${whose}${shorter} ${relative(approval.at, nowMs)}${why}`;
 }
 
 function blockersText(grant: Grant): string {

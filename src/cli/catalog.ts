@@ -43,6 +43,11 @@ export const CATALOG: Section[] = [
       },
       { name: 'deny', summary: 'deny a request, with a reason', load: () => import('./commands/deny.ts') },
       {
+        name: 'delegate',
+        summary: 'name a stand-in for your approvals',
+        load: () => import('./commands/delegate.ts'),
+      },
+      {
         name: 'revoke',
         summary: 'end a grant and its sessions now',
         load: () => import('./commands/revoke.ts'),
@@ -77,11 +82,21 @@ export const CATALOG: Section[] = [
     entries: [
       { name: 'init', summary: 'set up an own installation', load: () => import('./commands/init.ts') },
       { name: 'target', summary: 'list, add and check targets', load: () => import('./commands/target.ts') },
+      {
+        name: 'segment',
+        summary: 'list segments, set time zone and owner',
+        load: () => import('./commands/segment.ts'),
+      },
       { name: 'task', summary: 'list and add tasks', load: () => import('./commands/task.ts') },
       {
         name: 'principal',
         summary: 'list, add and disable people and services',
         load: () => import('./commands/principal.ts'),
+      },
+      {
+        name: 'on-call',
+        summary: 'list, add and end shifts on call',
+        load: () => import('./commands/on-call.ts'),
       },
       {
         name: 'policy',

@@ -55,8 +55,9 @@ export interface Tables {
     path: Fixed<string>;
     parent: string | null;
     time_zone: Generated<string>;
+    own_time_zone: Generated<boolean>;
     description: Generated<string>;
-    /** The name of the group that may propose changes to the segment's pack. */
+    /** The group that answers for it, and may propose changes to its pack. */
     owner: string | null;
   };
   targets: {
@@ -138,6 +139,7 @@ export interface Tables {
     obligations: Json<object>;
     approved_duration_s: number | null;
     expires_at: Date;
+    starts_at: Date | null;
     decided_at: Date | null;
     created_at: Now;
     version: Generated<number>;
@@ -165,6 +167,7 @@ export interface Tables {
     reason: string | null;
     given_at: Now;
     circumstances: Json<object> | null;
+    on_behalf_of: string | null;
   };
   request_views: { request_id: string; principal_id: string; seen_at: Now };
   grants: {
@@ -178,6 +181,7 @@ export interface Tables {
     duration_s: number;
     wanted: Generated<'present' | 'absent'>;
     observed: Generated<'unknown' | 'present' | 'inert' | 'absent'>;
+    starts_at: Date | null;
     activated_at: Date | null;
     expires_at: Date | null;
     native_expires_at: Date | null;
@@ -256,6 +260,15 @@ export interface Tables {
     from_at: Date;
     until_at: Date;
     created_by: string | null;
+    created_at: Now;
+    ended_at: Date | null;
+  };
+  delegations: {
+    id: Fixed<string>;
+    principal_id: string;
+    stand_in_id: string;
+    from_at: Date;
+    until_at: Date;
     created_at: Now;
     ended_at: Date | null;
   };

@@ -10,7 +10,8 @@ import { newId } from '../base/ids.ts';
 import type { Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
-import { actorOf, type Principal, principalById } from '../identity/principals.ts';
+import { standInsNow } from '../identity/delegations.ts';
+import { actorOf, type Principal, principalById, principalsById } from '../identity/principals.ts';
 import { decide } from '../policy/engine/decide.ts';
 import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
 import { brokenLimits, brokenText } from '../policy/engine/limits.ts';
@@ -23,10 +24,11 @@ import { intendGrant } from './intend.ts';
 import { heldOf } from './limits.ts';
 import { seesEverything } from './platform-rights.ts';
 import { orNoteRefusal } from './refusals.ts';
+import { atStart } from './start.ts';
 import { askForPasskeyIf, requireStepUp } from './step-up.ts';
 import type { Caller } from './submit.ts';
 import { nextRequestState } from './transitions.ts';
-import { whyNotApprove } from './visibility.ts';
+import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 
 export type RequestRow = Selectable<Tables['requests']>;
 
@@ -35,6 +37,10 @@ interface Open {
   requester: Principal;
   asked: Asked;
   facts: DecisionFacts;
+  /** Policy lets the caller decide by themselves. */
+  own: boolean;
+  /** Those away for whom the caller may decide. */
+  absent: Principal[];
 }
 
 /**
@@ -62,8 +68,9 @@ export async function approve(
       requireStepUp(ctx, caller, open.row.obligations as Obligations);
       const changed = await decideAgain(ctx, trx, open);
       if (changed) return { changed: true, grantId: null };
-      await refuseWhoWouldNotCount(ctx, trx, open, caller.principal);
-      await recordVerdict(trx, open, caller, { verdict: 'approve', durationSeconds: shorter, reason: null });
+      const onBehalfOf = await forWhom(ctx, trx, open, caller.principal);
+      const given = { verdict: 'approve', durationSeconds: shorter, reason: null, onBehalfOf } as const;
+      await recordVerdict(trx, open, caller, given);
       return { changed: false, grantId: await completeIfMet(ctx, trx, open) };
     });
     if (outcome.changed) {
@@ -89,7 +96,8 @@ export async function deny(
   await orNoteRefusal(ctx, caller, requestId, 'deny', () =>
     ctx.db.transaction().execute(async (trx) => {
       const open = await lockRequest(ctx, trx, caller, requestId, 'deny');
-      await recordVerdict(trx, open, caller, { verdict: 'deny', durationSeconds: null, reason });
+      const onBehalfOf = open.own ? null : (open.absent[0] ?? null);
+      await recordVerdict(trx, open, caller, { verdict: 'deny', durationSeconds: null, reason, onBehalfOf });
       await closeRequest(trx, open, 'deny');
     }),
   );
@@ -146,8 +154,10 @@ async function lockRequest(
   const why = (mfaAgeSeconds: number | null) =>
     whyNotApprove(policies, caller.principal, requester, facts, caller.sourceAddress, mfaAgeSeconds);
   // Whoever may say yes with a passkey may say no without it.
-  const refusal = why(event === 'deny' ? 0 : caller.mfaAgeSeconds);
-  if (refusal !== null) {
+  const mfaAgeSeconds = event === 'deny' ? 0 : caller.mfaAgeSeconds;
+  const refusal = why(mfaAgeSeconds);
+  const absent = await absentFor(ctx, trx, { ...caller, mfaAgeSeconds }, requester, facts);
+  if (refusal !== null && absent.length === 0) {
     askForPasskeyIf(ctx, caller, (age) => why(age) === null);
     const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
     if (!visible && caller.principal.samePersonAs !== row.requester_id) throw notFound('request', requestId);
@@ -159,23 +169,50 @@ async function lockRequest(
       facts: { state: 'expired' },
     });
   }
-  return { row, requester, asked, facts };
+  return { row, requester, asked, facts, own: refusal === null, absent };
 }
 
-async function refuseWhoWouldNotCount(
+/** Those away whom policy names as approvers, and for whom the caller stands in now. */
+async function absentFor(
+  ctx: GrantsContext,
+  trx: Trx,
+  { principal: by, sourceAddress, mfaAgeSeconds }: Caller,
+  requester: Principal,
+  facts: DecisionFacts,
+): Promise<Principal[]> {
+  const policies = ctx.policies.current();
+  const away = await principalsById(
+    trx,
+    (await standInsNow(trx, by.id)).map((one) => one.absentId),
+  );
+  return [...away.values()].filter(
+    (absent) =>
+      whyNotStandIn(policies, { by, absent }, requester, facts, sourceAddress, mfaAgeSeconds) === null,
+  );
+}
+
+/** Who was away, where the approver stands in for them; null for themselves. Errors: they would not count. */
+async function forWhom(
   ctx: GrantsContext,
   trx: Trx,
   open: Open,
   approver: Principal,
-): Promise<void> {
-  const { row } = open;
-  if (row.outcome !== 'needs-approval') return;
+): Promise<Principal | null> {
+  const { row, own, absent } = open;
+  if (row.outcome !== 'needs-approval') return own ? null : (absent[0] ?? null);
   const given = (await approvalsOf(trx, [row])).get(row.id) ?? [];
   if (given.some((yes) => yes.accountId === approver.id)) throw alreadyDecided();
-  const { stages } = countApprovals(ctx.policies.current(), { ...open, given, others: [approver] });
+  const others = [...(own ? [approver] : []), ...absent];
+  const standIns = absent.map((one) => ({ by: approver, absent: one }));
+  const { stages } = countApprovals(ctx.policies.current(), { ...open, given, others, standIns });
   const now = stages.find((stage) => stage.state === 'open');
-  if (now?.candidates.includes(approver.id)) return;
-  if (stages.some((stage) => stage.state === 'waiting' && stage.candidates.includes(approver.id))) {
+  if (now?.candidates.includes(approver.id)) return null;
+  const pair = now?.standIns.find((one) => one.accountId === approver.id);
+  if (pair !== undefined) return absent.find((one) => one.id === pair.forId) ?? null;
+  const voices = others.map((one) => one.id);
+  if (
+    stages.some((stage) => stage.state === 'waiting' && stage.candidates.some((id) => voices.includes(id)))
+  ) {
     throw conflict(
       'stage-not-open',
       `Your approval is asked for later: first ${now?.count} of ${now?.from} ${now?.count === 1 ? 'has' : 'have'} to approve.`,
@@ -203,12 +240,14 @@ function circumstancesOf(row: RequestRow) {
     reason: row.reason,
     ticket: row.ticket,
     mfaAgeSeconds: row.mfa_age_s,
+    startsAt: row.starts_at,
   };
 }
 
 // True when what was asked, or what policy says of it, is no longer what the card showed; the row then holds the new.
 async function decideAgain(ctx: GrantsContext, trx: Trx, open: Open): Promise<boolean> {
-  const { row, asked, requester, facts } = open;
+  const { row, asked, requester } = open;
+  const facts = atStart(open.facts, row.starts_at);
   const policies = ctx.policies.current();
   const decided = decide(policies, facts);
   const digest = requestDigest({ requesterId: requester.id, asked, circumstances: circumstancesOf(row) });
@@ -245,7 +284,12 @@ async function recordVerdict(
   trx: Trx,
   open: Open,
   caller: Caller,
-  given: { verdict: 'approve' | 'deny'; durationSeconds: number | null; reason: string | null },
+  given: {
+    verdict: 'approve' | 'deny';
+    durationSeconds: number | null;
+    reason: string | null;
+    onBehalfOf: Principal | null;
+  },
 ): Promise<void> {
   const inserted = await trx
     .insertInto('approvals')
@@ -259,6 +303,7 @@ async function recordVerdict(
       reason: given.reason,
       // The transaction may have waited for the one before it: what counts is when it is written down.
       given_at: sql<Date>`clock_timestamp()`,
+      on_behalf_of: given.onBehalfOf?.id ?? null,
       circumstances: JSON.stringify(circumstancesOfApprover(open, caller)),
     })
     .onConflict((oc) => oc.columns(['request_id', 'principal_id', 'digest']).doNothing())
@@ -272,7 +317,12 @@ async function recordVerdict(
     requestId: open.row.id,
     targetId: open.row.target_id,
     sourceAddress: caller.sourceAddress,
-    detail: { digest: cardDigest(open.row), durationSeconds: given.durationSeconds, reason: given.reason },
+    detail: {
+      digest: cardDigest(open.row),
+      durationSeconds: given.durationSeconds,
+      reason: given.reason,
+      ...(given.onBehalfOf === null ? {} : { onBehalfOf: given.onBehalfOf.name }),
+    },
   });
   await publish(trx, { topic: 'requests', id: open.row.id });
 }
@@ -296,6 +346,7 @@ async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<
     durationSeconds,
     actor: actorOf(open.requester),
     policyDigest: ctx.policies.current().digest,
+    startsAt: open.row.starts_at,
   });
 }
 

@@ -2,14 +2,20 @@
 // approver is asked about again with the groups and policies of now, in the circumstances in which they said yes.
 
 import type { Db, Trx } from '../db/client.ts';
-import { onCallAt, type Principal, principalFrom, selectPrincipals } from '../identity/principals.ts';
+import {
+  onCallAt,
+  type Principal,
+  principalFrom,
+  principalsById,
+  selectPrincipals,
+} from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import type { ContextFacts, DecisionFacts, Obligations } from '../policy/engine/facts.ts';
-import { type Given, type Quorum, quorum } from '../policy/engine/quorum.ts';
+import { type Given, type Quorum, quorum, type StageState } from '../policy/engine/quorum.ts';
 import type { RequestRow } from './approve.ts';
 import { cardDigest } from './facts.ts';
 import { quorumFacts } from './quorum.ts';
-import { whyNotApprove } from './visibility.ts';
+import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 
 /** Of an approver, when they approved. */
 export type Circumstances = Pick<ContextFacts, 'sourceIp' | 'nowMs' | 'mfaAgeSeconds'>;
@@ -17,6 +23,8 @@ export type Circumstances = Pick<ContextFacts, 'sourceIp' | 'nowMs' | 'mfaAgeSec
 /** One yes, with who gave it as they are now (on call: as they were then). */
 export interface Yes extends Given {
   by: Principal;
+  /** Who was away, where `by` stood in for them. */
+  onBehalfOf: Principal | null;
   circumstances: Circumstances | null;
   durationSeconds: number | null;
 }
@@ -30,17 +38,20 @@ export async function approvalsOf(db: Db | Trx, rows: readonly Card[]): Promise<
   const digests = new Map(rows.map((row) => [row.id, cardDigest(row)]));
   const given = await selectPrincipals(db)
     .innerJoin('approvals as a', 'a.principal_id', 'p.id')
-    .select(['a.request_id', 'a.digest', 'a.duration_s', 'a.given_at', 'a.circumstances'])
+    .select(['a.request_id', 'a.digest', 'a.duration_s', 'a.given_at', 'a.circumstances', 'a.on_behalf_of'])
     .select(onCallAt('a.given_at').as('on_call_then'))
     .where('a.request_id', 'in', [...digests.keys()])
     .where('a.verdict', '=', 'approve')
     .orderBy('a.given_at')
     .execute();
+  const absent = await principalsById(db, [...new Set(given.flatMap((one) => one.on_behalf_of ?? []))]);
   for (const one of given) {
     if (one.digest !== digests.get(one.request_id)) continue;
     found.get(one.request_id)?.push({
       accountId: one.id,
       atMs: one.given_at.getTime(),
+      forId: one.on_behalf_of ?? undefined,
+      onBehalfOf: absent.get(one.on_behalf_of ?? '') ?? null,
       by: { ...principalFrom(one), onCallFor: one.on_call_then },
       circumstances: one.circumstances as Circumstances | null,
       durationSeconds: one.duration_s,
@@ -57,6 +68,8 @@ export interface Counting {
   given: Yes[];
   /** Those whom policy lets approve now, as far as somebody wants to know who could. */
   others: Principal[];
+  /** Who may approve for whom now; those who are away are among `others`. */
+  standIns?: { by: Principal; absent: Principal }[];
 }
 
 export interface Counted extends Quorum {
@@ -65,16 +78,31 @@ export interface Counted extends Quorum {
 }
 
 export function countApprovals(policies: CompiledPolicies, counting: Counting): Counted {
-  const { row, requester, facts, given, others } = counting;
+  const { row, requester, facts, given, others, standIns = [] } = counting;
   const counts = given.filter((yes) => stillMay(policies, yes, requester, facts));
   const stages = (row.obligations as Obligations).approvals;
-  const people = [...others, ...given.map((yes) => yes.by)];
-  const counted = quorum(stages, counts, quorumFacts(requester, people), {
+  const said = given.flatMap((yes) => [yes.by, ...(yes.onBehalfOf === null ? [] : [yes.onBehalfOf])]);
+  const people = [...others, ...standIns.map((one) => one.by), ...said];
+  const about = {
+    ...quorumFacts(requester, people),
+    standIns: standIns.map(({ by, absent }) => ({ accountId: by.id, forId: absent.id })),
+  };
+  const counted = quorum(stages, counts, about, {
     openedMs: row.created_at.getTime(),
     nowMs: facts.context.nowMs,
   });
+  // Who only stands in is no candidate by themselves, and who is one needs nobody to stand in for.
+  const may = new Set(others.map((one) => one.id));
+  const own = (stage: StageState): StageState => {
+    const candidates = stage.candidates.filter((id) => may.has(id));
+    return {
+      ...stage,
+      candidates,
+      standIns: stage.standIns.filter((one) => !candidates.includes(one.accountId)),
+    };
+  };
   return {
-    ...counted,
+    stages: counted.stages.map(own),
     // Policy may come to allow at once what it wanted approved: then one person's yes is more than it asks for.
     met: counted.met || (row.outcome === 'allow' && counts.length > 0),
     durations: counts.flatMap((yes) => yes.durationSeconds ?? []),
@@ -83,11 +111,13 @@ export function countApprovals(policies: CompiledPolicies, counting: Counting): 
 
 function stillMay(
   policies: CompiledPolicies,
-  { by, circumstances }: Yes,
+  { by, onBehalfOf, circumstances }: Yes,
   requester: Principal,
   facts: DecisionFacts,
 ): boolean {
   const then = { ...facts, context: { ...facts.context, ...circumstances } };
   const { sourceIp, mfaAgeSeconds = null } = circumstances ?? {};
-  return whyNotApprove(policies, by, requester, then, sourceIp, mfaAgeSeconds) === null;
+  return onBehalfOf === null
+    ? whyNotApprove(policies, by, requester, then, sourceIp, mfaAgeSeconds) === null
+    : whyNotStandIn(policies, { by, absent: onBehalfOf }, requester, then, sourceIp, mfaAgeSeconds) === null;
 }

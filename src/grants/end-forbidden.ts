@@ -52,7 +52,7 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
   const policies = ctx.policies.current();
   const grants = await ctx.db
     .selectFrom('grants')
-    .select(['id', 'principal_id', 'target_id', 'task_id', 'duration_s'])
+    .select(['id', 'principal_id', 'target_id', 'task_id', 'duration_s', 'starts_at'])
     .where('wanted', '=', 'present')
     .execute();
   forgetOthers(
@@ -99,6 +99,7 @@ interface Held {
   target_id: string;
   task_id: string;
   duration_s: number;
+  starts_at: Date | null;
 }
 
 /** What grants rest on as it is now; few queries for all of them. */
@@ -118,7 +119,8 @@ async function basisNow(
     if (principal === undefined || what === undefined) return null;
     const sponsor = sponsors.get(principal.sponsorId ?? '');
     const { now, ...thing } = what;
-    const span = spanOf(moments, now.getTime(), what.timeZone);
+    const at = Math.max(now.getTime(), grant.starts_at?.getTime() ?? 0);
+    const span = spanOf(moments, at, what.timeZone);
     const parts = [policies.digest, principal, sponsor ?? null, thing, span, grant.duration_s];
     return { text: JSON.stringify(parts), policies, principal, sponsor, asked: what };
   };

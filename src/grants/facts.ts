@@ -35,7 +35,9 @@ const MOST_LEVELS = 20;
 /** With targets as `t`, their segment as `s` and tasks as `k`. */
 const ASKED_COLUMNS = sql`now() as now, s.time_zone,
   case when t.id is not null then jsonb_build_object('id', t.id, 'name', t.name, 'kind', t.kind,
-    'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'owner', t.owner, 'version', t.version) end as target,
+    'segment', t.segment, 'environment', t.environment, 'sensitivity', t.sensitivity, 'version', t.version, 'owner', coalesce(t.owner, (
+      select o.owner from segments o where o.owner is not null and (o.path = t.segment or starts_with(t.segment, o.path || '/'))
+      order by length(o.path) desc limit 1))) end as target,
   case when k.id is not null then jsonb_build_object('id', k.id, 'name', k.name, 'kind', k.kind,
     'segment', k.segment, 'parent', k.parent, 'description', k.description, 'entitlement', k.entitlement,
     'ancestors', array(with recursive up as (
@@ -98,6 +100,8 @@ export interface Circumstances {
   ticket: string | null;
   /** Of the principal, when they asked; it is no part of what is asked. */
   mfaAgeSeconds: number | null;
+  /** When it is to start; left out or null for at once. */
+  startsAt?: Date | null;
 }
 
 /** Who answers for this principal, or undefined where nobody has to. */
@@ -160,6 +164,7 @@ export function requestDigest(input: {
   circumstances: Circumstances;
 }): string {
   const { target, task } = input.asked;
+  const { startsAt } = input.circumstances;
   return digestOf({
     v: 1,
     requester: input.requesterId,
@@ -169,6 +174,7 @@ export function requestDigest(input: {
     reason: input.circumstances.reason,
     ticket: input.circumstances.ticket,
     sourceAddress: input.circumstances.sourceAddress,
+    ...(startsAt == null ? {} : { startsAt: startsAt.toISOString() }),
   });
 }
 

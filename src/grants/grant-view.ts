@@ -28,6 +28,8 @@ export interface GrantNames {
 export interface GrantViewRow extends GrantRow, GrantNames {
   live_sessions: number;
   overdue: boolean;
+  /** Its start is still to come. */
+  planned: boolean;
 }
 
 /** With principals as `p`, targets as `t` and tasks as `k`. */
@@ -46,7 +48,8 @@ function selectGrantViews(): RawBuilder<GrantViewRow> {
   return sql<GrantViewRow>`
     select g.*, ${NAME_COLUMNS}, ${LIVE_SESSIONS} as live_sessions,
       g.wanted = 'absent' and g.observed in ('unknown', 'present')
-        and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue
+        and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue,
+      coalesce(g.starts_at > now(), false) as planned
     from grants g join principals p on p.id = g.principal_id join targets t on t.id = g.target_id
       join tasks k on k.id = g.task_id`;
 }
@@ -87,6 +90,7 @@ export function grantFrom(row: GrantViewRow, caller: Caller, administers: () => 
     login: row.login,
     durationSeconds: row.duration_s,
     createdAt: row.created_at.toISOString(),
+    startsAt: row.starts_at?.toISOString() ?? null,
     activatedAt: row.activated_at?.toISOString() ?? null,
     expiresAt: row.expires_at?.toISOString() ?? null,
     endedAt: row.ended_at?.toISOString() ?? null,
@@ -143,8 +147,8 @@ export async function listGrants(
 
 // Each in parentheses of its own: they are joined with AND to who may see what.
 const STATE_CONDITIONS = {
-  planned: sql<boolean>`(false)`,
-  granting: sql<boolean>`(g.wanted = 'present' and g.observed = 'unknown')`,
+  planned: sql<boolean>`(g.wanted = 'present' and g.observed = 'unknown' and coalesce(g.starts_at > now(), false))`,
+  granting: sql<boolean>`(g.wanted = 'present' and g.observed = 'unknown' and coalesce(g.starts_at <= now(), true))`,
   active: sql<boolean>`(g.wanted = 'present' and g.observed = 'present')`,
   revoking: sql<boolean>`(g.wanted = 'absent' and g.observed in ('unknown', 'present'))`,
   'cleanup-pending': sql<boolean>`(g.wanted = 'absent' and g.observed = 'inert')`,

@@ -22,6 +22,8 @@ interface IntentInput {
   durationSeconds: number;
   actor: Actor;
   policyDigest: string;
+  /** Not before then; null for at once. */
+  startsAt: Date | null;
 }
 
 /** A grant that is to be: the row (wanted present, observed unknown) as an INSERT, and its entry; both or none. */
@@ -39,9 +41,10 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
   return {
     id,
     insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s,
-      next_attempt_at, attempts)
+      starts_at, next_attempt_at, attempts)
       values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
-        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, now() + make_interval(secs => ${hand.othersWaitSeconds}), ${hand.attempts})`,
+        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
+        greatest(now() + make_interval(secs => ${hand.othersWaitSeconds}), ${input.startsAt}::timestamptz), ${hand.attempts})`,
     entry: {
       kind: 'grant.intended',
       actor: input.actor,
@@ -49,7 +52,13 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
       grantId: id,
       targetId: target.id,
       policyDigest: input.policyDigest,
-      detail: { target: target.name, task: task.name, login, durationSeconds: input.durationSeconds },
+      detail: {
+        target: target.name,
+        task: task.name,
+        login,
+        durationSeconds: input.durationSeconds,
+        ...(input.startsAt === null ? {} : { startsAt: input.startsAt.toISOString() }),
+      },
     },
   };
 }

@@ -27,7 +27,7 @@ export const TAKEN_UP: Hand = { othersWaitSeconds: 2, attempts: 1 };
 
 /** The row, and what a step on its target and a view of it need to know besides. */
 export interface StepGrant extends GrantRow, GrantNames {
-  /** By the store's clock, since it was intended. */
+  /** By the store's clock, since it was intended, or was to start. */
   ageSeconds: number;
   targetVersion: number;
   entitlement: unknown;
@@ -35,7 +35,7 @@ export interface StepGrant extends GrantRow, GrantNames {
 
 /** Columns and tables that make a StepGrant of `grants as g`; the joins are by the keys of g. */
 export const STEP_COLUMNS = sql`g.*, ${NAME_COLUMNS},
-  extract(epoch from clock_timestamp() - g.created_at)::float8 as "ageSeconds", t.version as "targetVersion", k.entitlement`;
+  extract(epoch from clock_timestamp() - greatest(g.created_at, g.starts_at))::float8 as "ageSeconds", t.version as "targetVersion", k.entitlement`;
 export const STEP_TABLES = sql`targets t, tasks k, principals p`;
 export const STEP_JOINS = sql`t.id = g.target_id and k.id = g.task_id and p.id = g.principal_id`;
 
@@ -52,7 +52,7 @@ export async function claim(db: Db, grantId: string): Promise<StepGrant | undefi
     from relaxed, ${STEP_TABLES}
     where g.id = ${grantId} and ${STEP_JOINS}
       and (g.lease_until is null or g.lease_until < clock_timestamp())
-      and ((g.wanted = 'present' and g.observed = 'unknown') or (g.wanted = 'absent' and g.observed <> 'absent'))
+      and ((g.wanted = 'present' and g.observed = 'unknown' and coalesce(g.starts_at <= clock_timestamp(), true)) or (g.wanted = 'absent' and g.observed <> 'absent'))
     returning ${STEP_COLUMNS}`.execute(db);
   return rows[0];
 }
@@ -77,7 +77,7 @@ export async function settle(
     select g.*, ${LIVE_SESSIONS} as live_sessions from settled g`.execute(db);
   const [settled] = rows;
   // What is settled is overdue no longer.
-  return settled === undefined ? null : { ...namesOf(row), ...settled, overdue: false };
+  return settled === undefined ? null : { ...namesOf(row), ...settled, overdue: false, planned: false };
 }
 
 /** Nobody has taken the step, or changed what is wanted, since `row` was read. */

@@ -11,6 +11,7 @@ import { taskFits } from '../targets/tasks.ts';
 import type { GrantsContext } from './context.ts';
 import { approvalsOf, countApprovals } from './count-approvals.ts';
 import { type Asked, decisionFacts, loadLiveAsked, loadSponsor, requestDigest } from './facts.ts';
+import { atStart } from './start.ts';
 
 export const LIVE_GRANTS_BATCH = 500;
 
@@ -56,7 +57,13 @@ function selectLiveGrants(db: Db) {
     .innerJoin('requests as r', 'r.id', 'g.request_id')
     .select(['g.id', 'g.request_id', 'g.target_id', 'g.task_id', 'g.principal_id', 'g.login', 'g.duration_s'])
     .select(['g.expires_at', 'r.source_address', 'r.reason', 'r.ticket', 'r.digest', 'r.outcome'])
-    .select(['r.obligations', 'r.duration_s as asked_s', 'r.created_at as asked_at', 'r.mfa_age_s'])
+    .select([
+      'r.obligations',
+      'r.duration_s as asked_s',
+      'r.created_at as asked_at',
+      'r.mfa_age_s',
+      'r.starts_at',
+    ])
     .select((eb) =>
       eb
         .selectFrom('decisions as d')
@@ -93,7 +100,8 @@ export async function createJudge(
 }
 
 export function factsNow(grant: LiveGrant, { principal, sponsor, asked }: Holding): DecisionFacts {
-  return decisionFacts(principal, asked, circumstancesOf(grant, grant.duration_s), sponsor);
+  const circumstances = circumstancesOf(grant, grant.duration_s);
+  return atStart(decisionFacts(principal, asked, circumstances, sponsor), grant.starts_at);
 }
 
 /** Null when it would be given again. */
@@ -141,5 +149,6 @@ function circumstancesOf(grant: LiveGrant, durationSeconds: number) {
     ticket: grant.ticket,
     // How fresh the passkey was when it was asked for is a fact of the request; it does not grow old with the grant.
     mfaAgeSeconds: grant.mfa_age_s,
+    startsAt: grant.starts_at,
   };
 }

@@ -4,6 +4,7 @@
 import type { z } from 'zod';
 import type { Approval, Request, requestQuery } from '../api/requests.ts';
 import { notFound } from '../base/errors.ts';
+import { type StandIn, standInsNow } from '../identity/delegations.ts';
 import { activePeople, type Principal, principalsById, refOf } from '../identity/principals.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import type { StageState } from '../policy/engine/quorum.ts';
@@ -15,7 +16,7 @@ import { seesEverything } from './platform-rights.ts';
 import { stagesOnCard } from './quorum.ts';
 import type { Caller, SubmitResult } from './submit.ts';
 import { lastUsedAt, whatIsUnusual } from './unusual.ts';
-import { whyNotApprove } from './visibility.ts';
+import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 
 /** People who are looked at as possible approvers; more wants the directory's own search. */
 const MOST_CANDIDATES = 500;
@@ -46,7 +47,7 @@ export async function viewSubmitted(
   { row, asked }: Pick<SubmitResult, 'row' | 'asked'>,
 ): Promise<Request> {
   if (row.state === 'pending') return viewRequest(ctx, caller, row.id);
-  const nothing = { people: [], approvals: [], given: [], seenBy: [] };
+  const nothing = { people: [], approvals: [], given: [], seenBy: [], standIns: [] };
   const parts = { ...nothing, row, requester: caller.principal, asked, detailed: false };
   return (await buildCard(ctx, caller, parts)).request;
 }
@@ -100,7 +101,8 @@ interface Card {
 async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]): Promise<Card[]> {
   if (rows.length === 0) return [];
   const ids = rows.map((row) => row.id);
-  const [approvals, given, views, people] = await Promise.all([
+  const isPending = rows.some((row) => row.state === 'pending');
+  const [approvals, given, views, people, standIns] = await Promise.all([
     ctx.db.selectFrom('approvals').selectAll().where('request_id', 'in', ids).orderBy('given_at').execute(),
     approvalsOf(
       ctx.db,
@@ -112,11 +114,12 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
       .where('request_id', 'in', ids)
       .orderBy('seen_at')
       .execute(),
-    rows.some((row) => row.state === 'pending') ? activePeople(ctx.db, MOST_CANDIDATES) : [],
+    isPending ? activePeople(ctx.db, MOST_CANDIDATES) : [],
+    isPending ? standInsNow(ctx.db) : [],
   ]);
   const needed = new Set([
     ...rows.map((r) => r.requester_id),
-    ...approvals.map((a) => a.principal_id),
+    ...approvals.flatMap((a) => [a.principal_id, ...(a.on_behalf_of === null ? [] : [a.on_behalf_of])]),
     ...views.map((v) => v.principal_id),
   ]);
   const principals = await principalsById(ctx.db, [...needed]);
@@ -140,9 +143,11 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
         requester,
         asked: await asked(row),
         people,
+        standIns,
         detailed: detailed && row.state === 'pending',
         approvals: said.map((item) => ({
           by: refOf(known(principals, item.principal_id)),
+          onBehalfOf: item.on_behalf_of === null ? null : refOf(known(principals, item.on_behalf_of)),
           verdict: item.verdict,
           durationSeconds: item.duration_s,
           reason: item.reason,
@@ -168,6 +173,7 @@ interface Parts {
   detailed: boolean;
   approvals: Approval[];
   given: Yes[];
+  standIns: StandIn[];
   seenBy: Request['seenBy'];
 }
 
@@ -182,18 +188,21 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
           (person) => whyNotApprove(ctx.policies.current(), person, requester, facts) === null,
         )
       : [];
-  const stages = stagesOf(ctx, parts, facts, why === null ? [...eligible, caller.principal] : eligible);
+  const others = why === null ? [...eligible, caller.principal] : eligible;
+  const stages = stagesOf(ctx, parts, facts, others, caller.principal);
+  const standsIn = stages.standIns.some((one) => one.by.id === caller.principal.id);
+  const refused = standsIn ? null : why;
   const mayNot =
     row.state !== 'pending'
       ? `This request is ${row.state}.`
-      : (why ?? (decided ? 'You have approved it already.' : whyNotNow(row, stages, caller)));
+      : (refused ?? (decided ? 'You have approved it already.' : whyNotNow(row, stages, caller)));
   const [unusual, lastUsed] = parts.detailed
     ? await Promise.all([whatIsUnusual(ctx.db, row), lastUsedAt(ctx.db, row)])
     : [[], null];
   const obligations = row.obligations as Request['decision']['obligations'];
   return {
     mine: row.requester_id === caller.principal.id,
-    decidable: why === null,
+    decidable: refused === null,
     decided,
     request: {
       id: row.id,
@@ -211,6 +220,7 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
         description: asked.task.description,
         rights: ctx.tasks.rights(asked.task).map((right) => right.words),
       },
+      startsAt: row.starts_at?.toISOString() ?? null,
       durationSeconds: row.duration_s,
       approvedDurationSeconds: row.approved_duration_s,
       reason: row.reason,
@@ -232,30 +242,50 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
 }
 
 interface Stages {
+  /** Who may approve for whom now, whatever the stage. */
+  standIns: { by: Principal; absent: Principal }[];
   counted: StageState[];
   shown: Request['stages'];
 }
 
-function stagesOf(ctx: GrantsContext, parts: Parts, facts: DecisionFacts, others: Principal[]): Stages {
+function stagesOf(
+  ctx: GrantsContext,
+  parts: Parts,
+  facts: DecisionFacts,
+  others: Principal[],
+  reader: Principal,
+): Stages {
   const { row, requester, given } = parts;
-  const counted = countApprovals(ctx.policies.current(), { row, requester, facts, given, others });
-  const people = [...others, ...given.map((yes) => yes.by)];
-  const shown = stagesOnCard(counted, people);
+  const policies = ctx.policies.current();
+  const people = [...parts.people, reader];
+  const standIns = parts.standIns.flatMap(({ absentId, standInId }) => {
+    const [by, absent] = [
+      people.find((one) => one.id === standInId),
+      others.find((one) => one.id === absentId),
+    ];
+    if (by === undefined || absent === undefined) return [];
+    return whyNotStandIn(policies, { by, absent }, requester, facts) === null ? { by, absent } : [];
+  });
+  const counted = countApprovals(policies, { row, requester, facts, given, others, standIns });
+  const shown = stagesOnCard(counted, people, parts.standIns);
   // Who was counted then was counted for good, whatever has become of them since.
   const met = (stage: Request['stages'][number]): Request['stages'][number] => ({
     ...stage,
     state: 'met',
     given: stage.count,
     candidates: [],
+    standIns: [],
   });
-  return { counted: counted.stages, shown: row.state === 'approved' ? shown.map(met) : shown };
+  return { standIns, counted: counted.stages, shown: row.state === 'approved' ? shown.map(met) : shown };
 }
 
 /** Why somebody whom policy lets approve cannot do it at this stage, or null. */
 function whyNotNow(row: RequestRow, { counted }: Stages, caller: Caller): string | null {
   if (row.outcome !== 'needs-approval') return null;
   const { id } = caller.principal;
-  if (counted.some((stage) => stage.state === 'open' && stage.candidates.includes(id))) return null;
+  const could = ({ candidates, standIns }: StageState) =>
+    candidates.includes(id) || standIns.some((one) => one.accountId === id);
+  if (counted.some((stage) => stage.state === 'open' && could(stage))) return null;
   return counted.some((stage) => stage.state === 'waiting' && stage.candidates.includes(id))
     ? 'Your stage is not open yet: others approve first.'
     : 'None of the stages that are left asks for you.';

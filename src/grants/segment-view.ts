@@ -1,25 +1,15 @@
 // The tree of segments as the API shows it: with what hangs on each, and who owns it.
 
 import type { Segment } from '../api/segments.ts';
+import { listSegments as treeOf } from '../targets/segments.ts';
 import type { GrantsContext } from './context.ts';
 import { listTargets } from './target-view.ts';
-
-/** A bound on the tree, as on the list of targets. */
-const MOST_SEGMENTS = 5_000;
 
 type SegmentViewContext = Pick<GrantsContext, 'db' | 'targets' | 'tasks' | 'policies'>;
 
 /** Sorted by path, so that whatever is above a segment stands before it. */
 export async function listSegments(ctx: SegmentViewContext): Promise<Segment[]> {
-  const [rows, targets] = await Promise.all([
-    ctx.db
-      .selectFrom('segments')
-      .select(['path', 'parent', 'time_zone', 'description'])
-      .orderBy('path')
-      .limit(MOST_SEGMENTS)
-      .execute(),
-    listTargets(ctx),
-  ]);
+  const [rows, targets] = await Promise.all([treeOf(ctx.db), listTargets(ctx)]);
   const byScope = new Map<string, { owners: Set<string>; count: number }>();
   for (const { resource, notes } of ctx.policies.current().rules) {
     const scope = byScope.get(resource.key) ?? { owners: new Set<string>(), count: 0 };
@@ -31,12 +21,14 @@ export async function listSegments(ctx: SegmentViewContext): Promise<Segment[]> 
   return rows.map((row) => {
     const here = bySegment.get(row.path) ?? [];
     const scope = byScope.get(`Segment::${row.path}`);
-    const owners = new Set([...here.flatMap(({ owner }) => owner ?? []), ...(scope?.owners ?? [])]);
+    const owners = new Set([
+      ...(row.ownOwner && row.owner !== null ? [row.owner] : []),
+      ...here.flatMap(({ owner }) => owner ?? []),
+      ...(scope?.owners ?? []),
+    ]);
     return {
-      path: row.path,
-      parent: row.parent,
-      timeZone: row.time_zone,
-      description: row.description,
+      ...row,
+      parent: row.path.includes('/') ? row.path.slice(0, row.path.lastIndexOf('/')) : null,
       owners: [...owners].sort(),
       policies: scope?.count ?? 0,
       targets: here.map(({ name, kind, environment, sensitivity, owner, tasks, activeGrants }) => ({

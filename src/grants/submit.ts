@@ -27,8 +27,9 @@ import {
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { type Intent, intentOf } from './intend.ts';
 import { rememberGrant } from './known-grants.ts';
-import { type GrantRow, type StepGrant, TAKEN_UP } from './lease.ts';
+import { type GrantRow, NOBODY_HAS_IT, type StepGrant, TAKEN_UP } from './lease.ts';
 import { decideWithin, type WithUse } from './limits.ts';
+import { atStart, startFrom } from './start.ts';
 import { askForPasskeyIf, requireStepUp, withMfaAge } from './step-up.ts';
 
 /** Requests that one principal may have pending at a time. */
@@ -45,7 +46,9 @@ export interface SubmitResult {
   /** As it was written; what a grant or an approver adds comes later. */
   row: RequestRow;
   asked: Asked;
-  /** The step that the caller now takes (GrantWorker.take); null unless policy allowed it at once. */
+  /** Null unless policy allowed it at once. */
+  grantId: string | null;
+  /** The step that the caller now takes (GrantWorker.take); null too where it starts later. */
   grant: StepGrant | null;
 }
 
@@ -56,11 +59,14 @@ const STATE_AFTER = { allow: 'approved', 'needs-approval': 'pending', deny: 'den
  * `step-up-required`.
  */
 export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBody): Promise<SubmitResult> {
-  const circumstances = circumstancesOf(caller, body, body.reason);
   const asked = await loadAsked(ctx.db, body);
+  const circumstances = circumstancesOf(caller, body, body.reason, asked);
   const policies = ctx.policies.current();
   const sponsor = await loadSponsor(ctx.db, caller.principal);
-  const facts = decisionFacts(caller.principal, asked, circumstances, sponsor);
+  const facts = atStart(
+    decisionFacts(caller.principal, asked, circumstances, sponsor),
+    circumstances.startsAt,
+  );
   refuseWhileHeldBack(ctx);
   const first = { facts, decided: decide(policies, facts) };
   if (first.decided.outcome === 'deny') {
@@ -91,12 +97,14 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
     approved_duration_s: null,
     version: 1,
   };
-  if (intent === null) return { row, asked, grant: null };
+  if (intent === null) return { row, asked, grantId: null, grant: null };
   const { target, task } = asked;
   rememberGrant(ctx.db, grant);
+  if (draft.starts_at !== null) return { row, asked, grantId: intent.id, grant: null };
   return {
     row,
     asked,
+    grantId: intent.id,
     grant: {
       ...grant,
       principal_name: caller.principal.name,
@@ -111,6 +119,8 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
     },
   };
 }
+
+type Submitted = Circumstances & { startsAt: Date | null };
 
 interface Prepared {
   draft: Draft;
@@ -127,7 +137,7 @@ interface Submission {
   caller: Caller;
   body: SubmitBody;
   asked: Asked;
-  circumstances: Circumstances;
+  circumstances: Submitted;
   policyDigest: string;
 }
 
@@ -143,6 +153,7 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     ticket: body.ticket ?? null,
     source_address: caller.sourceAddress,
     mfa_age_s: caller.mfaAgeSeconds,
+    starts_at: circumstances.startsAt,
     digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
     state: STATE_AFTER[decided.outcome],
     outcome: decided.outcome,
@@ -156,8 +167,10 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     principalId: caller.principal.id,
     asked,
     durationSeconds: circumstances.durationSeconds,
+    startsAt: circumstances.startsAt,
   };
-  const intent = draft.state === 'approved' ? intentOf(grantFacts, TAKEN_UP) : null;
+  const hand = circumstances.startsAt === null ? TAKEN_UP : NOBODY_HAS_IT;
+  const intent = draft.state === 'approved' ? intentOf(grantFacts, hand) : null;
   const stored = { requestId, action: 'request', policyDigest, facts, decided } as const;
   const write = writeRequest(ctx, draft, stored, intent, submittedEntry(draft, asked, by));
   return { draft, intent, write };
@@ -185,11 +198,12 @@ function writeRequest(
   return sql<Written>`
     with asked as (
       insert into requests (id, requester_id, target_id, task_id, duration_s, reason, ticket, source_address, digest,
-        state, outcome, reasons, obligations, expires_at, decided_at, mfa_age_s)
+        state, outcome, reasons, obligations, starts_at, expires_at, decided_at, mfa_age_s)
       values (${draft.id}, ${draft.requester_id}, ${draft.target_id}, ${draft.task_id}, ${draft.duration_s},
         ${draft.reason}, ${draft.ticket}, ${draft.source_address}, ${draft.digest}, ${draft.state}, ${draft.outcome},
         ${JSON.stringify(draft.reasons)}, ${JSON.stringify(draft.obligations)},
-        now() + make_interval(secs => ${ctx.pendingLifetimeSeconds}), ${decidedAt}, ${draft.mfa_age_s})
+        ${draft.starts_at}, coalesce(${draft.starts_at}::timestamptz, now() + make_interval(secs => ${ctx.pendingLifetimeSeconds})),
+        ${decidedAt}, ${draft.mfa_age_s})
       returning created_at as request_created_at, decided_at as request_decided_at,
         expires_at as request_expires_at),
     decided as (${decisionInsert(stored).insert}),
@@ -215,6 +229,7 @@ function submittedEntry(
       segment: asked.target.segment,
       task: asked.task.name,
       durationSeconds: draft.duration_s,
+      ...(draft.starts_at === null ? {} : { startsAt: draft.starts_at.toISOString() }),
       reason: draft.reason,
       ticket: draft.ticket,
       outcome: draft.outcome,
@@ -231,9 +246,10 @@ export async function previewRequest(
   body: PreviewBody,
 ): Promise<Preview> {
   const asked = await loadAsked(ctx.db, body);
-  const circumstances = circumstancesOf(caller, body, body.reason ?? '');
+  const circumstances = circumstancesOf(caller, body, body.reason ?? '', asked);
   const sponsor = await loadSponsor(ctx.db, caller.principal);
-  return previewFor(ctx, caller.principal, decisionFacts(caller.principal, asked, circumstances, sponsor));
+  const facts = decisionFacts(caller.principal, asked, circumstances, sponsor);
+  return previewFor(ctx, caller.principal, atStart(facts, circumstances.startsAt));
 }
 
 export async function previewFor(
@@ -251,15 +267,17 @@ export async function previewFor(
 
 function circumstancesOf(
   caller: Caller,
-  body: { duration: string; ticket?: string | undefined },
+  body: { duration: string; ticket?: string | undefined; startsAt?: string | undefined },
   reason: string,
-): Circumstances {
+  asked: Asked,
+): Submitted {
   return {
     sourceAddress: caller.sourceAddress,
     durationSeconds: parseDuration(body.duration),
     reason,
     ticket: body.ticket ?? null,
     mfaAgeSeconds: caller.mfaAgeSeconds,
+    startsAt: startFrom(body.startsAt, asked),
   };
 }
 

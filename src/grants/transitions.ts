@@ -43,6 +43,8 @@ export type ObservedState = 'unknown' | 'present' | 'inert' | 'absent';
 export interface GrantTruth {
   wanted: Wanted;
   observed: ObservedState;
+  /** Its start is still to come. */
+  planned?: boolean;
 }
 
 const DERIVED: Record<Wanted, Record<ObservedState, GrantState>> = {
@@ -52,7 +54,8 @@ const DERIVED: Record<Wanted, Record<ObservedState, GrantState>> = {
 
 /** The state that people see (lifecycle.md, "States"). */
 export function grantState(truth: GrantTruth): GrantState {
-  return DERIVED[truth.wanted][truth.observed];
+  const state = DERIVED[truth.wanted][truth.observed];
+  return state === 'granting' && truth.planned === true ? 'planned' : state;
 }
 
 export type GrantEvent =

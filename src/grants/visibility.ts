@@ -30,6 +30,19 @@ export function whyNotApprove(
   return verdict.allowed ? null : 'Policy does not name you as an approver for this target.';
 }
 
+/** The same for who stands in: they must be able to count, and whoever is away must be an approver. */
+export function whyNotStandIn(
+  policies: CompiledPolicies,
+  { by, absent }: { by: Principal; absent: Principal },
+  requester: Principal,
+  facts: DecisionFacts,
+  address?: string,
+  mfaAgeSeconds: number | null = null,
+): string | null {
+  const never = whyNeverCounts(by.id, quorumFacts(requester, [by]));
+  return never ?? whyNotApprove(policies, absent, requester, facts, address, mfaAgeSeconds);
+}
+
 interface GrantPeople {
   principalId: string;
   facts: DecisionFacts;

@@ -58,6 +58,15 @@ export const GUARD = {
   'POST /api/principals/:name/disable': 'administer',
   'POST /api/principals/:name/registration-link': 'administer',
 
+  'POST /api/segments': 'administer',
+
+  'GET /api/on-call': 'signed-in',
+  'POST /api/on-call': 'administer',
+  'POST /api/on-call/:id/end': 'administer',
+  'GET /api/delegations': 'person',
+  'POST /api/delegations': 'person',
+  'POST /api/delegations/:id/end': 'person',
+
   'GET /api/targets': 'signed-in',
   'POST /api/targets': 'administer',
   'POST /api/targets/:name/check': 'administer',

@@ -4,6 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import type { HttpContext } from './context.ts';
 import { addPasskeys } from './routes/add-passkey.ts';
 import { addPrincipals } from './routes/add-principal.ts';
+import { addShifts } from './routes/add-shift.ts';
 import { addTarget } from './routes/add-target.ts';
 import { addTask } from './routes/add-task.ts';
 import { approveRequest } from './routes/approve-request.ts';
@@ -16,9 +17,12 @@ import { checkPolicy } from './routes/check-policy.ts';
 import { checkTarget } from './routes/check-target.ts';
 import { confirmCliLogins } from './routes/confirm-cli-login.ts';
 import { decideDeviceLogins } from './routes/decide-device-login.ts';
+import { delegateApprovals } from './routes/delegate.ts';
 import { denyRequest } from './routes/deny-request.ts';
 import { disablePrincipals } from './routes/disable-principal.ts';
+import { endDelegations } from './routes/end-delegation.ts';
 import { endSession } from './routes/end-session.ts';
+import { endShifts } from './routes/end-shift.ts';
 import { exchangeJobToken } from './routes/exchange-job-token.ts';
 import { explainPolicy } from './routes/explain-policy.ts';
 import { exportAudit } from './routes/export-audit.ts';
@@ -46,6 +50,7 @@ import { issueCredentials } from './routes/issue-credential.ts';
 import { issueRegistrationLinks } from './routes/issue-registration-link.ts';
 import { issueTokens } from './routes/issue-token.ts';
 import { linkOidc } from './routes/link-oidc.ts';
+import { getDelegations } from './routes/list-delegations.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
 import { getPacks } from './routes/list-packs.ts';
@@ -55,6 +60,7 @@ import { getProposals } from './routes/list-proposals.ts';
 import { getRequests } from './routes/list-requests.ts';
 import { listSegmentsOfTree } from './routes/list-segments.ts';
 import { getSessions } from './routes/list-sessions.ts';
+import { getShifts } from './routes/list-shifts.ts';
 import { listStandingAccess } from './routes/list-standing-access.ts';
 import { getTargets } from './routes/list-targets.ts';
 import { listTasks } from './routes/list-tasks.ts';
@@ -76,6 +82,7 @@ import { keepGroups } from './routes/scim-groups.ts';
 import { keepUsers } from './routes/scim-users.ts';
 import { searchAudit } from './routes/search-audit.ts';
 import { setPackOwner } from './routes/set-pack-owner.ts';
+import { setSegments } from './routes/set-segment.ts';
 import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
 import { signOut } from './routes/sign-out.ts';
@@ -97,6 +104,13 @@ const ROUTES = [
   revokeTokens,
   addPrincipals,
   getPrincipals,
+  setSegments,
+  getShifts,
+  addShifts,
+  endShifts,
+  getDelegations,
+  delegateApprovals,
+  endDelegations,
   addTarget,
   addTask,
   approveRequest,

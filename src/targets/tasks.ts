@@ -9,7 +9,7 @@ import { conflict, notFound } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Right } from '../connectors/contract.ts';
 import type { Registry } from '../connectors/registry.ts';
-import type { Db } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
 import { ensureSegment } from './segments.ts';
@@ -17,6 +17,8 @@ import { ensureSegment } from './segments.ts';
 export type TaskRow = Selectable<Tables['tasks']>;
 
 const MOST_TASKS = 5_000;
+/** What is above a task, at most. */
+const MOST_TASK_LEVELS = 10;
 
 export interface Tasks {
   byName(name: string): Promise<TaskRow>;
@@ -54,6 +56,7 @@ export function createTasks(ctx: { db: Db; registry: Registry }): Tasks {
       const entitlement = JSON.stringify(ctx.registry.kind(body.kind).parseEntitlement(body.entitlement));
       return ctx.db.transaction().execute(async (trx) => {
         if (body.segment !== undefined) await ensureSegment(trx, body.segment);
+        if (body.parent !== undefined) await refuseCycle(trx, body.name, body.parent);
         const row = await trx
           .insertInto('tasks')
           .values({
@@ -61,6 +64,7 @@ export function createTasks(ctx: { db: Db; registry: Registry }): Tasks {
             name: body.name,
             kind: body.kind,
             segment: body.segment ?? null,
+            parent: body.parent ?? null,
             description: body.description,
             entitlement,
           })
@@ -69,6 +73,7 @@ export function createTasks(ctx: { db: Db; registry: Registry }): Tasks {
               ? oc.column('name').doUpdateSet({
                   entitlement,
                   description: body.description,
+                  parent: body.parent ?? null,
                   version: sql`tasks.version + 1`,
                 })
               : oc.column('name').doNothing(),
@@ -97,9 +102,32 @@ export function createTasks(ctx: { db: Db; registry: Registry }): Tasks {
       kind: row.kind,
       description: row.description,
       segment: row.segment,
+      parent: row.parent,
       rights: rights(row).map((right) => right.words),
     }),
   };
+}
+
+/** Errors: `unknown-task` for a parent that does not exist, `task-cycle`, `task-too-deep`. */
+async function refuseCycle(trx: Trx, name: string, parent: string): Promise<void> {
+  // Two tasks at once must not become each other's parents.
+  await sql`lock table tasks in share row exclusive mode`.execute(trx);
+  let at: string | null = parent;
+  for (let level = 1; at !== null; level++) {
+    if (at === name)
+      throw conflict('task-cycle', `"${name}" would be part of itself, through ${parent}.`, {
+        field: 'parent',
+      });
+    if (level > MOST_TASK_LEVELS)
+      throw conflict('task-too-deep', `At most ${MOST_TASK_LEVELS} levels of tasks.`, { field: 'parent' });
+    const row: { parent: string | null } | undefined = await trx
+      .selectFrom('tasks')
+      .select('parent')
+      .where('name', '=', at)
+      .executeTakeFirst();
+    if (row === undefined) throw notFound('task', at);
+    at = row.parent;
+  }
 }
 
 /** True when a task of this kind and segment is offered on that target. */

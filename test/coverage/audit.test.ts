@@ -124,6 +124,12 @@ async function registrationLink(name: string): Promise<string> {
   return (body as { url: string }).url.split('#')[1] ?? '';
 }
 
+const UNTIL = new Date(Date.now() + 3_600_000).toISOString();
+const shift = () =>
+  post('admin', '/api/on-call', { group: 'approvers', principal: 'approver', until: UNTIL });
+const delegation = () => post('approver', '/api/delegations', { standIn: 'second-approver', until: UNTIL });
+const idIn = ({ body }: Answer) => (body as { id: string }).id;
+
 const post = (by: Person, path: string, body?: unknown) => call(by, 'POST', path, body ?? {});
 
 let proposals = 0;
@@ -357,6 +363,31 @@ const ROWS: Partial<Record<RouteName, Row>> = {
       await post('admin', '/api/principals', { name: 'leaver', displayName: 'Lea Ver' });
       return post('admin', '/api/principals/leaver/disable', { reason: 'a test of the log' });
     },
+  },
+  'POST /api/segments': {
+    writes: ['segment.set'],
+    by: 'admin',
+    act: () => post('admin', '/api/segments', { path: 'dev/spare', owner: 'engineering' }),
+  },
+  'POST /api/on-call': {
+    writes: ['on-call.added'],
+    by: 'admin',
+    act: () => shift(),
+  },
+  'POST /api/on-call/:id/end': {
+    writes: ['on-call.ended'],
+    by: 'admin',
+    act: async () => post('admin', `/api/on-call/${idIn(await shift())}/end`),
+  },
+  'POST /api/delegations': {
+    writes: ['delegation.added'],
+    by: 'approver',
+    act: () => delegation(),
+  },
+  'POST /api/delegations/:id/end': {
+    writes: ['delegation.ended'],
+    by: 'approver',
+    act: async () => post('approver', `/api/delegations/${idIn(await delegation())}/end`),
   },
   'POST /api/tasks': {
     writes: ['task.added'],

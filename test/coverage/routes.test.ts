@@ -132,6 +132,21 @@ const EXPECTED: Record<RouteName, Row> = {
     path: () => '/api/principals/no-such-person/registration-link',
     body: {},
   },
+  'POST /api/segments': { ...all(403), admin: 422, body: { path: 'UPPER' } },
+  'GET /api/on-call': all(200),
+  'POST /api/on-call': { ...all(403), admin: 422, body: { group: 'dba' } },
+  'POST /api/on-call/:id/end': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/on-call/shf_00000000000000000000000000/end',
+  },
+  'GET /api/delegations': { ...all(200), 'deploy-bot': 403 },
+  'POST /api/delegations': { ...all(422), 'deploy-bot': 403, body: { standIn: 'approver' } },
+  'POST /api/delegations/:id/end': {
+    ...all(404),
+    'deploy-bot': 403,
+    path: () => '/api/delegations/dlg_00000000000000000000000000/end',
+  },
   'GET /api/targets': all(200),
   'POST /api/targets': { ...all(403), admin: 422, body: { name: 'UPPER' } },
   'POST /api/targets/:name/check': {

@@ -189,6 +189,53 @@ test('account type, environment and sensitivity, as they stand in the store', as
   }
 });
 
+test('segments have time zones and owners, their own or those above; what is no time zone is told', async () => {
+  const set = (body: object) =>
+    sallyport.call('admin', 'POST', '/api/segments', { path: 'prod/eu/orders', ...body });
+  for (const timeZone of ['Mars/Olympus', 'Europe/Atlantis', '+01:00', '', 'UTC; drop table segments'])
+    assert.equal((await set({ timeZone })).status, 422, timeZone);
+  await company.publish(permit('context.localTime < duration("12h")'));
+  const noonInTokyo = { at: '2026-11-25T03:00:00.000Z' };
+  assert.equal((await sallyport.cli('admin', 'segment', 'set', 'prod', '--time-zone', 'Asia/Tokyo')).code, 0);
+  assert.equal((await set({ timeZone: 'Europe/Berlin' })).status, 200);
+  assert.equal((await ask(noonInTokyo)).decision.outcome, 'allow', 'its own');
+  assert.equal((await set({ timeZone: null })).status, 200);
+  denies(await ask(noonInTokyo), ['local time is 12:00 in Asia/Tokyo']);
+  assert.equal((await ask({ at: '2026-11-25T02:59:59.000Z' })).decision.outcome, 'allow');
+  await company.publish(permit('resource has owner && resource.owner == "engineering"'));
+  await company.store.query(`update targets set owner = null where name = 'orders-db'`);
+  denies(await ask({}), ['owner is nobody']);
+  await sallyport.cli('admin', 'segment', 'set', 'prod/eu', '--owner', 'engineering');
+  assert.equal((await ask({})).decision.outcome, 'allow', 'from above');
+  await set({ owner: 'approvers' });
+  denies(await ask({}), ['owner is approvers']);
+});
+
+test('a task is in the tasks above it, over several levels and never in itself', async () => {
+  const entitlement = {
+    readOnly: true,
+    schemas: ['public'],
+    tables: [{ name: 'public.orders', privileges: ['SELECT'] }],
+  };
+  const add = (name: string, parent?: string) =>
+    sallyport.call('admin', 'POST', '/api/tasks', {
+      name,
+      kind: 'postgres',
+      description: 'A level.',
+      entitlement,
+      ...(parent === undefined ? {} : { parent }),
+    });
+  assert.equal((await add('look')).status, 201);
+  assert.equal((await add('look-closer', 'look')).status, 201);
+  assert.equal((await add('look-closest', 'look-closer')).status, 201);
+  assert.equal((await add('orphan', 'no-such-task')).status, 404);
+  assert.equal((await add('selfish', 'selfish')).status, 409);
+  await company.publish(permit('context.task in Task::"look"'));
+  for (const task of ['look', 'look-closer', 'look-closest'])
+    assert.equal((await ask({ task })).decision.outcome, 'allow', task);
+  denies(await ask({}), ['the task read-orders']);
+});
+
 test('the age of the strong sign-in', async () => {
   const condition = 'context has mfaAge && context.mfaAge <= duration("10m")';
   await company.publish(permit(condition));

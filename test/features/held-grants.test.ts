@@ -187,7 +187,7 @@ test('the end of a shift, of a time window and of an exception each end what res
      select 'shf_test', g.id, ${idOf('oncall')}, now() - interval '1 hour', now() + interval '1 hour'
      from groups g where g.name = 'engineering'`,
   );
-  const soon = new Date(Date.now() + 4_000);
+  const soon = new Date(Date.now() + 8_000);
   const iso = soon.toISOString();
   await company.publish(
     `
@@ -267,4 +267,72 @@ test('an agent gets what its sponsor may ask for and no more, and loses it with 
   assert.equal(end.reason, 'no-longer-allowed');
   assert.match(end.note, /The sponsor boss is disabled.*disabled, boss: was no, is yes/);
   assert.equal((await company.request('robot', { duration: '10m' })).request.state, 'denied');
+});
+
+test('a start in the future: decided for that moment, approved before it, and the clock starts then', async () => {
+  const start = new Date(Date.now() + 9_000);
+  const from = new Date(start.getTime() - 1_000).toISOString();
+  await company.publish(`permit (principal in Group::"approvers", action == Action::"approve", resource);
+    permit (principal, ${BOTH}, ${HERE}) when { context.task == Task::"read-orders" && context.now >= datetime("${from}") };
+    @approvals("1 of Group::\\"approvers\\"") permit (principal, action == Action::"request", ${HERE})
+      when { context.task == Task::"fix-orders" };`);
+  const startsAt = start.toISOString();
+  assert.equal((await company.request('engineer')).request.state, 'denied', 'not yet');
+  const look = { target: 'orders-db', task: 'read-orders', duration: '30m', startsAt };
+  assert.equal(
+    (await sallyport.ask('engineer', 'POST', '/api/requests/preview', preview, look)).decision.outcome,
+    'allow',
+  );
+  const { grant, request } = await company.request('engineer', { startsAt, duration: '30m' }, 20);
+  assert.deepEqual([request.state, grant?.state, grant?.startsAt], ['approved', 'planned', startsAt]);
+  const asked = await company.request('engineer', { task: 'fix-orders', startsAt });
+  assert.deepEqual([asked.request.state, asked.request.expiresAt], ['pending', startsAt]);
+  const answer = await sallyport.call('approver', 'POST', `/api/requests/${asked.request.id}/approve`, {});
+  const approved = submitted.parse(answer.body).grant;
+  assert.equal(approved?.state, 'planned');
+  for (const id of [grant?.id ?? '', approved?.id ?? '']) {
+    const refused = await sallyport.call('engineer', 'POST', `/api/grants/${id}/credentials`, {});
+    assert.equal(refused.status, 409, 'nothing to use before it starts');
+  }
+  const endsAt = Date.now() + 20_000;
+  for (const id of [grant?.id ?? '', approved?.id ?? '']) {
+    let now = await sallyport.ask('engineer', 'GET', `/api/grants/${id}`, grantSchema);
+    while (now.state !== 'active' && Date.now() < endsAt) {
+      await delay(200);
+      now = await sallyport.ask('engineer', 'GET', `/api/grants/${id}`, grantSchema);
+    }
+    assert.equal(now.state, 'active');
+    const activeMs = Date.parse(now.activatedAt ?? '');
+    assert.ok(activeMs >= start.getTime(), 'not before its time');
+    assert.equal(Date.parse(now.expiresAt ?? '') - activeMs, 1_800_000);
+  }
+  await giveBack('engineer');
+});
+
+test('a start that cannot be is a clear error; one that policy no longer allows ends before it begins', async () => {
+  await company.publish(atOnce(''));
+  await sallyport.cli('admin', 'segment', 'set', 'prod', '--time-zone', 'Europe/Berlin');
+  const code = async (startsAt: string) =>
+    codeOf(
+      await sallyport.call('engineer', 'POST', '/api/requests/preview', {
+        target: 'orders-db',
+        task: 'read-orders',
+        duration: '30m',
+        startsAt,
+      }),
+    );
+  assert.equal(await code('2020-01-01T00:00:00Z'), 'invalid-input');
+  assert.equal(await code(new Date(Date.now() + 31 * 86_400_000).toISOString()), 'invalid-input');
+  assert.equal(await code('soon'), 'invalid-input');
+  assert.equal(await code('2027-03-28T02:30'), 'no-such-time');
+  assert.equal(await code('2027-10-31T02:30'), 'ambiguous-time');
+  const startsAt = new Date(Date.now() + 3_600_000).toISOString();
+  const asked = await sallyport.cli(
+    'engineer',
+    ...['request', 'orders-db', '--task', 'read-orders', '--reason', 'later', '--at', startsAt, '--json'],
+  );
+  const { grant } = submitted.parse(JSON.parse(asked.stdout));
+  assert.equal(grant?.state, 'planned');
+  await company.publish(atOnce('', 'context.task == Task::"fix-orders"'));
+  assert.equal((await endOf(grant?.id ?? '')).reason, 'policy-changed');
 });

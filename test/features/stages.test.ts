@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { newId } from '../../src/base/ids.ts';
 import { type Company, codeOf, openCompany } from '../harness/company.ts';
 import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
@@ -193,4 +194,124 @@ test('the command line shows the open stage, what comes after it and when others
     explained.stdout,
     /needs {2}1 of Group::"dba", after 1h also Group::"leads"\n {2}then {3}1 of Group::"security"/,
   );
+});
+
+const inAnHour = () => new Date(Date.now() + 3_600_000).toISOString();
+const delegation = (who: string, standIn: string, more: object = {}) =>
+  company.call(who, 'POST', '/api/delegations', { standIn, until: inAnHour(), ...more });
+const endAll = async (who: string) => {
+  const { items } = (await company.call(who, 'GET', '/api/delegations')).body as { items: { id: string }[] };
+  for (const { id } of items) await company.call(who, 'POST', `/api/delegations/${id}/end`);
+};
+
+test('a stand-in approves for who is away: shown on the card, one person, audited, and over when it is ended', async () => {
+  await company.publish(needs('2 of Group::"dba"'));
+  await company.hire('sub');
+  assert.equal((await delegation('ann', 'sub')).status, 201);
+  const { request } = await company.request('engineer');
+  const seen = (await company.see('sub', request.id)).request;
+  assert.equal(seen.mayApprove, true);
+  const [pair] = seen.stages[0]?.standIns ?? [];
+  assert.deepEqual([pair?.by.name, pair?.onBehalfOf.name], ['sub', 'ann']);
+  assert.equal((await approve('sub', request.id)).status, 200);
+  const after = (await company.see('engineer', request.id)).request;
+  assert.equal(after.approvals[0]?.onBehalfOf?.name, 'ann');
+  // Who was stood in for has spoken, and so has the stand-in.
+  assert.equal((await approve('ann', request.id)).status, 403);
+  assert.equal(codeOf(await approve('sub', request.id)), 'already-decided');
+  assert.equal((await company.see('engineer', request.id)).request.state, 'pending');
+  assert.equal((await approve('bo', request.id)).status, 200);
+  assert.equal((await company.see('engineer', request.id)).request.state, 'approved');
+  const { rows } = await company.store.query<{ name: string }>(
+    `select leaf::jsonb -> 'detail' ->> 'onBehalfOf' as name from audit_entries
+     where request_id = $1 and kind = 'request.approved' order by seq limit 1`,
+    [request.id],
+  );
+  assert.equal(rows[0]?.name, 'ann');
+  await endAll('ann');
+  const next = await company.request('engineer');
+  assert.equal((await approve('sub', next.request.id)).status, 404, 'it is over, and sub is nobody here');
+});
+
+test('a stand-in approves nothing of their own or of who is away, and cannot pass it on', async () => {
+  await company.publish(needs('1 of Group::"dba"'));
+  await company.hire('dev', 'engineering');
+  await company.hire('third');
+  assert.equal((await delegation('ann', 'dev')).status, 201);
+  const own = await company.request('dev');
+  assert.equal((await approve('dev', own.request.id)).status, 403, 'not their own request');
+  await endAll('ann');
+  assert.equal((await delegation('eve', 'third')).status, 201);
+  const absent = await company.request('eve');
+  assert.ok(
+    [403, 404].includes((await approve('third', absent.request.id)).status),
+    'not a request of who is away',
+  );
+  await endAll('eve');
+  // Third for dev, and dev for ann: third is nobody to ann.
+  assert.equal((await delegation('dev', 'third')).status, 201);
+  const refused = await delegation('ann', 'dev');
+  assert.deepEqual([refused.status, codeOf(refused)], [409, 'stand-in-away']);
+  await company.store.query(
+    `insert into delegations (id, principal_id, stand_in_id, from_at, until_at)
+     select $1, a.id, d.id, now(), now() + interval '1 hour' from principals a, principals d
+     where a.name = 'ann' and d.name = 'dev'`,
+    [newId('delegation')],
+  );
+  const { request } = await company.request('engineer');
+  assert.equal((await approve('third', request.id)).status, 404);
+  assert.equal((await approve('dev', request.id)).status, 200);
+  await endAll('dev');
+});
+
+test('a delegation needs an end that comes, is not for ever, and names somebody else', async () => {
+  const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+  for (const [body, status] of [
+    [{ standIn: 'bo' }, 422],
+    [{ standIn: 'bo', until: inDays(31) }, 422],
+    [{ standIn: 'bo', until: inDays(-1) }, 422],
+    [{ standIn: 'bo', from: inDays(2), until: inDays(1) }, 422],
+    [{ standIn: 'bo', until: '2027-01-01' }, 422],
+    [{ standIn: 'ann', until: inDays(1) }, 409],
+    [{ standIn: 'deploy-bot', until: inDays(1) }, 422],
+    [{ standIn: 'no-such-person', until: inDays(1) }, 404],
+  ] as const) {
+    assert.equal(
+      (await company.call('ann', 'POST', '/api/delegations', body)).status,
+      status,
+      JSON.stringify(body),
+    );
+  }
+  const made = await company.call('ann', 'POST', '/api/delegations', {
+    standIn: 'bo',
+    until: inDays(30 - 0.01),
+  });
+  assert.equal(made.status, 201);
+  const { id } = made.body as { id: string };
+  assert.equal(
+    (await company.call('cy', 'POST', `/api/delegations/${id}/end`)).status,
+    404,
+    'not theirs to end',
+  );
+  assert.equal((await company.call('bo', 'POST', `/api/delegations/${id}/end`)).status, 200);
+});
+
+test('on call is a schedule: who is on shift approves, from its beginning to its end', async () => {
+  await company.publish(needs('1 of onCall Group::"dba"'));
+  const { request } = await company.request('engineer');
+  assert.deepEqual(request.stages[0]?.candidates, []);
+  assert.equal(codeOf(await approve('ann', request.id)), 'may-not-approve');
+  const put = (...flags: string[]) => sallyport.cli('admin', 'on-call', 'add', 'ann', ...flags);
+  assert.equal((await put('--group', 'security', '--until', inAnHour())).code, 1, 'not in that group');
+  assert.equal((await put('--group', 'dba', '--until', '2027-01-01T08:00')).code, 2, 'no offset');
+  const later = new Date(Date.now() + 1_800_000).toISOString();
+  assert.equal((await put('--group', 'dba', '--from', later, '--until', inAnHour())).code, 0);
+  assert.equal(codeOf(await approve('ann', request.id)), 'may-not-approve', 'not yet');
+  const added = await put('--group', 'dba', '--until', inAnHour(), '--json');
+  assert.equal(added.code, 0, added.stderr);
+  const { id } = JSON.parse(added.stdout) as { id: string };
+  assert.equal((await approve('ann', request.id)).status, 200);
+  const next = await company.request('engineer');
+  assert.equal((await sallyport.cli('admin', 'on-call', 'end', id)).code, 0);
+  assert.equal(codeOf(await approve('ann', next.request.id)), 'may-not-approve', 'over');
 });

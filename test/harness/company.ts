@@ -2,8 +2,9 @@
 // sets (managers, sponsors, other accounts, the past), written into the store.
 
 import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { issuedToken, principal } from '../../src/api/people.ts';
 import { type Submitted, submitted } from '../../src/api/requests.ts';
 import { type Answer, publishPolicies, type Sallyport } from './sallyport.ts';
@@ -52,6 +53,15 @@ export async function openCompany(sallyport: Sallyport): Promise<Company> {
     return { status: response.status, body: text === '' ? null : JSON.parse(text) };
   }
 
+  /** The process hears of a new set by an event, a moment after the answer. */
+  async function inForce(digest: string): Promise<void> {
+    const endsAt = Date.now() + 15_000;
+    while (((await call('admin', 'GET', '/api/policy')).body as { digest: string }).digest !== digest) {
+      assert.ok(Date.now() < endsAt, 'the published policies are not in force');
+      await delay(20);
+    }
+  }
+
   const company: Company = {
     store,
     call,
@@ -65,7 +75,14 @@ export async function openCompany(sallyport: Sallyport): Promise<Company> {
       const path = `/api/principals/${name}/tokens`;
       tokens.set(name, (await company.ask('admin', 'POST', path, issuedToken, {})).token);
     },
-    publish: (cedar) => publishPolicies(sallyport, { 'platform.cedar': PLATFORM, 'test.cedar': cedar }),
+    async publish(cedar) {
+      const files = { 'platform.cedar': PLATFORM, 'test.cedar': cedar };
+      const cautions = await publishPolicies(sallyport, files);
+      await inForce(
+        (await company.ask('admin', 'GET', '/api/policy', z.object({ digest: z.string() }))).digest,
+      );
+      return cautions;
+    },
     request: (name, more = {}, wait = 0) =>
       company.ask(name, 'POST', `/api/requests?wait=${wait}`, submitted, {
         target: 'orders-db',

@@ -80,6 +80,16 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'directory.user-deleted': (leaf, who) => `${who} deleted ${principalOf(leaf)}.`,
   'directory.group-changed': (leaf, who) =>
     `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
+  'segment.set': (leaf, who) =>
+    `${who} set up the segment${words(leaf, ' ', 'segment')}${words(leaf, ', time zone ', 'timeZone')}${words(leaf, ', owner ', 'owner')}.`,
+  'on-call.added': (leaf, who) =>
+    `${who} put ${words(leaf, '', 'principal') || 'somebody'} on call${words(leaf, ' for ', 'group')}${words(leaf, ' from ', 'from')}${words(leaf, ' until ', 'until')}.`,
+  'on-call.ended': (leaf, who) =>
+    `${who} ended a shift${words(leaf, ' of ', 'principal')}${words(leaf, ' on call for ', 'group')}.`,
+  'delegation.added': (leaf, who) =>
+    `${who} named a stand-in${words(leaf, ': ', 'standIn')}${words(leaf, ', from ', 'from')}${words(leaf, ' until ', 'until')}.`,
+  'delegation.ended': (leaf, who) =>
+    `${who} ended the delegation${words(leaf, ' from ', 'principal')}${words(leaf, ' to ', 'standIn')}.`,
   'token.issued': (leaf, who) =>
     `${who} issued a token${words(leaf, ' of the kind ', 'tokenKind')}${words(leaf, ', valid until ', 'expiresAt')}.`,
   'token.revoked': (_, who) => `${who} revoked a token.`,

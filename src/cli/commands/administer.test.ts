@@ -154,6 +154,7 @@ test('lists: targets, tasks, standing access as arrays', async () => {
           kind: 'postgres',
           description: 'Read',
           segment: null,
+          parent: null,
           rights: ['SELECT on orders'],
         },
       ],
@@ -166,6 +167,7 @@ test('lists: targets, tasks, standing access as arrays', async () => {
           principal: 'dba',
           canLogin: true,
           superuser: true,
+          parent: null,
           rights: ['everything'],
           through: [],
           lastUsedAt: null,
@@ -190,6 +192,7 @@ test('task add reads YAML and JSON, and names what is wrong in it', async () => 
       kind: 'postgres',
       description: 'Read',
       segment: null,
+      parent: null,
       rights: ['SELECT on orders'],
     }),
   );

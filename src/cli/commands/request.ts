@@ -19,11 +19,16 @@ export function command(): Command {
   return leaf('request <target>', 'ask for a task on a target', [
     'request orders-db --task read-orders --for 30m --reason "look at order 1042"',
     'request orders-db --task fix-orders --reason "refund 1042" --ticket OPS-7 --wait',
+    'request orders-db --task change-schema --for 2h --reason "release 9" --at 2026-12-01T22:00',
   ])
     .option('--task <task>', 'what to be allowed to do (`sally task list`)')
     .option('--for <duration>', `how long: 45s, 30m, 2h, 1d (default: ${USUAL_DURATION})`)
     .option('--reason <text>', 'what it is for')
     .option('--ticket <id>', 'the ticket that it belongs to')
+    .option(
+      '--at <moment>',
+      'when it is to start: 2026-12-01T08:00:00+01:00, or without offset in the time of the segment',
+    )
     .option('--wait', 'wait until there is access, or a refusal')
     .option('--no-wait', 'return at once (the default)')
     .option('--timeout <duration>', 'with --wait: stop waiting after this (exit code 5)')

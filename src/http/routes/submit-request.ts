@@ -22,7 +22,7 @@ export function submitRequest(app: FastifyInstance, ctx: HttpContext): void {
       const step = done.grant === null ? null : ctx.worker.take(done.grant);
       if (query.wait === 0 || done.row.state === 'denied') return submittedOf(ctx, caller, done);
       const patience = { seconds: query.wait, signal: gone, step };
-      const grant = await waitForAccess(ctx.grants, done.row.id, done.grant?.id ?? null, patience);
+      const grant = await waitForAccess(ctx.grants, done.row.id, done.grantId, patience);
       return submittedOf(ctx, caller, done, grant);
     },
   );
@@ -37,10 +37,10 @@ async function submittedOf(
   if (done.row.state === 'pending') return requestAndGrant(ctx, caller, done.row.id);
   const [request, grant] = await Promise.all([
     viewSubmitted(ctx.grants, caller, done),
-    done.grant === null
+    done.grantId === null
       ? null
       : found === null
-        ? viewGrant(ctx.grants, caller, done.grant.id)
+        ? viewGrant(ctx.grants, caller, done.grantId)
         : grantFrom(found, caller, () => mayAdminister(ctx.grants, caller)),
   ]);
   return { request, grant };

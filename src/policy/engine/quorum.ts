@@ -23,12 +23,22 @@ export interface QuorumFacts {
   /** The account of the requester's manager, or null. */
   managerId: string | null;
   accounts: readonly QuorumAccount[];
+  /** Who may approve for whom now. */
+  standIns?: readonly StandInPair[];
+}
+
+export interface StandInPair {
+  accountId: string;
+  /** Who is away. */
+  forId: string;
 }
 
 /** One yes, and when it was given (ms since 1970, of the store's clock). */
 export interface Given {
   accountId: string;
   atMs: number;
+  /** For whom, where somebody stood in: it fills the places of whoever was away. */
+  forId?: string | undefined;
 }
 
 export interface StageState extends ApprovalStage {
@@ -38,6 +48,8 @@ export interface StageState extends ApprovalStage {
   given: number;
   /** Ids of accounts that could fill one now, or could if it were open; by name; empty once the stage is met. */
   candidates: string[];
+  /** Whose yes for somebody who is away would fill one now; none but for the open stage. */
+  standIns: StandInPair[];
   /** Null while it waits. */
   openedAtMs: number | null;
   /** When those who come in later do; null without such, and while it waits. */
@@ -67,7 +79,14 @@ export function quorum(
   const opened = count.openings(inOrder);
   const open = opened.length - 1;
   const filled = count.filled(inOrder, open, opened);
-  const couldNow = open < stages.length ? count.whoHelps(inOrder, open, opened, since.nowMs) : [];
+  const helps = (voices: readonly Voice[]) =>
+    open < stages.length ? count.whichHelp(voices, inOrder, open, opened, since.nowMs) : [];
+  const couldNow = helps(count.unspoken(inOrder).map(({ id }) => ({ accountId: id }))).map(
+    (one) => one.accountId,
+  );
+  const standIns = helps(facts.standIns ?? []).flatMap(({ accountId, forId }) =>
+    forId === undefined ? [] : { accountId, forId },
+  );
   const states = stages.map((stage, index): StageState => {
     const openedAtMs = opened[index] ?? null;
     const waits = index > open;
@@ -76,6 +95,7 @@ export function quorum(
       state: index < open ? 'met' : waits ? 'waiting' : 'open',
       given: waits ? 0 : filled.filter((place) => place === index).length,
       candidates: index < open ? [] : waits ? count.whoFits(inOrder, index) : couldNow,
+      standIns: index === open ? standIns : [],
       openedAtMs,
       widensAtMs:
         stage.also === undefined || openedAtMs === null ? null : openedAtMs + stage.also.afterSeconds * 1000,
@@ -124,19 +144,22 @@ class Count {
     return places.filter((_, place) => full[place]);
   }
 
-  /** Whose yes at `nowMs` would fill one more place. */
-  whoHelps(given: readonly Given[], last: number, opened: readonly number[], nowMs: number): string[] {
+  /** Which of these would fill one more place with a yes at `nowMs`; whoever has spoken already would not. */
+  whichHelp<V extends Voice>(
+    voices: readonly V[],
+    given: readonly Given[],
+    last: number,
+    opened: readonly number[],
+    nowMs: number,
+  ): V[] {
     const before = this.filled(given, last, opened).length;
-    return this.#unspoken(given)
-      .filter(
-        ({ id }) => this.filled([...given, { accountId: id, atMs: nowMs }], last, opened).length > before,
-      )
-      .map(({ id }) => id);
+    return voices.filter(
+      (voice) => this.filled([...given, { ...voice, atMs: nowMs }], last, opened).length > before,
+    );
   }
-
   /** Who could fill a place of a stage that is not open yet, from its beginning. */
   whoFits(given: readonly Given[], index: number): string[] {
-    return this.#unspoken(given)
+    return this.unspoken(given)
       .filter((account) => this.#isFrom(account, this.#stages[index]?.from ?? ''))
       .map(({ id }) => id);
   }
@@ -169,24 +192,47 @@ class Count {
     return account.groups.some((group) => source === `Group::"${group}"`);
   }
 
-  /** What may count, one list a person. */
-  #byPerson(given: readonly Given[]): { account: QuorumAccount; atMs: number }[][] {
-    const byPerson = new Map<string, { account: QuorumAccount; atMs: number }[]>();
-    for (const { accountId, atMs } of given) {
-      const account = this.#facts.accounts.find((one) => one.id === accountId);
-      if (account === undefined || this.#people.whyNot(account) !== null) continue;
-      const person = this.#people.of(account.id);
-      byPerson.set(person, [...(byPerson.get(person) ?? []), { account, atMs }]);
+  /** What may count, one list for all that one person said, by any account and for anybody. */
+  #byPerson(given: readonly Given[]): Said[][] {
+    let givers: { people: Set<string>; said: Said[] }[] = [];
+    for (const { accountId, atMs, forId } of given) {
+      const accounts = [accountId, ...(forId === undefined ? [] : [forId])].map((id) => this.#whoCounts(id));
+      const account = accounts.at(-1);
+      if (account === undefined || accounts.includes(undefined)) continue;
+      const people = accounts.flatMap((one) => (one === undefined ? [] : this.#people.of(one.id)));
+      const same = givers.filter((giver) => people.some((person) => giver.people.has(person)));
+      givers = givers.filter((giver) => !same.includes(giver));
+      givers.push({
+        people: new Set([...people, ...same.flatMap((giver) => [...giver.people])]),
+        said: [...same.flatMap((giver) => giver.said), { account, atMs }],
+      });
     }
-    return [...byPerson.values()];
+    return givers.map((giver) => giver.said);
   }
 
-  #unspoken(given: readonly Given[]): QuorumAccount[] {
-    const spoken = new Set(given.map((one) => this.#people.of(one.accountId)));
+  #whoCounts(accountId: string): QuorumAccount | undefined {
+    const account = this.#facts.accounts.find((one) => one.id === accountId);
+    return account === undefined || this.#people.whyNot(account) !== null ? undefined : account;
+  }
+
+  /** Who may count and has not spoken, by name. */
+  unspoken(given: readonly Given[]): QuorumAccount[] {
+    const spoken = new Set(
+      given
+        .flatMap((one) => [one.accountId, ...(one.forId === undefined ? [] : [one.forId])])
+        .map((id) => this.#people.of(id)),
+    );
     return this.#facts.accounts
       .filter((account) => this.#people.whyNot(account) === null && !spoken.has(this.#people.of(account.id)))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
+}
+
+type Voice = Omit<Given, 'atMs'>;
+interface Said {
+  /** Whose places it fills. */
+  account: QuorumAccount;
+  atMs: number;
 }
 
 /** Why an account can never count for this request, or null. */
