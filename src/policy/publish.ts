@@ -11,7 +11,7 @@ import { newId } from '../base/ids.ts';
 import type { Logger } from '../base/log.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
-import { type CompiledPolicies, compilePolicies } from './engine/compile.ts';
+import type { CompiledPolicies } from './engine/compile.ts';
 import { compileAside } from './engine/compile-aside.ts';
 import type { Decided, DecisionFacts, Permission } from './engine/facts.ts';
 
@@ -102,7 +102,7 @@ export async function publishPolicies(
   ctx: { db: Db },
   input: { files: PolicyFiles },
 ): Promise<{ digest: string }> {
-  const compiled = compilePolicies(input.files);
+  const compiled = await compileAside(input.files);
   await ctx.db
     .transaction()
     .execute((trx) => putInForce(trx, { compiled, files: input.files, signed: null }));

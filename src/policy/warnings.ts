@@ -2,13 +2,14 @@
 // asks for its approval waits until it expires. A warning, because people may be on their way from a directory.
 
 import type { Db } from '../db/client.ts';
-import { type CompiledPolicies, compilePolicies } from './engine/compile.ts';
+import type { CompiledPolicies } from './engine/compile.ts';
+import { compileAside } from './engine/compile-aside.ts';
 import { groupsOfStages } from './engine/stages.ts';
 import type { PolicyFiles } from './publish.ts';
 
-/** Sentences, one a group. Errors: those of `compilePolicies`. */
+/** Sentences, one a group. Errors: those of `compileAside`. */
 export async function policyWarnings(ctx: { db: Db }, files: PolicyFiles): Promise<string[]> {
-  const asked = askedGroups(compilePolicies(files));
+  const asked = askedGroups(await compileAside(files));
   if (asked.size === 0) return [];
   const rows = await ctx.db
     .selectFrom('groups as g')

@@ -20,7 +20,8 @@ import { principalFacts } from '../grants/facts.ts';
 import { createJudge, liveGrants } from '../grants/live-grants.ts';
 import { activePeople } from '../identity/principals.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
-import { type CompiledPolicies, compilePolicies } from '../policy/engine/compile.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
+import { compileAside } from '../policy/engine/compile-aside.ts';
 import type { PolicyFiles } from '../policy/publish.ts';
 import { replayChange } from '../policy/replay-change.ts';
 
@@ -47,7 +48,7 @@ export async function planChange(
 ): Promise<PolicyPlan> {
   const base = ctx.policies.current();
   const before = ctx.policies.files();
-  const after = compilePolicies(files);
+  const after = await compileAside(files, options.signal);
   const people = (await activePeople(ctx.db, MOST_PEOPLE)).map(principalFacts);
   const replayed = await replayChange(ctx, { before, after: files, people, days: PLANNED_DAYS, ...options });
   const { compared } = replayed;

@@ -61,7 +61,8 @@ export async function viewProposal(ctx: GrantsContext, caller: Caller, id: strin
     ...view,
     files: differing(base, row.files),
     inForce: ctx.policies.current().digest,
-    cautions: await cautionsOf(ctx, row),
+    // A set of an earlier version may be one that this version refuses.
+    cautions: row.state === 'open' ? await cautionsOf(ctx, row) : [],
     plan: narrow ? planWithin(whole, row.pack ?? '') : whole,
     planning,
   };

@@ -12,7 +12,8 @@ import type { GrantsContext } from '../grants/context.ts';
 import { mayOnPlatform, platformFacts } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
-import { type CompiledPolicies, compilePolicies } from '../policy/engine/compile.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
+import { compileAside } from '../policy/engine/compile-aside.ts';
 import { permittedOnPlatform } from '../policy/engine/decide.ts';
 import { lockPolicySets, type PolicyFiles, policyFilesByDigest } from '../policy/publish.ts';
 import { changesBetween } from './file-changes.ts';
@@ -30,7 +31,7 @@ export async function propose(ctx: GrantsContext, caller: Caller, body: ProposeB
   const { files, pack } = await filesToPropose(ctx, caller, body);
   const base = ctx.policies.current();
   if (body.baseDigest !== undefined && body.baseDigest !== base.digest) throw baseMoved();
-  const compiled = compilePolicies(files);
+  const compiled = await compileAside(files);
   if (compiled.digest === base.digest) {
     throw conflict('nothing-changes', 'These are the policies that are in force already.');
   }

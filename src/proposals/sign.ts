@@ -10,7 +10,8 @@ import type { GrantsContext } from '../grants/context.ts';
 import { principalFacts } from '../grants/facts.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf, type Principal, principalById } from '../identity/principals.ts';
-import { type CompiledPolicies, compilePolicies } from '../policy/engine/compile.ts';
+import type { CompiledPolicies } from '../policy/engine/compile.ts';
+import { compileAside } from '../policy/engine/compile-aside.ts';
 import { permittedOnPlatform } from '../policy/engine/decide.ts';
 import { lockPolicySets, putInForce } from '../policy/publish.ts';
 import { requireOwnPack } from './packs.ts';
@@ -31,7 +32,7 @@ export async function sign(
   await ctx.policies.refresh();
   const { row: shown } = await visibleProposal(ctx, caller, id);
   // Not under the lock, because a large set takes its time; the digest says that it is the same set.
-  const compiled = compilePolicies(shown.files);
+  const compiled = await compileAside(shown.files);
   const sole = await ctx.db.transaction().execute(async (trx) => {
     const inForce = await lockPolicySets(trx);
     const row = await lockOpenProposal(trx, id);
