@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { Failure } from './base/errors.ts';
-import { Secret } from './base/secret.ts';
+import { type OidcConfig, oidcFrom, oidcSchema, origin } from './config/oidc.ts';
 import {
   addressRange,
   type WorkloadIdentityConfig,
@@ -38,24 +38,6 @@ export interface Config {
   logLevel: string;
 }
 
-/** An OpenID provider that people sign in at. */
-export interface OidcConfig {
-  /** On the button. */
-  name: string;
-  issuer: string;
-  clientId: string;
-  /** null: a public client; PKCE holds in any case. */
-  clientSecret: Secret | null;
-  scopes: string[];
-  claims: { login: string; name: string; groups: string; accountType: string | null; title: string | null };
-  /** The provider's group to ours. Others are not taken over. */
-  groups: Record<string, string>;
-  /** Only members of one of these groups of the provider may sign in; null: everybody whom it lets in. */
-  allowedGroups: string[] | null;
-  unknownPeople: 'refuse' | 'create';
-  signOutAtProvider: boolean;
-}
-
 const DEFAULT_HTTP_PORT = 7070;
 const DEFAULT_PG_PORT = 7071;
 const LOOPBACK = '127.0.0.1';
@@ -69,43 +51,6 @@ const proxyRange = addressRange.refine(
   (text) => !text.endsWith('/0'),
   'Everybody is no proxy: then anyone could write the address that they want to have.',
 );
-/** https, or plain http on this machine only: codes and tokens must not travel in clear. */
-const safeUrl = z.url().refine((text) => {
-  const { protocol, hostname } = new URL(text);
-  return protocol === 'https:' || (protocol === 'http:' && LOOPBACK_HOSTS.has(hostname));
-}, 'It must start with https:// (http:// on this machine only).');
-const origin = safeUrl.refine(
-  (text) => new URL(text).origin === text.replace(/\/$/, ''),
-  'Only scheme, name and port.',
-);
-const claim = z.string().min(1).max(100);
-
-const oidcSchema = z
-  .object({
-    name: z.string().min(1).max(60),
-    issuer: safeUrl,
-    clientId: z.string().min(1).max(300),
-    clientSecret: z
-      .string()
-      .regex(/^(env:[A-Z_][A-Z0-9_]*|file:.+)$/, 'Write "env:NAME" or "file:/path": no secret stands here.')
-      .optional(),
-    scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)).default(['openid', 'profile']),
-    claims: z
-      .object({
-        login: claim.default('preferred_username'),
-        name: claim.default('name'),
-        groups: claim.default('groups'),
-        accountType: claim.optional(),
-        title: claim.optional(),
-      })
-      .strict()
-      .prefault({}),
-    groups: z.record(z.string(), z.string().regex(/^[a-z0-9][a-z0-9._-]{0,99}$/)).default({}),
-    allowedGroups: z.array(z.string().min(1)).min(1).optional(),
-    unknownPeople: z.enum(['refuse', 'create']).default('refuse'),
-    signOutAtProvider: z.boolean().default(true),
-  })
-  .strict();
 
 const fileSchema = z
   .object({
@@ -229,35 +174,6 @@ function namedDatabase(named: string | undefined, env: Record<string, string | u
   const url = env[variable];
   if (url === undefined) throw configError('database', `reads the variable ${variable}, which is not set.`);
   return url;
-}
-
-function oidcFrom(
-  own: z.infer<typeof oidcSchema>,
-  env: Record<string, string | undefined>,
-  folder: string,
-): OidcConfig {
-  const { claims, clientSecret, allowedGroups, scopes, ...same } = own;
-  return {
-    ...same,
-    scopes: [...new Set(['openid', ...scopes])],
-    clientSecret: clientSecret === undefined ? null : secretFrom(clientSecret, env, folder),
-    claims: { ...claims, accountType: claims.accountType ?? null, title: claims.title ?? null },
-    allowedGroups: allowedGroups ?? null,
-  };
-}
-
-function secretFrom(named: string, env: Record<string, string | undefined>, folder: string): Secret {
-  const key = 'signIn.oidc.clientSecret';
-  const [, from, where = ''] = /^(env|file):(.+)$/.exec(named) ?? [];
-  let text: string | undefined;
-  if (from === 'env') text = env[where];
-  else {
-    const path = resolve(folder, where);
-    if (!existsSync(path)) throw configError(key, `names ${path}, which does not exist.`);
-    text = readFileSync(path, 'utf8').trim();
-  }
-  if (text === undefined || text === '') throw configError(key, `reads ${where}, which holds nothing.`);
-  return new Secret(text);
 }
 
 function check<S extends z.ZodType>(schema: S, raw: unknown, where: string): z.infer<S> {
