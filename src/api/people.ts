@@ -1,7 +1,7 @@
 // Principals as others see them, and who is signed in.
 
 import { z } from 'zod';
-import { durationText, idText, nameText, timestamp } from './text.ts';
+import { durationText, idText, lineText, nameText, timestamp } from './text.ts';
 
 export const principalKind = z.enum(['person', 'service', 'agent']);
 
@@ -46,12 +46,12 @@ const groupName = nameText.regex(/^[a-z0-9][a-z0-9._-]*$/, 'Lower-case letters, 
 export const addPrincipalBody = z.object({
   kind: z.enum(['person', 'service']).default('person'),
   name: nameText,
-  displayName: z.string().trim().min(1).max(100),
+  displayName: lineText(100),
   accountType: z
     .string()
     .regex(/^[a-z][a-z0-9-]{0,39}$/)
     .optional(),
-  title: z.string().trim().min(1).max(100).optional(),
+  title: lineText(100).optional(),
   groups: z.array(groupName).max(100).default([]),
 });
 export type AddPrincipalBody = z.infer<typeof addPrincipalBody>;

@@ -12,10 +12,19 @@ export const LARGEST_POLICY_BODY_BYTES = 4 * 1024 * 1024;
 const FILE_NAME =
   /^(packs\/[a-z0-9][a-z0-9-]{0,62}(\/[a-z0-9][a-z0-9-]{0,62}){0,9}\/)?[a-z0-9][a-z0-9._-]{0,99}\.cedar$/;
 
+/** What no store of texts takes. */
+const UNSTORABLE = /\p{Cs}/u;
+
 export const policyFiles = z
   .record(
     z.string().regex(FILE_NAME, 'A name such as orders.cedar or packs/prod/eu/orders.cedar.'),
-    z.string().max(LARGEST_POLICY_FILE_CHARS),
+    z
+      .string()
+      .max(LARGEST_POLICY_FILE_CHARS)
+      .refine(
+        (text) => !text.includes('\0') && !UNSTORABLE.test(text),
+        'It holds a zero byte or half a character.',
+      ),
   )
   .refine((files) => Object.keys(files).length <= MOST_POLICY_FILES, `At most ${MOST_POLICY_FILES} files.`);
 export type PolicyFiles = z.infer<typeof policyFiles>;

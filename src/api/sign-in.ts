@@ -1,7 +1,7 @@
 // Ways to sign in, as the portal and the command line meet them.
 
 import { z } from 'zod';
-import { durationText, idText, nameText, timestamp } from './text.ts';
+import { durationText, idText, lineText, nameText, timestamp } from './text.ts';
 
 /**
  * A path of the portal: a whole address here would lead people elsewhere after signing in. Browsers drop tabs and line
@@ -123,12 +123,8 @@ export type UsedPasskey = z.infer<typeof usedPasskey>;
 
 export const usePasskeyBody = z.object({ passkey: usedPasskey });
 
-const passkeyName = z
-  .string()
-  .trim()
-  .min(1, 'Give it a name, such as the device that it is on.')
-  .max(60)
-  .regex(/^[^\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+$/u, 'Printable characters only.');
+/** Such as the device that it is on. */
+const passkeyName = lineText(60);
 export const addPasskeyBody = z.object({ name: passkeyName, passkey: newPasskey });
 
 const linkCode = z.string().regex(/^[A-Za-z0-9_-]{43}$/, 'The code of a registration link.');

@@ -1,7 +1,7 @@
 // Targets, tasks, what a check found, and standing access.
 
 import { z } from 'zod';
-import { nameText, segmentPath, timestamp } from './text.ts';
+import { lineText, nameText, segmentPath, timestamp } from './text.ts';
 
 export const capabilities = z.object({
   endsSessions: z.boolean(),
@@ -66,7 +66,7 @@ export type AddTargetBody = z.infer<typeof addTargetBody>;
 export const addTaskBody = z.object({
   name: nameText.regex(/^[a-z0-9][a-z0-9-]{0,62}$/),
   kind: z.string().max(40),
-  description: z.string().min(1).max(500),
+  description: lineText(500),
   segment: segmentPath.optional(),
   /** A task that there is; `context.task in Task::"<parent>"` holds for this one too. */
   parent: nameText.optional(),
@@ -91,7 +91,7 @@ export const setSegmentBody = z.object({
   path: segmentPath,
   timeZone: z.string().max(60).nullable().optional(),
   owner: nameText.nullable().optional(),
-  description: z.string().max(500).optional(),
+  description: lineText(500, 0).optional(),
 });
 export type SetSegmentBody = z.infer<typeof setSegmentBody>;
 

@@ -5,8 +5,18 @@ import { z } from 'zod';
 export const LONGEST_REASON = 2000;
 export const LARGEST_PAGE = 200;
 
-// C0, DEL, C1, and the bidirectional and zero-width marks that make a text show other than it is.
-const CONTROL = /[\p{Cc}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
+// C0, DEL, C1, halves of characters, and the bidirectional and zero-width marks that make a text show other than it is.
+const CONTROL = /[\p{Cc}\p{Cs}\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/u;
+
+/** One line for people, of `least` to `most` characters after trimming, no control characters. */
+export function lineText(most: number, least = 1) {
+  return z
+    .string()
+    .trim()
+    .min(least)
+    .max(most, `At most ${most} characters.`)
+    .refine((text) => !CONTROL.test(text), 'Control characters are not allowed.');
+}
 
 /** Free text from a person: 1 to 2,000 characters after trimming, no control characters. */
 export const reasonText = z

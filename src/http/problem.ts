@@ -25,10 +25,13 @@ const TITLE: Record<number, string> = {
   404: 'Not found',
   405: 'Method not allowed',
   409: 'Conflict with the present state',
+  408: 'Took too long to send',
   413: 'Too large',
+  414: 'Too long',
   415: 'Unsupported media type',
   422: 'Invalid input',
   429: 'Too many',
+  431: 'Too large headers',
   500: 'Something went wrong here',
   503: 'Not available now',
   504: 'Took too long',
@@ -85,6 +88,7 @@ export function problemFor(error: FastifyError | Error): Problem {
   if (trouble !== null) return trouble;
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
   if (status === 413) return problemOf(413, 'body-too-large', 'The body is over the limit of this call.');
+  if (status === 414) return problemOf(414, 'uri-too-long', 'A part of the path is over 200 characters.');
   if (status === 415) return problemOf(415, 'unsupported-media-type', 'Send application/json.');
   if (status >= 400 && status < 500) return problemOf(status, 'malformed-request', malformed(error));
   return problemOf(

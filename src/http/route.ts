@@ -91,7 +91,7 @@ export function route<
       ...(spec.body === undefined ? {} : { body: spec.body }),
       ...(spec.query === undefined ? {} : { querystring: spec.query }),
       ...(spec.params === undefined ? {} : { params: spec.params }),
-      response: responses(spec, access),
+      response: responses(spec),
     },
     // Before the body is read: a stranger's ten megabytes are not even parsed.
     onRequest: async (request) => {
@@ -140,7 +140,6 @@ function responses(
     RouteSpec<z.ZodType, z.ZodType, z.ZodType, z.ZodType>,
     'answer' | 'status' | 'contentType' | 'body' | 'bodyLimitBytes' | 'failures'
   >,
-  access: Access,
 ) {
   const told = spec.failures ?? { contentType: 'application/problem+json', schema: problem };
   const failures: Record<number, string> = {
@@ -151,7 +150,8 @@ function responses(
     429: 'Too many',
     500: 'Something went wrong on the server',
     503: 'Something that this needs cannot be reached',
-    ...(access === 'anyone' ? {} : { 401: 'Nobody is signed in', 403: 'Not allowed' }),
+    401: 'Nobody is signed in, or not with that',
+    403: 'Not allowed',
     ...(spec.body === undefined
       ? {}
       : { 413: `The body is over ${(spec.bodyLimitBytes ?? BODY_LIMIT_BYTES) / 1024} KiB`, 415: 'Not JSON' }),
@@ -162,12 +162,23 @@ function responses(
       { description, content: { [told.contentType]: { schema: told.schema } } },
     ]),
   );
+  // Refused before any route is known, so always as problems.
+  for (const [status, description] of [
+    [414, 'A part of the path is too long'],
+    [431, 'The headers are too large'],
+  ] as const)
+    problems[status] = { description, content: { 'application/problem+json': { schema: problem } } };
   const status = spec.status ?? 200;
   const answer =
     spec.contentType === undefined
       ? spec.answer.describe('The answer')
-      : { description: 'The answer', content: { [spec.contentType]: { schema: z.string() } } };
+      : { description: 'The answer', content: { [spec.contentType]: { schema: bodyOf(spec.contentType) } } };
   return { [status]: answer, ...problems };
+}
+
+/** Of what a handler sends by itself. */
+function bodyOf(contentType: string): z.ZodType {
+  return /json$/.test(contentType) ? z.record(z.string(), z.unknown()) : z.string();
 }
 
 function operationId(method: string, url: string): string {

@@ -16,7 +16,7 @@ const DOCUMENTS = /^\/scim\/v2\/(ServiceProviderConfig|Schemas|ResourceTypes)([/
 const NEAR = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 const scimError = z.object({
-  schemas: z.tuple([z.literal(ERROR_SCHEMA)]),
+  schemas: z.array(z.literal(ERROR_SCHEMA)).length(1),
   status: z.string(),
   scimType: z.string().optional(),
   detail: z.string(),

@@ -9,6 +9,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { SCIM_TYPE } from '../api/scim.ts';
 import { Failure } from '../base/errors.ts';
+import { tellBrokenClient } from './broken-client.ts';
 import { rememberAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
 import { GUARD } from './guard.ts';
@@ -44,6 +45,8 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
     trustProxy: false,
     routerOptions: { maxParamLength: MOST_PARAM_CHARS },
     exposeHeadRoutes: false,
+    frameworkErrors: sendProblem,
+    clientErrorHandler: tellBrokenClient,
   });
   app.server.headersTimeout = HEADERS_TIMEOUT_MS;
   app.setValidatorCompiler(validatorCompiler);

@@ -67,15 +67,13 @@ export async function setSegment(
     await sql`lock table segments in share row exclusive mode`.execute(trx);
     await ensureSegment(trx, path);
     if (owner != null) await requireGroup(trx, owner);
-    await trx
-      .updateTable('segments')
-      .set({
-        ...(timeZone === undefined ? {} : { own_time_zone: timeZone !== null, time_zone: timeZone ?? 'UTC' }),
-        ...(owner === undefined ? {} : { owner }),
-        ...(description === undefined ? {} : { description }),
-      })
-      .where('path', '=', path)
-      .execute();
+    const set = {
+      ...(timeZone === undefined ? {} : { own_time_zone: timeZone !== null, time_zone: timeZone ?? 'UTC' }),
+      ...(owner === undefined ? {} : { owner }),
+      ...(description === undefined ? {} : { description }),
+    };
+    if (Object.keys(set).length > 0)
+      await trx.updateTable('segments').set(set).where('path', '=', path).execute();
     if (timeZone !== undefined) await handDownTimeZones(trx);
     await append(trx, {
       kind: 'segment.set',

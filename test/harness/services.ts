@@ -5,11 +5,20 @@ import { accessSync, constants, lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
-export type ServiceName = 'postgres15' | 'psql' | 'pgbench' | 'pgbouncer' | 'chromium' | 'scimTester';
+export type ServiceName =
+  | 'postgres15'
+  | 'psql'
+  | 'pgbench'
+  | 'pgbouncer'
+  | 'chromium'
+  | 'scimTester'
+  | 'schemathesis';
 
 const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
-/** A virtual environment of Python, made by set-up.ts; the version is in the name, so that another one is made anew. */
-export const SCIM_TESTER = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`, 'scim2-tester-0.5.2');
+const PYTHON_TOOLS = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`);
+/** Virtual environments of Python, made by set-up.ts; the version is in the name, so that another one is made anew. */
+export const SCIM_TESTER = join(PYTHON_TOOLS, 'scim2-tester-0.5.2');
+export const SCHEMATHESIS = join(PYTHON_TOOLS, 'schemathesis-4.32.5');
 /** Searched after PATH: Debian keeps servers where an ordinary user's PATH does not lead. */
 const MORE_FOLDERS = [DEBIAN_POSTGRES_15, '/usr/sbin', '/usr/local/bin', '/usr/bin'];
 
@@ -24,7 +33,8 @@ export function findServices(): Services {
     pgbench: find('pgbench'),
     pgbouncer: find('pgbouncer'),
     chromium: find('chromium') ?? find('chromium-browser') ?? find('google-chrome'),
-    scimTester: isOurs(dirname(SCIM_TESTER)) ? executable(join(SCIM_TESTER, 'bin', 'python')) : null,
+    scimTester: ofPython(SCIM_TESTER, 'python'),
+    schemathesis: ofPython(SCHEMATHESIS, 'schemathesis'),
   };
 }
 
@@ -38,12 +48,17 @@ export const MISSING: Readonly<Record<ServiceName, string>> = {
   pgbouncer: 'PgBouncer is not installed (Debian package pgbouncer)',
   chromium: 'Chromium is not installed (Debian package chromium)',
   scimTester: 'scim2-tester is not installed (PyPI, into a virtual environment by `npm test`)',
+  schemathesis: 'schemathesis is not installed (PyPI, into a virtual environment by `npm test`)',
 };
 
 /** For the `skip` of a test: false when it can run, otherwise the reason. */
 export function skipWithout(...names: ServiceName[]): string | false {
   const missing = names.filter((name) => services[name] === null);
   return missing.length === 0 ? false : missing.map((name) => MISSING[name]).join('; ');
+}
+
+function ofPython(environment: string, program: string): string | null {
+  return isOurs(dirname(environment)) ? executable(join(environment, 'bin', program)) : null;
 }
 
 function find(program: string): string | null {

@@ -4,7 +4,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findServices, isOurs, MISSING, SCIM_TESTER, type ServiceName } from './services.ts';
+import { findServices, isOurs, MISSING, SCHEMATHESIS, SCIM_TESTER, type ServiceName } from './services.ts';
 
 const PACKAGES: Readonly<Record<ServiceName, string>> = {
   postgres15: 'postgresql-15',
@@ -13,8 +13,15 @@ const PACKAGES: Readonly<Record<ServiceName, string>> = {
   pgbouncer: 'pgbouncer',
   chromium: 'chromium',
   scimTester: 'python3-venv',
+  schemathesis: 'python3-venv',
 };
-const PIP_PACKAGES = ['scim2-tester==0.5.2', 'scim2-client[httpx2]==0.13.2', 'scim2-models==0.12.3'];
+const PIP: Partial<Record<ServiceName, { environment: string; packages: string[] }>> = {
+  scimTester: {
+    environment: SCIM_TESTER,
+    packages: ['scim2-tester==0.5.2', 'scim2-client[httpx2]==0.13.2', 'scim2-models==0.12.3'],
+  },
+  schemathesis: { environment: SCHEMATHESIS, packages: ['schemathesis==4.32.5'] },
+};
 const PIP_LIMIT_MS = 120_000;
 const POLICY = '/usr/sbin/policy-rc.d';
 const PROGRESS_EVERY_MS = 10_000;
@@ -27,7 +34,10 @@ export async function setUp(say: (line: string) => void): Promise<string[]> {
   if (wanted.length > 0 && process.getuid?.() === 0 && isDebian()) {
     await installByApt([...new Set(wanted.map((name) => PACKAGES[name]))], say);
   }
-  if (missingServices().includes('scimTester')) await installByPip(say);
+  for (const name of missingServices()) {
+    const tool = PIP[name];
+    if (tool !== undefined) await installByPip(tool.environment, tool.packages, say);
+  }
   return missingServices().map((name) => `${MISSING[name]}: the tests that need it are skipped.`);
 }
 
@@ -61,23 +71,27 @@ async function installByApt(packages: string[], say: (line: string) => void): Pr
 }
 
 // Into a virtual environment of its own, which is gone when something fails: half of one would be taken for whole.
-async function installByPip(say: (line: string) => void): Promise<void> {
-  const parent = dirname(SCIM_TESTER);
+async function installByPip(
+  environment: string,
+  packages: string[],
+  say: (line: string) => void,
+): Promise<void> {
+  const parent = dirname(environment);
   mkdirSync(parent, { recursive: true, mode: 0o700 });
   if (!isOurs(parent) || spawnSync('python3', ['-c', 'import venv, ensurepip']).status !== 0) return;
-  say(`Installing for the tests, by pip: ${PIP_PACKAGES.join(', ')} …`);
+  say(`Installing for the tests, by pip: ${packages.join(', ')} …`);
   const steps: [string, string[]][] = [
-    ['python3', ['-m', 'venv', SCIM_TESTER]],
+    ['python3', ['-m', 'venv', environment]],
     [
-      join(SCIM_TESTER, 'bin', 'python'),
-      ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--retries', '1', ...PIP_PACKAGES],
+      join(environment, 'bin', 'python'),
+      ['-m', 'pip', 'install', '-q', '--disable-pip-version-check', '--retries', '1', ...packages],
     ],
   ];
   for (const [program, args] of steps) {
     const failed = await run(program, args);
     if (failed === null) continue;
     say(`pip: ${failed}`);
-    rmSync(SCIM_TESTER, { recursive: true, force: true });
+    rmSync(environment, { recursive: true, force: true });
     return;
   }
 }

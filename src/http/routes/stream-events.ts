@@ -5,6 +5,7 @@ import { PassThrough } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { Failure } from '../../base/errors.ts';
+import { monotonicMs } from '../../base/timer.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 
@@ -32,11 +33,25 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
         if (stream.writableLength > MOST_BUFFERED_BYTES) stream.destroy();
         else stream.write(text);
       };
-      const off = ctx.events.subscribe((event) =>
-        send(`data: ${JSON.stringify({ topic: event.topic })}\n\n`),
+      // A stream outlives many calls: who would not be let in any more is told nothing more.
+      let askedAtMs = Number.NEGATIVE_INFINITY;
+      const stillIn = async () => {
+        if (monotonicMs() - askedAtMs < ASK_AGAIN_MS) return;
+        askedAtMs = monotonicMs();
+        await askAgain().catch((error: unknown) => {
+          // A store that is away says nothing about anybody.
+          if (error instanceof Failure && error.kind !== 'unavailable') stream.end();
+        });
+      };
+      const tell = async (text: string) => {
+        await stillIn();
+        if (stream.writable) send(text);
+      };
+      const off = ctx.events.subscribe(
+        (event) => void tell(`data: ${JSON.stringify({ topic: event.topic })}\n\n`),
       );
-      const look = setInterval(() => askAgain().catch(() => stream.end()), ASK_AGAIN_MS);
-      const beat = setInterval(() => send(': still here\n\n'), HEARTBEAT_MS);
+      const look = setInterval(() => void stillIn(), ASK_AGAIN_MS);
+      const beat = setInterval(() => void tell(': still here\n\n'), HEARTBEAT_MS);
       // However it ends: the page left, did not read, or had left before the stream began.
       stream.once('close', () => {
         off();
