@@ -8,6 +8,7 @@ import { ROOT } from '../harness/checks.ts';
 import { setUp } from '../harness/set-up.ts';
 
 const CRASHES = '100';
+const POLICY_QUESTIONS = '100000';
 const FILE_LIMIT_MS = 3_600_000;
 
 const words = process.argv.slice(2);
@@ -31,6 +32,9 @@ const runner = spawn(
     '--test-reporter=spec',
     ...chosen.map((file) => join(ROOT, file)),
   ],
-  { stdio: 'inherit', env: { ...process.env, SALLY_CRASHES: CRASHES } },
+  {
+    stdio: 'inherit',
+    env: { ...process.env, SALLY_CRASHES: CRASHES, SALLY_POLICY_QUESTIONS: POLICY_QUESTIONS },
+  },
 );
 runner.once('exit', (code) => process.exit(code ?? 1));
