@@ -6,7 +6,7 @@ import { resolve } from 'node:path';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { Failure } from './base/errors.ts';
-import { type OidcConfig, oidcFrom, oidcSchema, origin } from './config/oidc.ts';
+import { LOOPBACK_HOSTS, type OidcConfig, oidcFrom, oidcSchema, origin } from './config/oidc.ts';
 import {
   addressRange,
   type WorkloadIdentityConfig,
@@ -41,7 +41,6 @@ export interface Config {
 const DEFAULT_HTTP_PORT = 7070;
 const DEFAULT_PG_PORT = 7071;
 const LOOPBACK = '127.0.0.1';
-const LOOPBACK_HOSTS = new Set([LOOPBACK, '::1', 'localhost']);
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Failure } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 
-const LOOPBACK_HOSTS = new Set(['127.0.0.1', '::1', 'localhost']);
+export const LOOPBACK_HOSTS = new Set(['127.0.0.1', '::1', 'localhost']);
 
 /** An OpenID provider that people sign in at. */
 export interface OidcConfig {
