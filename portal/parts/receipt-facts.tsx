@@ -56,6 +56,22 @@ export function ReceiptFacts({ receipt }: { receipt: Receipt }) {
             <RightsList rights={receipt.unused} as="unused" />
           </section>
         )}
+        {receipt.beyond.length === 0 ? null : (
+          <section>
+            <h3>Beyond its task</h3>
+            <p className="sp-soft sp-small">
+              Passed because the task only warns. To enforce its lists, it would have to name these.
+            </p>
+            <ul className={styles.used}>
+              {receipt.beyond.map(({ what, statements }) => (
+                <li key={what}>
+                  <span className="sp-wrap">{what}</span>
+                  <span className="sp-soft sp-small">{counted(statements, 'statement')}</span>
+                </li>
+              ))}
+            </ul>
+          </section>
+        )}
         {receipt.leftBehind.length === 0 ? null : (
           <section>
             <h3>Left behind</h3>

@@ -57,6 +57,8 @@ export const receipt = z.object({
   statements: z.number().int(),
   used: z.array(z.object({ right: z.string(), statements: z.number().int(), rows: z.number() })),
   unused: z.array(z.string()),
+  /** What passed only because the task's lists are not enforced, in words: `select customers`. */
+  beyond: z.array(z.object({ what: z.string(), statements: z.number().int() })),
   leftBehind: z.array(z.string()),
   /** The narrower request for next time, in words; null when this one fitted. */
   narrower: z.string().nullable(),

@@ -104,6 +104,31 @@ export interface Right {
   words: string;
 }
 
+/** What the gateway lets sessions of a task do. The rights on the target are the boundary; this stays within them. Plain JSON. */
+export interface GuardTerms {
+  /** Names of guard rules that the task lifts. */
+  allow: string[];
+  /** What statements may touch and call; null: whatever the target lets them. */
+  lists: GuardLists | null;
+  /** UPDATE and DELETE without WHERE are refused. */
+  requireWhere: boolean;
+}
+
+export interface GuardLists {
+  /** `warn`: what is not on the lists passes and is marked in the recording, to learn what a task needs. */
+  mode: 'enforce' | 'warn';
+  /** One right an item, lower-case SQL verb and `schema.name`. */
+  relations: { verb: string; object: string }[];
+  /** `schema.name` or `name`; those of the target's own system come on top. */
+  functions: string[];
+}
+
+/** What sessions of a task get from the gateway; `database` null means the target's own. */
+export interface SessionTerms {
+  database: string | null;
+  guard: GuardTerms;
+}
+
 export interface Capabilities {
   /** Revocation ends sessions that are open. */
   endsSessions: boolean;
@@ -131,7 +156,7 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   /** What a task may do, one right an item: insight compares them with what sessions used. */
   rights(entitlement: Entitlement): Right[];
   /** What sessions of a task get from the gateway. */
-  session(entitlement: Entitlement): { database: string | null; guardAllow: string[] };
+  session(entitlement: Entitlement): SessionTerms;
   connect(access: TargetAccess<Settings>): Client;
   disconnect(client: Client): Promise<void>;
   grant(client: Client, plan: GrantPlan<Entitlement>, signal: AbortSignal): Promise<Observation>;

@@ -80,8 +80,18 @@ describe('registry', () => {
 
   it('tells the gateway what sessions of a task get', () => {
     const task = { schemas: ['a'], database: 'other', guard: { allow: ['create-role'] } };
-    assert.deepEqual(kind.session(task), { database: 'other', guardAllow: ['create-role'] });
-    assert.deepEqual(kind.session({ schemas: ['a'] }), { database: null, guardAllow: [] });
+    assert.deepEqual(kind.session(task), {
+      database: 'other',
+      guard: {
+        allow: ['create-role'],
+        lists: { mode: 'enforce', relations: [], functions: [] },
+        requireWhere: false,
+      },
+    });
+    assert.deepEqual(kind.session({ schemas: ['a'] }), {
+      database: null,
+      guard: { allow: [], lists: { mode: 'enforce', relations: [], functions: [] }, requireWhere: false },
+    });
     assert.deepEqual(kind.endpoint({ host: 'db', database: 'orders', tls: 'off' }), {
       host: 'db',
       port: 5432,

@@ -13,6 +13,7 @@ import type {
   Observation,
   RevokeReport,
   Right,
+  SessionTerms,
   StandingAccess,
   TargetAccess,
 } from './contract.ts';
@@ -42,7 +43,7 @@ export interface BoundKind {
   /** The same for a task, naming `entitlement.…`. */
   parseEntitlement(entitlement: unknown): Record<string, unknown>;
   rights(entitlement: unknown): Right[];
-  session(entitlement: unknown): { database: string | null; guardAllow: string[] };
+  session(entitlement: unknown): SessionTerms;
   endpoint(settings: unknown): Endpoint;
   open(access: TargetAccess<unknown>): OpenTarget;
 }

@@ -205,6 +205,41 @@ for (const version of [15, 18] as const) {
       await open.stop('done');
     });
 
+    test('the lists of a task stop what the target would let through for everybody', async () => {
+      await world.admin.query(`create table if not exists ledger (id int); insert into ledger values (1);
+        create or replace function wipe() returns bigint language sql security definer
+          as 'with gone as (delete from ledger returning 1) select count(*) from gone'`);
+      const relations = ['select', 'insert'].map((verb) => ({ verb, object: 'public.orders' }));
+      const held = (mode: 'enforce' | 'warn') =>
+        world.grant({ guard: { lists: { mode, relations, functions: [] } } });
+      const grant = await held('enforce');
+      const client = await connected(world.url(grant));
+      for (const values of [undefined, []]) {
+        const ask = (text: string) => client.query(values === undefined ? { text } : { text, values });
+        await assert.rejects(ask('select wipe()'), { code: '42501', message: /does not call wipe\(\)/ });
+        await assert.rejects(ask('with a as (select wipe()) select * from a'), { code: '42501' });
+        await assert.rejects(ask('delete from orders where id = 1'), { hint: /It may select public.orders/ });
+        assert.equal((await ask('select count(*)::int as n from orders')).rows[0].n > 0, true);
+      }
+      const kept = () => world.admin.query('select count(*)::int as n from ledger').then((r) => r.rows[0].n);
+      assert.notEqual(await kept(), 0);
+      await client.end();
+      assert.equal((await ended(world, grant)).refused, 6);
+      // The same statement where the task only warns: PUBLIC may execute the function, so nothing else stops it.
+      const learning = await held('warn');
+      const open = await connected(world.url(learning));
+      await open.query('select wipe()');
+      assert.equal(await kept(), 0);
+      await open.end();
+      const session = await ended(world, learning);
+      const uses = await world.db
+        .selectFrom('session_use')
+        .select(['verb', 'object', 'statements'])
+        .where('session_id', '=', session.id)
+        .execute();
+      assert.deepEqual(uses, [{ verb: 'beyond', object: 'call wipe()', statements: 1 }]);
+    });
+
     test('a large statement keeps its place in the pipeline', async () => {
       const grant = await world.grant();
       const wire = await openWire(world.gateway.port);

@@ -183,7 +183,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     task: asked.task.name,
     database,
     ...time,
-    guardAllow: rules.guardAllow,
+    guard: rules.guard,
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,

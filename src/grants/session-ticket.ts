@@ -3,6 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Secret } from '../base/secret.ts';
+import type { GuardTerms } from '../connectors/contract.ts';
 
 /** One secret that a grant has issued, as a verifier. */
 export interface LoginCandidate {
@@ -31,8 +32,8 @@ export interface SessionTicket {
   remainingMs: number;
   /** The grant's own end (Unix ms), see LiveTime. */
   expiresAtMs: number;
-  /** Names of guard rules that the task lifts: `do`, `functions` (gateway/postgres/guard/rules.ts). */
-  guardAllow: string[];
+  /** What statements may do (gateway/postgres/guard/). */
+  guard: GuardTerms;
   /** Person and grant, for `application_name` on the target. */
   label: string;
   upstream: {

@@ -5,6 +5,7 @@ import type { Receipt } from '../api/grants.ts';
 import { formatDuration } from '../base/duration.ts';
 import { notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
+import { BEYOND } from '../sessions/recording-format.ts';
 import type { Tasks } from '../targets/tasks.ts';
 import { grantUse, rightsInUse } from './usage.ts';
 
@@ -50,6 +51,9 @@ export async function receiptOf(ctx: { db: Db; tasks: Tasks }, grantId: string):
     statements: sessions.statements,
     used: used.map(({ right, statements, rows }) => ({ right: right.words, statements, rows })),
     unused: unused.map((right) => right.words),
+    beyond: uses
+      .filter((use) => use.verb === BEYOND)
+      .map(({ object, statements }) => ({ what: object, statements })),
     leftBehind: report?.leftBehind ?? [],
     narrower:
       row.ended_at === null ? null : narrower(row.name, row.granted_s, sessions, unused.length, used.length),

@@ -86,6 +86,9 @@ export interface Totals {
   bytesWritten: number;
 }
 
+/** The verb of what passed only because its task's lists are not enforced; the object says what it was. */
+export const BEYOND = 'beyond';
+
 export interface UseCount {
   verb: string;
   object: string;

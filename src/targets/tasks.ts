@@ -7,7 +7,7 @@ import { append } from '../audit/append.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
 import { conflict, notFound } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import type { Right } from '../connectors/contract.ts';
+import type { Right, SessionTerms } from '../connectors/contract.ts';
 import type { Registry } from '../connectors/registry.ts';
 import type { Db, Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
@@ -31,8 +31,8 @@ export interface Tasks {
   ): Promise<TaskRow>;
   /** What a task may do, one right an item. */
   rights(row: Pick<TaskRow, 'kind' | 'entitlement'>): Right[];
-  /** What its sessions get from the gateway; `database` null means the target's own. */
-  session(row: Pick<TaskRow, 'kind' | 'entitlement'>): { database: string | null; guardAllow: string[] };
+  /** What its sessions get from the gateway. */
+  session(row: Pick<TaskRow, 'kind' | 'entitlement'>): SessionTerms;
   view(row: TaskRow): Task;
   /** Of every task that is offered on this target: what a check of it looks at. */
   entitlementsFor(target: { kind: string; segment: string }): Promise<unknown[]>;

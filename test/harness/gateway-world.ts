@@ -16,7 +16,7 @@ import { monotonicMs } from '../../src/base/timer.ts';
 import { type Db, openStore } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { createGateway, type Gateway, type GatewayContext } from '../../src/gateway/gateway.ts';
-import type { LiveVerdict, SessionAdmission } from '../../src/grants/session-ticket.ts';
+import type { LiveVerdict, SessionAdmission, SessionTicket } from '../../src/grants/session-ticket.ts';
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 
@@ -28,7 +28,7 @@ export interface WorldGrant {
   /** Monotonic ms. */
   endsAt: number;
   over: boolean;
-  guardAllow: string[];
+  guard: SessionTicket['guard'];
 }
 
 export interface World {
@@ -41,7 +41,11 @@ export interface World {
   /** An administrator's connection to the target. */
   admin: pg.Client;
   /** A fresh login on the target with `rights`, and a grant for it. */
-  grant(options?: { forMs?: number; guardAllow?: string[]; rights?: string[] }): Promise<WorldGrant>;
+  grant(options?: {
+    forMs?: number;
+    guard?: Partial<SessionTicket['guard']>;
+    rights?: string[];
+  }): Promise<WorldGrant>;
   url(grant: WorldGrant, options?: { secret?: string; database?: string; query?: string }): string;
   /** As grants do when they end one. */
   endGrant(grant: WorldGrant, reason: string): void;
@@ -133,7 +137,7 @@ export async function startWorld(options: {
         database: DATABASE,
         remainingMs: grant.endsAt - monotonicMs(),
         expiresAtMs: grant.endsAt,
-        guardAllow: grant.guardAllow,
+        guard: grant.guard,
         label: `engineer ${grant.id}`,
         upstream: {
           user: grant.login,
@@ -223,7 +227,7 @@ export async function startWorld(options: {
         server: keys.serverKey,
         endsAt: monotonicMs() + (wanted.forMs ?? 3_600_000),
         over: false,
-        guardAllow: wanted.guardAllow ?? [],
+        guard: { allow: [], lists: null, requireWhere: false, ...wanted.guard },
       };
       grants.set(login, grant);
       return grant;

@@ -284,6 +284,7 @@ test('a receipt says what was used and what would have been enough', async () =>
       statements: 2,
       used: [{ right: 'SELECT on orders', statements: 2, rows: 5 }],
       unused: ['UPDATE on orders'],
+      beyond: [{ what: 'select customers', statements: 3 }],
       leftBehind: [],
       narrower: 'read-orders for 15m',
     }),
@@ -291,5 +292,6 @@ test('a receipt says what was used and what would have been enough', async () =>
   const ended = await sally.run(['receipt', GRANT_ID]);
   assert.match(ended.stdout, /held 10 min, used 20 s/);
   assert.match(ended.stdout, /not used +UPDATE on orders/);
+  assert.match(ended.stdout, /beyond +select customers \(3 statements\)/);
   assert.match(ended.stdout, /next time +read-orders for 15m/);
 });

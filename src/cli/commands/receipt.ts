@@ -29,6 +29,12 @@ function lines(told: Receipt): string[] {
       told.used.map((use) => `${use.right} (${use.statements} statements, ${use.rows} rows)`),
     ),
     ...list('not used', told.unused),
+    ...(told.beyond.length === 0
+      ? []
+      : list(
+          'beyond',
+          told.beyond.map(({ what, statements }) => `${what} (${statements} statements)`),
+        )),
     ...list('left', told.leftBehind),
     `next time  ${printable(told.narrower ?? 'the same: it fitted')}`,
   ];

@@ -5,6 +5,7 @@
 
 import { FROM_CLIENT, HEADER_BYTES } from './frames.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
+import type { Terms } from './guard/terms.ts';
 import { type Ledger, MOST_PREPARED } from './ledger.ts';
 import type { StandIns } from './stand-in.ts';
 
@@ -20,7 +21,7 @@ export interface ClientSideContext {
   ledger: Ledger;
   standIns: StandIns;
   guard: Guard;
-  allow: ReadonlySet<string>;
+  terms: Terms;
   /** To the target. Called with parts of the chunk, in order. */
   send(bytes: Buffer): void;
   /** A verdict is being waited for: true, read nothing more; false, go on with `take` of nothing. */
@@ -202,14 +203,14 @@ export class ClientSide {
 
   /** Null: it comes later, and the message waits for it. */
   #verdict(text: string): Verdict | null {
-    const { guard, allow } = this.#ctx;
+    const { guard, terms } = this.#ctx;
     const answered = this.#answered;
     if (answered !== null) {
       this.#answered = null;
       return answered;
     }
-    const coming = guard.aside?.(text, allow) ?? null;
-    if (coming === null) return guard(text, allow);
+    const coming = guard.aside?.(text, terms) ?? null;
+    if (coming === null) return guard(text, terms);
     this.#asking = true;
     this.#ctx.hold(true);
     void coming.then((verdict) => {

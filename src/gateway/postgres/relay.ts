@@ -14,6 +14,7 @@ import { fastSocket } from '../fast-socket.ts';
 import { ClientSide } from './client-side.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from './frames.ts';
 import type { Guard } from './guard/guard.ts';
+import { termsOf } from './guard/terms.ts';
 import { Ledger, LedgerFault, MOST_PENDING } from './ledger.ts';
 import { ServerFault, ServerSide } from './server-side.ts';
 import { createStandIns } from './stand-in.ts';
@@ -86,7 +87,7 @@ class Relay {
       ledger: this.#ledger,
       standIns,
       guard: ctx.guard,
-      allow: new Set(ctx.session.ticket.guardAllow),
+      terms: termsOf(ctx.session.ticket.guard, ctx.session.ticket.task),
       send: (bytes) => {
         if (!target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
       },

@@ -9,6 +9,7 @@ import { monotonicMs } from '../../base/timer.ts';
 import type { Recorded, Recorder } from '../../sessions/recorder.ts';
 import { ClientSide } from './client-side.ts';
 import type { Guard } from './guard/guard.ts';
+import { termsOf } from './guard/terms.ts';
 import { Ledger, LedgerFault } from './ledger.ts';
 import { affectedRows, ServerFault, ServerSide } from './server-side.ts';
 import { createStandIns } from './stand-in.ts';
@@ -42,7 +43,7 @@ function bench() {
     ledger,
     standIns,
     guard,
-    allow: new Set(),
+    terms: termsOf({ allow: [], lists: null, requireWhere: false }, 'any'),
     send: (bytes) => void toTarget.push(Buffer.from(bytes)),
     hold: (waiting) => void (waiting || client.take(Buffer.alloc(0))),
     leave: () => {

@@ -2,7 +2,7 @@
 // quoted where they are used: no text of a task ever becomes SQL by itself.
 
 import { z } from 'zod';
-import type { Right } from '../../contract.ts';
+import type { GuardTerms, Right } from '../../contract.ts';
 import { databaseName } from './settings.ts';
 
 const MOST_NAMES = 200;
@@ -39,6 +39,20 @@ const tableRight = z
     },
   );
 
+const guard = z.strictObject({
+  allow: z.array(z.string().max(100)).max(50).default([]).describe('Rules that are lifted'),
+  lists: z
+    .enum(['enforce', 'warn', 'off'])
+    .optional()
+    .describe('Whether statements are held to what the task names; `warn` marks them in the recording'),
+  functions: z
+    .array(z.union([name, qualified]))
+    .max(MOST_NAMES)
+    .default([])
+    .describe('Functions that may be called besides those of the task and of PostgreSQL itself'),
+  requireWhere: z.boolean().default(false).describe('UPDATE and DELETE without WHERE are refused'),
+});
+
 export const entitlement = z
   .strictObject({
     database: databaseName.optional().describe('Only in this database; the target’s own when it is left out'),
@@ -50,10 +64,7 @@ export const entitlement = z
     readOnly: z.boolean().default(false),
     actAs: name.optional().describe('The role that sessions act as: for work that needs ownership'),
     statementTimeoutSeconds: z.int().min(1).max(LONGEST_STATEMENT_TIMEOUT_SECONDS).optional(),
-    guard: z
-      .strictObject({ allow: z.array(z.string().max(100)).max(50) })
-      .optional()
-      .describe('Statements that the gateway’s guard lets through for this task'),
+    guard: guard.optional().describe('What the gateway’s guard lets through for this task'),
   })
   .superRefine((task, ctx) => {
     const refuse = (path: (string | number)[], message: string) =>
@@ -68,6 +79,11 @@ export const entitlement = z
     }
     if (task.actAs !== undefined && /^(pg_|sp_)/.test(task.actAs))
       refuse(['actAs'], 'An application’s own role, not one of PostgreSQL’s or Sallyport’s.');
+    if ((task.guard?.lists ?? 'off') !== 'off' && isOpenEnded(task))
+      refuse(
+        ['guard', 'lists'],
+        'A task that acts as an owner or makes objects cannot name all that it touches: leave this out.',
+      );
     const nothing =
       task.tables.length +
       task.sequences.length +
@@ -113,6 +129,26 @@ export function rightsOf(task: Entitlement): Right[] {
     rights.push({ verb: 'act-as', object: task.actAs, words });
   }
   return rights;
+}
+
+/** Tasks that make objects, or act as an owner, touch what they cannot name beforehand. */
+function isOpenEnded(task: { actAs?: string | undefined; createIn: string[] }): boolean {
+  return task.actAs !== undefined || task.createIn.length > 0;
+}
+
+/** What the gateway holds sessions of a task to. Lists are enforced unless the task says otherwise or is open-ended. */
+export function guardTermsOf(task: Entitlement): GuardTerms {
+  const { allow = [], functions = [], requireWhere = false, lists } = task.guard ?? {};
+  const mode = lists ?? (isOpenEnded(task) ? 'off' : 'enforce');
+  if (mode === 'off') return { allow, lists: null, requireWhere };
+  const relations = [
+    ...task.tables.flatMap((table) =>
+      table.privileges.map((privilege) => ({ verb: privilege.toLowerCase(), object: table.name })),
+    ),
+    ...task.sequences.map((object) => ({ verb: 'select', object })),
+  ];
+  const called = task.functions.map((text) => text.slice(0, text.indexOf('(')));
+  return { allow, lists: { mode, relations, functions: [...called, ...functions] }, requireWhere };
 }
 
 /** Every schema that the task must be able to look into, once each. */

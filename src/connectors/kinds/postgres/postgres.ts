@@ -4,7 +4,7 @@
 import { defineConnector } from '../../contract.ts';
 import { check } from './check.ts';
 import { closeClient, createClient } from './client.ts';
-import { entitlement, rightsOf } from './entitlement.ts';
+import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
 import { grant } from './grant.ts';
 import { inspect, marked, renew, sweep } from './inspect.ts';
 import { inventory } from './inventory.ts';
@@ -31,7 +31,7 @@ export const postgres = defineConnector({
     ...(ca === undefined ? {} : { ca }),
   }),
   rights: rightsOf,
-  session: (task) => ({ database: task.database ?? null, guardAllow: task.guard?.allow ?? [] }),
+  session: (task) => ({ database: task.database ?? null, guard: guardTermsOf(task) }),
   connect: createClient,
   disconnect: closeClient,
   grant,

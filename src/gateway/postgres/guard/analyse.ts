@@ -28,9 +28,31 @@ export interface Need {
   what: string;
 }
 
+/** A relation as the statement names it; names that its own WITH gives are not among them. */
+export interface Touch {
+  verb: string;
+  /** null: found by the search path. */
+  schema: string | null;
+  name: string;
+}
+
+export interface Call {
+  schema: string | null;
+  name: string;
+}
+
 export interface Analysis {
   needs: Need[];
   uses: Use[];
+  /** What a task's lists are held against (lists.ts); each once. */
+  touches: Touch[];
+  calls: Call[];
+  /** Statement kinds by libpg-query's node name, each once. */
+  kinds: string[];
+  /** UPDATE and DELETE that name no rows: `update orders`. */
+  unbounded: string[];
+  /** It touches or calls more than is kept: the lists cannot vouch for it. */
+  cut: boolean;
   /** Names that the statement makes for later use in the protocol: PREPARE and DECLARE share them. */
   prepares: string[];
   declares: string[];
@@ -41,6 +63,15 @@ export interface Analysis {
 type Node = { [key: string]: Tree };
 
 const MOST_USES = 50;
+/** Relations and functions that one text may name where lists are held against it. */
+const MOST_TOUCHED = 500;
+
+/** The names that WITH gives at a place: of one clause those before `upTo`, and all of the clauses around it. */
+interface Scope {
+  places: ReadonlyMap<string, number>;
+  upTo: number;
+  around: Scope | null;
+}
 
 /** `statements` as the parser gives them. Pure. */
 export function analyse(statements: Tree[]): Analysis {
@@ -54,7 +85,11 @@ class Walk {
   readonly #uses = new Map<string, Use>();
   readonly #prepares: string[] = [];
   readonly #declares: string[] = [];
-  readonly #commonTables = new Set<string>();
+  readonly #touches = new Map<string, Touch>();
+  readonly #calls = new Map<string, Call>();
+  readonly #kinds = new Set<string>();
+  readonly #unbounded: string[] = [];
+  #cut = false;
   /** Relations that a statement node has claimed with a verb of its own. */
   readonly #claimed = new Set<Node>();
   readonly #read: Node[] = [];
@@ -62,18 +97,20 @@ class Walk {
   #makesView = false;
 
   run(statements: Tree[]): void {
-    const stack: Tree[] = [...statements].reverse();
-    while (stack.length > 0) {
-      const node = stack.pop();
-      if (Array.isArray(node)) for (const item of node) stack.push(item);
-      else if (typeof node === 'object' && node !== null) {
-        this.#meet(node);
+    const stack: [Tree, Scope | null][] = statements.toReversed().map((statement) => [statement, null]);
+    for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+      const [node, scope] = next;
+      if (Array.isArray(node)) for (const item of node) stack.push([item, scope]);
+      else if (isNode(node)) {
+        this.#meet(node, scope);
+        const within = isNode(node.withClause) ? openWith(node.withClause, scope, stack) : scope;
         for (const key in node) {
           const child = node[key];
-          if (typeof child === 'object' && child !== null) {
-            if (isStatementKey(key) && isNode(child)) this.#statement(key, child);
-            stack.push(child);
-          }
+          // `FOR UPDATE OF o` names an alias; what a WITH holds is on the stack already.
+          if (typeof child !== 'object' || child === null || key === 'lockedRels' || key === 'withClause')
+            continue;
+          if (isStatementKey(key) && isNode(child)) this.#statement(key, child);
+          stack.push([child, within]);
         }
       }
     }
@@ -81,35 +118,42 @@ class Walk {
 
   result(): Analysis {
     for (const relation of this.#read) {
-      const plain = relation.schemaname === undefined && this.#commonTables.has(text(relation.relname));
-      if (!plain && !this.#claimed.has(relation)) this.#use('select', relation);
+      if (!this.#claimed.has(relation)) this.#use('select', relation);
       if (this.#makesView && isSettingsView(relation))
         this.#need('set-role', 'it makes a view of pg_settings');
     }
     return {
       needs: this.#needs,
       uses: [...this.#uses.values()],
+      touches: [...this.#touches.values()],
+      calls: [...this.#calls.values()],
+      kinds: [...this.#kinds],
+      unbounded: this.#unbounded,
+      cut: this.#cut,
       prepares: this.#prepares,
       declares: this.#declares,
       literalsMatter: this.#literalsMatter,
     };
   }
 
-  #meet(node: Node): void {
-    if (typeof node.relname === 'string') this.#read.push(node);
-    if (typeof node.ctename === 'string') this.#commonTables.add(node.ctename);
+  #meet(node: Node, scope: Scope | null): void {
+    if (typeof node.relname === 'string' && !(node.schemaname === undefined && gives(scope, node.relname)))
+      this.#read.push(node);
     if (Array.isArray(node.funcname)) this.#call(names(node.funcname), list(node.args));
     if (node.subtype === 'AT_ChangeOwner') this.#need('privileges', 'it changes an owner');
   }
 
   #statement(kind: string, node: Node): void {
     if (NOT_STATEMENTS.has(kind)) return;
+    this.#kinds.add(kind);
     const rule = STATEMENT_RULES.get(kind);
     if (rule === undefined) this.#need(null, `${words(kind)} is not a statement that is known here`);
     else if (rule !== null) this.#need(rule, `${words(kind)} concerns ${GUARD_RULES[rule]}`);
     if (!SHAPED_STATEMENTS.has(kind)) this.#literalsMatter = true;
     this.#claim(kind, node);
     const check = CHECKS[kind];
+    if ((kind === 'UpdateStmt' || kind === 'DeleteStmt') && node.whereClause === undefined)
+      this.#unbounded.push(`${VERBS[kind]} ${isNode(node.relation) ? text(node.relation.relname) : ''}`);
     if (check !== undefined) for (const need of check(node)) this.#needs.push(need);
     if (kind === 'PrepareStmt') this.#prepares.push(text(node.name));
     if (kind === 'DeclareCursorStmt') this.#declares.push(text(node.portalname));
@@ -155,8 +199,11 @@ class Walk {
   }
 
   #use(verb: string, relation: Node): void {
-    const schema = relation.schemaname === undefined ? '' : `${text(relation.schemaname)}.`;
-    this.#addUse(verb, schema + text(relation.relname));
+    const schema = relation.schemaname === undefined ? null : text(relation.schemaname);
+    const name = text(relation.relname);
+    this.#addUse(verb, schema === null ? name : `${schema}.${name}`);
+    if (this.#touches.size >= MOST_TOUCHED) this.#cut = true;
+    else this.#touches.set(JSON.stringify([verb, schema, name]), { verb, schema, name });
   }
 
   #addUse(verb: string, object: string): void {
@@ -164,6 +211,9 @@ class Walk {
   }
 
   #call(name: string[], given: Tree[]): void {
+    const call: Call = { schema: name.length > 1 ? (name.at(-2) ?? null) : null, name: name.at(-1) ?? '' };
+    if (this.#calls.size >= MOST_TOUCHED) this.#cut = true;
+    else this.#calls.set(JSON.stringify([call.schema, call.name]), call);
     const rule = functionRule(name, given.length);
     if (rule !== null) this.#need(rule, `${name.at(-1)}() concerns ${GUARD_RULES[rule]}`);
     if (asTargetFolds(name.at(-1) ?? '') !== 'set_config') return;
@@ -177,6 +227,25 @@ class Walk {
   #need(rule: GuardRule | null, what: string): void {
     this.#needs.push({ rule, what });
   }
+}
+
+/** Puts what a WITH holds on the stack, each in its own scope (SELECT, "WITH Clause"), and gives the scope of the rest. */
+function openWith(withClause: Node, around: Scope | null, stack: [Tree, Scope | null][]): Scope {
+  const tables = list(withClause.ctes).flatMap((item) =>
+    isNode(item) && isNode(item.CommonTableExpr) ? [item.CommonTableExpr] : [],
+  );
+  const places = new Map(tables.map((table, place) => [text(table.ctename), place]));
+  const all: Scope = { places, upTo: tables.length, around };
+  tables.forEach((table, place) => {
+    stack.push([table, withClause.recursive === true ? all : { places, upTo: place, around }]);
+  });
+  return all;
+}
+
+function gives(scope: Scope | null, name: string): boolean {
+  for (let at = scope; at !== null; at = at.around)
+    if ((at.places.get(name) ?? at.upTo) < at.upTo) return true;
+  return false;
 }
 
 const VERBS: Record<string, string> = {
@@ -300,7 +369,7 @@ function text(tree: Tree | undefined): string {
 }
 
 /** `AlterRoleSetStmt` → `ALTER ROLE SET`. */
-function words(kind: string): string {
+export function words(kind: string): string {
   return kind
     .replace(/Stmt$/, '')
     .replaceAll(/(?<=[a-z])(?=[A-Z])/g, ' ')

@@ -1,11 +1,13 @@
 // The guard: one verdict per statement text, found in a cache by shape or by text, parsed only when both miss.
 // Analyses are shared by all sessions (they do not depend on the task); what a task allows is looked at last.
 
-import type { Need, Use } from './analyse.ts';
+import { BEYOND } from '../../../sessions/recording-format.ts';
+import type { Analysis, Use } from './analyse.ts';
 import { createAside } from './aside.ts';
 import { type Examined, examine, UNAVAILABLE } from './examine.ts';
 import { createParser } from './parser.ts';
 import { shapeOf } from './shape.ts';
+import { beyond, type Terms } from './terms.ts';
 
 export interface Refusal {
   sqlstate: string;
@@ -22,17 +24,20 @@ export interface Verdict {
   declares: readonly string[];
 }
 
-/** Says what becomes of a statement. `allow`: the names of guard rules that the task lifts. Never throws. */
+/** Says what becomes of a statement in a session of these terms. Never throws. */
 export interface Guard {
-  (text: string, allow: ReadonlySet<string>): Verdict;
+  (text: string, terms: Terms): Verdict;
   /** The verdict on a statement that is too large to be read at once; null: ask for it at once. Never rejects. */
-  aside?: (text: string, allow: ReadonlySet<string>) => Promise<Verdict> | null;
+  aside?: (text: string, terms: Terms) => Promise<Verdict> | null;
 }
 
 interface Entry {
-  passes: Verdict;
-  needs: readonly Need[];
   fault: Refusal | null;
+  /** null where there is a fault. */
+  analysis: Analysis | null;
+  /** What was said last: most entries are asked for by sessions of one task. */
+  judgedBy: Terms | null;
+  verdict: Verdict;
 }
 
 const LARGEST_CACHED_TEXT = 16_384;
@@ -62,39 +67,67 @@ export async function createGuard(): Promise<Guard> {
   }
 
   const aside = createAside();
-  const guard: Guard = (text, allow) => verdictOf(entryFor(text), allow);
-  guard.aside = (text, allow) => {
+  const guard: Guard = (text, terms) => verdictOf(entryFor(text), terms);
+  guard.aside = (text, terms) => {
     if (text.length <= LARGEST_AT_ONCE) return null;
-    return aside.examine(text).then((examined) => verdictOf(entryOf(examined), allow));
+    return aside.examine(text).then((examined) => verdictOf(entryOf(examined), terms));
   };
   return guard;
 }
 
-function verdictOf(entry: Entry, allow: ReadonlySet<string>): Verdict {
-  if (entry.fault === null && entry.needs.length === 0) return entry.passes;
-  const refusal = entry.fault ?? refusalFor(entry.needs, allow);
-  return refusal === null ? entry.passes : { ...entry.passes, refusal };
+function verdictOf(entry: Entry, terms: Terms): Verdict {
+  if (entry.analysis !== null && entry.judgedBy !== terms) {
+    entry.verdict = judge(entry.analysis, terms);
+    entry.judgedBy = terms;
+  }
+  return entry.verdict;
 }
 
 function entryOf(examined: Examined): Entry {
-  if (!examined.ok) return { passes: NOTHING, needs: [], fault: examined.fault };
-  const { uses, prepares, declares, needs } = examined.analysis;
-  return { passes: { refusal: null, uses, prepares, declares }, needs, fault: null };
+  const verdict: Verdict = { refusal: null, uses: [], prepares: [], declares: [] };
+  return examined.ok
+    ? { fault: null, analysis: examined.analysis, judgedBy: null, verdict }
+    : {
+        fault: examined.fault,
+        analysis: null,
+        judgedBy: null,
+        verdict: { ...verdict, refusal: examined.fault },
+      };
 }
 
-const NOTHING: Verdict = { refusal: null, uses: [], prepares: [], declares: [] };
-
-function refusalFor(needs: readonly Need[], allow: ReadonlySet<string>): Refusal | null {
-  const missing = needs.find((need) => need.rule === null || !allow.has(need.rule));
-  if (missing === undefined) return null;
+/** Rules first: what they hold, no list lets through. */
+function judge(analysis: Analysis, terms: Terms): Verdict {
+  const { uses, prepares, declares } = analysis;
+  const passes: Verdict = { refusal: null, uses, prepares, declares };
+  const refusal = againstRules(analysis, terms);
+  if (refusal !== null) return { ...passes, refusal };
+  const { lists } = terms;
+  const more = lists === null ? null : beyond(lists, terms.allow, analysis);
+  if (lists === null || more === null) return passes;
+  // Counted like any other use, so that a receipt tells what the task would have to name.
+  if (lists.warnOnly) return { ...passes, uses: [...uses, { verb: BEYOND, object: more }] };
   return {
-    sqlstate: '42501',
-    text: `Sallyport refused this statement: ${missing.what}.`,
-    hint:
-      missing.rule === null
-        ? 'No task allows this.'
-        : `A task that needs this allows "${missing.rule}" in its guard.`,
+    ...passes,
+    refusal: refused(
+      `task ${lists.task} does not ${more}`,
+      `It may ${lists.may}. Ask for a task that may do this, or have this one widened.`,
+    ),
   };
+}
+
+function againstRules({ needs, unbounded }: Analysis, terms: Terms): Refusal | null {
+  const missing = needs.find((need) => need.rule === null || !terms.allow.has(need.rule));
+  if (missing !== undefined) {
+    const lifted = `A task that needs this allows "${missing.rule}" in its guard.`;
+    return refused(missing.what, missing.rule === null ? 'No task allows this.' : lifted);
+  }
+  const [whole] = unbounded;
+  if (whole === undefined || !terms.requireWhere) return null;
+  return refused(`it would ${whole} as a whole`, 'This task wants a WHERE that names the rows.');
+}
+
+function refused(what: string, hint: string): Refusal {
+  return { sqlstate: '42501', text: `Sallyport refused this statement: ${what}.`, hint };
 }
 
 /** Bounded by characters: two generations, where what is used again moves to the young one, and the old one goes. */

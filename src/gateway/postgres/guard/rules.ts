@@ -2,7 +2,7 @@
 // what rights cannot (a role may always change its own password) and what would be opaque to whoever reads the
 // record. Statement kinds are an allow-list: one that is not in this table is refused.
 
-/** What a task may name in `guardAllow`, and what it then lifts. */
+/** What a task may name in `guard.allow`, and what it then lifts. */
 export const GUARD_RULES = {
   roles: 'roles, their passwords, settings and memberships',
   privileges: 'rights on objects, owners, default privileges and row security',
@@ -16,6 +16,7 @@ export const GUARD_RULES = {
   'server-files': 'files and programs on the server',
   remote: 'other servers: dblink, foreign servers, replication',
   extensions: 'extensions',
+  'large-objects': 'large objects, which no right on a table covers',
   'two-phase': 'transactions that outlive the session',
 } as const;
 
@@ -63,6 +64,16 @@ export const SHAPED_STATEMENTS: ReadonlySet<string> = new Set(
   ),
 );
 
+/** What a task's lists speak of: statements that read, write or steer, and change no structure. */
+export const DATA_STATEMENTS: ReadonlySet<string> = new Set(
+  Object.keys(
+    kinds(null, [
+      'Select Insert Update Delete Merge Truncate Copy Call Lock Transaction Explain Prepare Execute Deallocate',
+      'DeclareCursor Fetch ClosePortal VariableSet VariableShow Discard Listen Notify Unlisten ConstraintsSet',
+    ]),
+  ),
+);
+
 const FUNCTION_NAMES: ReadonlyMap<string, GuardRule> = new Map([
   ...named(
     'dynamic-sql',
@@ -88,6 +99,9 @@ const FUNCTION_PREFIXES: readonly (readonly [string, GuardRule])[] = [
   ['schema_to_xml', 'dynamic-sql'],
   ['database_to_xml', 'dynamic-sql'],
   ['pg_background', 'dynamic-sql'],
+  ['lo_', 'large-objects'],
+  ['loread', 'large-objects'],
+  ['lowrite', 'large-objects'],
   ['pg_backup_', 'system'],
   ['pg_start_backup', 'system'],
   ['pg_stop_backup', 'system'],

@@ -8,8 +8,10 @@ import { analyse } from './analyse.ts';
 import { createGuard, type Guard } from './guard.ts';
 import { createParser, type Parser } from './parser.ts';
 import { shapeOf } from './shape.ts';
+import { termsOf } from './terms.ts';
 
-const NONE: ReadonlySet<string> = new Set();
+const lifting = (...allow: string[]) => termsOf({ allow, lists: null, requireWhere: false }, 'any');
+const NONE = lifting();
 
 describe('shapeOf', () => {
   test('plain literals leave the text', () => {
