@@ -60,9 +60,21 @@ export interface GrantPlan<Entitlement> {
 
 export type Observed = 'present' | 'inert' | 'absent';
 
+/** What one node of a target says. `unknown`: it could not be asked, or was not; `error` says why, in words. */
+export interface NodeReport {
+  /** Its name for people: `host:port`. */
+  node: string;
+  role: 'primary' | 'standby';
+  observed: Observed | 'unknown';
+  error: string | null;
+}
+
 /** What the target itself says of a grant. `inert`: no login, no session, no membership; the identity remains. */
 export interface Observation {
+  /** Of the whole target: absent or inert only when every node says so; one that cannot be asked counts as present. */
   observed: Observed;
+  /** Of a target that has several nodes: each of them, the primary first. */
+  nodes?: NodeReport[];
   /** The handle, completed with what only the target knows (an OID). Store it. */
   handle: Handle;
 }

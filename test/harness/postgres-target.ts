@@ -10,7 +10,7 @@ import { postgres } from '../../src/connectors/kinds/postgres/postgres.ts';
 import { requiredRolesSql } from '../../src/connectors/kinds/postgres/required-rights.ts';
 import type { TargetSettings } from '../../src/connectors/kinds/postgres/settings.ts';
 import { dialDirect } from '../../src/targets/dial.ts';
-import { startPostgres, type TestPostgres } from './postgres.ts';
+import { startPostgres, startStandby, type TestPostgres } from './postgres.ts';
 
 export const MARK: Mark = { installation: 'ins_test', epoch: 2 };
 const ADMIN = 'sallyport_admin';
@@ -36,6 +36,8 @@ export const TASKS = {
 
 export interface PostgresTarget {
   server: TestPostgres;
+  /** Named as nodes of the target. */
+  standbys: TestPostgres[];
   access: TargetAccess<TargetSettings>;
   /** Superuser, in the application's database. */
   superuser: pg.Client;
@@ -70,8 +72,11 @@ const APPLICATION = `
 export async function startPostgresTarget(
   version: 15 | 18,
   admin: 'least' | 'superuser' = 'least',
+  standbyCount = 0,
 ): Promise<PostgresTarget> {
   const server = await startPostgres({ version });
+  const standbys: TestPostgres[] = [];
+  for (let i = 0; i < standbyCount; i += 1) standbys.push(await startStandby(server, { version }));
   const root = await connected(new pg.Client(server.adminUrl));
   await root.query(SCHEMA);
   await root.query('CREATE DATABASE app');
@@ -83,6 +88,7 @@ export async function startPostgresTarget(
   await superuser.query(APPLICATION);
   const url = new URL(server.adminUrl);
   const settings: TargetSettings = { host: '127.0.0.1', port: server.port, database: 'app', tls: 'prefer' };
+  if (standbyCount > 0) settings.nodes = standbys.map(({ port }) => ({ host: '127.0.0.1', port }));
   const access: TargetAccess<TargetSettings> = {
     id: 'tgt_test',
     name: 'orders-db',
@@ -99,6 +105,7 @@ export async function startPostgresTarget(
   }
   return {
     server,
+    standbys,
     access,
     superuser,
     async logIn(user, password, more = {}) {
@@ -108,7 +115,7 @@ export async function startPostgresTarget(
     open: (database) => connected(new pg.Client(server.url(database))),
     async stop() {
       await superuser.end();
-      await server.stop();
+      for (const one of [...standbys, server]) await one.stop();
     },
   };
 }

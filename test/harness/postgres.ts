@@ -3,7 +3,7 @@
 // supervisor's watch stops the server when this process dies, and ours then removes the folder.
 
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, lstatSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -58,7 +58,44 @@ rm -rf -- "$1"
 `;
 
 /** Version 15 needs Debian's package: `skip: skipWithout('postgres15')`. */
-export async function startPostgres(options: PostgresOptions): Promise<TestPostgres> {
+export function startPostgres(options: PostgresOptions): Promise<TestPostgres> {
+  // Node's own copy would widen the folders' modes, and PostgreSQL then refuses them.
+  return startFrom(options, async (folder, binaries) => {
+    await run('cp', ['-Rp', `${await template(binaries)}/.`, folder]);
+  });
+}
+
+/**
+ * A standby of that server by streaming replication. Version 15 is copied while it runs, by pg_basebackup; 18, whose
+ * package has none, is stopped for the copy, so ask before anybody is connected.
+ */
+export async function startStandby(
+  primary: TestPostgres,
+  options: PostgresOptions & { version: 15 | 18 },
+): Promise<TestPostgres> {
+  const { username, password } = new URL(primary.adminUrl);
+  const conninfo = `host=127.0.0.1 port=${primary.port} user=${username} password=${password}`;
+  const settings = { ...options.settings, primary_conninfo: conninfo };
+  return startFrom({ ...options, settings }, async (folder, binaries) => {
+    const data = join(folder, 'data');
+    const name = (file: string) => join(primary.folder, file);
+    if (options.version === 15) {
+      const program = join(binaries.folder, 'pg_basebackup');
+      await run(program, ['-D', data, '-c', 'fast', '-X', 'stream', '-d', conninfo]);
+    } else {
+      await primary.pause();
+      await run('cp', ['-Rp', name('data'), folder]);
+      await primary.start();
+    }
+    await run('cp', ['-p', name('password'), folder]);
+    writeFileSync(join(data, 'standby.signal'), '');
+  });
+}
+
+async function startFrom(
+  options: PostgresOptions,
+  fill: (folder: string, binaries: Binaries) => Promise<void>,
+): Promise<TestPostgres> {
   const binaries = binariesOf(options.version);
   const folder = mkdtempSync(join(tmpdir(), `sallyport-test-pg${options.version}-`));
   const endSweep = sweepWhenGone(folder);
@@ -73,8 +110,7 @@ export async function startPostgres(options: PostgresOptions): Promise<TestPostg
     });
   let server: Embedded;
   try {
-    // Node's own copy would widen the folders' modes, and PostgreSQL then refuses them.
-    await run('cp', ['-Rp', `${await template(binaries)}/.`, folder]);
+    await fill(folder, binaries);
     server = await open();
   } catch (error) {
     endSweep();

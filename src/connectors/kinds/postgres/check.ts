@@ -3,6 +3,7 @@
 
 import { Failure } from '../../../base/errors.ts';
 import type { CheckItem } from '../../contract.ts';
+import { checkNodes } from './check-nodes.ts';
 import { checkAdmin, checkTasks } from './check-rights.ts';
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
 import type { Entitlement } from './entitlement.ts';
@@ -31,7 +32,7 @@ export async function check(
       items.push(
         await checkPasswords(connection),
         await checkHba(connection, server.version),
-        await checkStandbys(connection),
+        ...(await checkNodes(connection, client, signal)),
       );
       items.push(await checkPrepared(connection), await checkMarks(connection, client), checkTls(client));
       return items;
@@ -184,18 +185,6 @@ async function checkHba(connection: Connection, version: number): Promise<CheckI
     status: 'warn',
     detail: detail.filter((line) => line !== '').join(' '),
     fix,
-  };
-}
-
-async function checkStandbys(connection: Connection): Promise<CheckItem> {
-  const row = only(await connection.rows('SELECT count(*)::int AS standbys FROM pg_stat_get_wal_senders()'));
-  const standbys = number(row, 'standbys');
-  if (standbys === 0) return { name: 'standbys', status: 'ok', detail: 'No standby is connected.' };
-  return {
-    name: 'standbys',
-    status: 'warn',
-    detail: `${standbys} standby or other receiver is connected. Revocation ends sessions on this server only: a session on a standby lives on until it ends by itself.`,
-    fix: 'Keep logins that begin with sp_ out of the standbys in their pg_hba.conf: host all "/^sp_" all reject',
   };
 }
 

@@ -6,8 +6,8 @@ import pg from 'pg';
 import { after } from '../../../base/timer.ts';
 import type { TargetAccess } from '../../contract.ts';
 import { CONNECT_TIMEOUT_MS, DialedStream, openSocket, sendCancel } from './dialed-stream.ts';
-import { aborted, asFailure } from './failures.ts';
-import type { TargetSettings } from './settings.ts';
+import { aborted, asFailure, isDatabaseError } from './failures.ts';
+import { nodeName, type TargetSettings } from './settings.ts';
 import { Slots } from './slots.ts';
 
 export const POOL_SIZE = 8;
@@ -26,7 +26,11 @@ export interface TaskRoleState {
 }
 
 export interface PostgresClient {
+  /** Its node: `host:port`. */
+  node: string;
   access: TargetAccess<TargetSettings>;
+  /** One a standby that the settings name; nothing is opened before it is asked something. */
+  standbys: PostgresClient[];
   pool: pg.Pool;
   slots: Slots;
   /** By the group role's name. */
@@ -45,6 +49,8 @@ export interface Connection {
   rows(text: string, values?: unknown[]): Promise<Row[]>;
   /** Several statements in one trip: the rows of each that gives rows, in order. */
   results(text: string): Promise<Row[][]>;
+  /** The system identifier of the cluster at the other end: an OID means nothing in another. null: it is not told. */
+  cluster: string | null;
 }
 
 /** Opens nothing yet: the first verb connects. */
@@ -56,8 +62,11 @@ export function createClient(access: TargetAccess<TargetSettings>): PostgresClie
   });
   // A connection that dies while idle is replaced by the pool; whoever works next hears of a target that is down.
   pool.on('error', () => undefined);
+  const { nodes = [], ...alone } = access.settings;
   return {
+    node: nodeName(access.settings),
     access,
+    standbys: nodes.map(({ host, port }) => createClient({ ...access, settings: { ...alone, host, port } })),
     pool,
     slots: new Slots(POOL_SIZE),
     taskRoles: new Map(),
@@ -67,6 +76,7 @@ export function createClient(access: TargetAccess<TargetSettings>): PostgresClie
 }
 
 export async function closeClient(client: PostgresClient): Promise<void> {
+  await Promise.all(client.standbys.map(closeClient));
   if (!client.pool.ending) await client.pool.end();
 }
 
@@ -102,7 +112,8 @@ export async function withConnection<T>(
     connected.on('error', ignore);
     let broken = true;
     try {
-      const result = await run(client, connected, signal, act);
+      const cluster = await untilAborted(signal, clusterOf(connected));
+      const result = await run(client, connected, cluster, signal, act);
       broken = false;
       return result;
     } catch (error) {
@@ -130,7 +141,7 @@ export async function withDatabase<T>(
   single.on('error', ignore);
   try {
     await untilAborted(signal, opened(single.connect().then(() => single)), (late) => void late.end());
-    return await run(client, single, signal, act);
+    return await run(client, single, null, signal, act);
   } catch (error) {
     throw asFailure(error, 'working');
   } finally {
@@ -146,9 +157,30 @@ async function opened<C>(connecting: Promise<C>): Promise<C> {
   }
 }
 
+/** Asked once a connection: whoever moves a name to another server breaks the connections to the old one. */
+const clusters = new WeakMap<pg.PoolClient, string | null>();
+
+async function clusterOf(connected: pg.PoolClient): Promise<string | null> {
+  const known = clusters.get(connected);
+  if (known !== undefined) return known;
+  let cluster: string | null = null;
+  try {
+    const { rows } = await connected.query<{ id: string }>(
+      'SELECT system_identifier::text AS id FROM pg_control_system()',
+    );
+    cluster = rows[0]?.id ?? null;
+  } catch (error) {
+    // Hardened servers forbid it; whatever else is wrong shows in the next statement.
+    if (!isDatabaseError(error)) throw error;
+  }
+  clusters.set(connected, cluster);
+  return cluster;
+}
+
 function run<T>(
   client: PostgresClient,
   connected: pg.Client | pg.PoolClient,
+  cluster: string | null,
   signal: AbortSignal,
   act: (connection: Connection) => Promise<T>,
 ): Promise<T> {
@@ -164,6 +196,7 @@ function run<T>(
   const work = act({
     rows: async (text, values) => (await ask(text, values)).at(-1) ?? [],
     results: (text) => ask(text),
+    cluster,
   });
   return untilAborted(
     signal,

@@ -8,6 +8,7 @@ import type { GrantPlan, Handle, Observation } from '../../contract.ts';
 import { type PostgresClient, type Row, withConnection, withDatabase } from './client.ts';
 import { type Entitlement, schemasOf } from './entitlement.ts';
 import { readHandle, readMark, requireLogin, writeMark } from './names.ts';
+import { nodesOf } from './nodes.ts';
 import { snapshotOwner } from './owner-rights.ts';
 import { number, textOrNull } from './row.ts';
 import { completeLogin, createLogin, type LoginPlan } from './statements.ts';
@@ -40,7 +41,11 @@ export async function grant(
       signal,
     );
     if (made !== 'again' && made.groupMark === role.mark)
-      return { observed: 'present', handle: completedHandle(plan, role, made.oid, before) };
+      return {
+        observed: 'present',
+        handle: completedHandle(plan, role, made, before),
+        ...nodesOf(client, { observed: 'present', error: null }),
+      };
     // A login whose task role is not as it should be is made whole before anyone gets its secret.
     forgetTaskRole(client, role);
     if (tried >= MOST_TRIES)
@@ -55,10 +60,10 @@ async function makeLogin(
   grantId: string,
   last: boolean,
   signal: AbortSignal,
-): Promise<'again' | { oid: number; groupMark: string | null }> {
+): Promise<'again' | Made> {
   const made = await withConnection(client, signal, async (connection) => {
     try {
-      return await connection.rows(createLogin(login));
+      return readMade(await connection.rows(createLogin(login)), connection.cluster);
     } catch (error) {
       const code = codeOf(error);
       if (code === UNDEFINED_OBJECT && !last) return 'again';
@@ -66,8 +71,7 @@ async function makeLogin(
       return 'there';
     }
   });
-  if (made === 'again') return 'again';
-  if (made !== 'there') return readMade(made);
+  if (made !== 'there') return made;
   return withConnection(client, signal, async (connection) => {
     const found = await connection.rows(
       `SELECT shobj_description(oid, 'pg_authid') AS comment FROM pg_roles WHERE rolname = $1`,
@@ -77,7 +81,7 @@ async function makeLogin(
     const own = client.access.mark;
     const ours = mark?.installation === own.installation && mark.grant === grantId && mark.epoch <= own.epoch;
     if (!ours) throw nameTaken(login.login);
-    return readMade(await connection.rows(completeLogin(login)));
+    return readMade(await connection.rows(completeLogin(login)), connection.cluster);
   });
 }
 
@@ -85,9 +89,17 @@ const UNDEFINED_OBJECT = '42704';
 const DUPLICATE_OBJECT = '42710';
 const UNIQUE_VIOLATION = '23505';
 
-function readMade(rows: Row[]): 'again' | { oid: number; groupMark: string | null } {
+interface Made {
+  oid: number;
+  groupMark: string | null;
+  cluster: string | null;
+}
+
+function readMade(rows: Row[], cluster: string | null): 'again' | Made {
   const [row] = rows;
-  return row === undefined ? 'again' : { oid: number(row, 'oid'), groupMark: textOrNull(row, 'group_mark') };
+  return row === undefined
+    ? 'again'
+    : { oid: number(row, 'oid'), groupMark: textOrNull(row, 'group_mark'), cluster };
 }
 
 function loginPlan(
@@ -129,7 +141,7 @@ async function ownerBefore(
 function completedHandle(
   plan: GrantPlan<Entitlement>,
   role: TaskRole,
-  oid: number,
+  { oid, cluster }: Made,
   before: string[] | null | undefined,
 ): Handle {
   const handle: Handle = {
@@ -140,6 +152,7 @@ function completedHandle(
     group: role.name,
     database: role.database,
   };
+  if (cluster !== null) handle.cluster = cluster;
   if (plan.entitlement.actAs !== undefined) handle.owner = plan.entitlement.actAs;
   if (before !== undefined) handle.before = before;
   return handle;

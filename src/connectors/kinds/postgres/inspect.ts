@@ -3,28 +3,40 @@
 
 import { conflict } from '../../../base/errors.ts';
 import type { Handle, Observation } from '../../contract.ts';
-import { type PostgresClient, withConnection } from './client.ts';
-import { loginState, oidOf } from './login-state.ts';
-import { block, isOurs, ownMarkPrefix, quoteName, quoteText, readHandle, readMark } from './names.ts';
+import { type Connection, type PostgresClient, withConnection } from './client.ts';
+import { loginState, observedOf, oidOf, sameCluster } from './login-state.ts';
+import {
+  block,
+  type GrantHandle,
+  isOurs,
+  ownMarkPrefix,
+  quoteName,
+  quoteText,
+  readHandle,
+  readMark,
+} from './names.ts';
+import { inspectEveryNode } from './nodes.ts';
 import { number, text, textOrNull } from './row.ts';
 
 const MOST_MARKED = 20_000;
 
 /**
- * `Connector.inspect`. An account that somebody removed while its sessions run is `inert`: no longer usable, and not
- * over before `revoke` has ended them.
+ * `Connector.inspect`, on every node. An account that somebody removed while its sessions run is `inert`: no longer
+ * usable, and not over before `revoke` has ended them.
  */
 export function inspect(client: PostgresClient, handle: Handle, signal: AbortSignal): Promise<Observation> {
+  return inspectEveryNode(client, signal, () => inspectPrimary(client, handle, signal));
+}
+
+function inspectPrimary(client: PostgresClient, handle: Handle, signal: AbortSignal): Promise<Observation> {
   const known = readHandle(handle);
   return withConnection(client, signal, async (connection) => {
     const oid = await oidOf(connection, known, client.access.mark);
     if (oid === null) return { observed: 'absent', handle };
     const state = await loginState(connection, oid, client.access.mark);
     const seen: Handle = { ...handle, oid };
-    if (state.foreign) return { observed: 'absent', handle };
-    if (state.name === null) return { observed: state.sessions === 0 ? 'absent' : 'inert', handle: seen };
-    const inert = !state.canLogin && state.sessions === 0 && state.memberships === 0;
-    return { observed: inert ? 'inert' : 'present', handle: seen };
+    if (state.name === null && state.sessions > 0) return { observed: 'inert', handle: seen };
+    return { observed: observedOf(state), handle: seen };
   });
 }
 
@@ -59,15 +71,41 @@ export async function sweep(
     if (oid !== undefined) byOid.set(oid, handle);
   }
   if (byOid.size === 0) return [];
-  const rows = await withConnection(client, signal, (connection) =>
-    connection.rows(
+  const nodes = [client, ...client.standbys];
+  const asked = await Promise.allSettled(
+    nodes.map((node) => sweepNode(node, node !== client, byOid, signal)),
+  );
+  const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
+  const [failed] = asked.filter((one) => one.status === 'rejected');
+  // What was ended is told first; a node that cannot be asked is asked again at the next sweep.
+  if (found.length === 0 && failed !== undefined) throw failed.reason;
+  return found;
+}
+
+/** A standby proves that it belongs to the cluster; the primary is the target. */
+const meansHere = (connection: Connection, handle: GrantHandle, standby: boolean) =>
+  standby
+    ? handle.cluster !== undefined && handle.cluster === connection.cluster
+    : sameCluster(connection, handle);
+
+async function sweepNode(
+  node: PostgresClient,
+  standby: boolean,
+  byOid: Map<number, Handle>,
+  signal: AbortSignal,
+): Promise<{ handle: Handle; ended: number }[]> {
+  const rows = await withConnection(node, signal, async (connection) => {
+    const here = [...byOid].flatMap(([oid, handle]) =>
+      meansHere(connection, readHandle(handle), standby) ? [oid] : [],
+    );
+    return connection.rows(
       `SELECT usesysid::int8 AS oid, count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended
        FROM pg_stat_get_activity(NULL) a
        WHERE usesysid = ANY ($1::int8[]::oid[]) AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid)
        GROUP BY usesysid`,
-      [[...byOid.keys()]],
-    ),
-  );
+      [here],
+    );
+  });
   return rows.flatMap((row) => {
     const handle = byOid.get(number(row, 'oid'));
     return handle === undefined ? [] : [{ handle, ended: number(row, 'ended') }];

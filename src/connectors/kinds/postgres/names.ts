@@ -80,6 +80,8 @@ const handleShape = z.object({
   login: z.string().regex(LOGIN),
   grantId: z.string().max(200).optional(),
   oid: z.int().positive().optional(),
+  /** The system identifier of the cluster that the OID belongs to: in another one it means somebody else's role. */
+  cluster: z.string().max(40).optional(),
   /** The task's group role and, for `actAs`, the owner: what the login is a member of. */
   group: z.string().max(63).optional(),
   owner: z.string().max(63).optional(),

@@ -21,7 +21,7 @@ export const postgres = defineConnector({
     revocableCredential: true,
     smallestDurationSeconds: 1,
     promise:
-      'Ends its sessions and its login within 5 s of revocation, on the primary; PostgreSQL itself lets nobody in after the expiry.',
+      'Ends its sessions and its login within 5 s of revocation, on the primary and on every standby that is named; PostgreSQL itself lets nobody in after the expiry.',
   },
   endpoint: ({ host, port, database, tls, ca }) => ({
     host,

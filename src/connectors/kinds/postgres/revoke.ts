@@ -8,8 +8,19 @@ import type { Handle, RevokeReport } from '../../contract.ts';
 import { describeLockHolders, LOCK_CODES } from './blockers.ts';
 import { type Connection, type PostgresClient, withConnection, withDatabase } from './client.ts';
 import { isDatabaseError } from './failures.ts';
-import { absent, type LoginState, loginState, oidOf } from './login-state.ts';
+import {
+  absent,
+  foreignMark,
+  isGone,
+  isInert,
+  type LoginState,
+  loginState,
+  observedOf,
+  oidOf,
+  sameCluster,
+} from './login-state.ts';
 import { type GrantHandle, quoteName, readHandle } from './names.ts';
+import { onEveryNode } from './nodes.ts';
 import { clearDependents } from './owned.ts';
 import { newSince } from './owner-rights.ts';
 import { number, only, texts } from './row.ts';
@@ -23,8 +34,15 @@ const MOST_KEPT = 100;
 /** undefined_object: a role that a statement names was dropped after it was looked at, by another revocation or by hand. */
 const GONE_MEANWHILE = '42704';
 
-/** `Connector.revoke`. What is absent already is a success. Errors: `target-down`, `target-right-missing`, … */
-export async function revoke(
+/**
+ * `Connector.revoke`, on every node. What is absent already is a success. Errors: `target-down`, `target-right-missing`,
+ * …, when no node could be asked.
+ */
+export function revoke(client: PostgresClient, handle: Handle, signal: AbortSignal): Promise<RevokeReport> {
+  return onEveryNode(client, handle, signal, () => revokeOnPrimary(client, handle, signal));
+}
+
+async function revokeOnPrimary(
   client: PostgresClient,
   handle: Handle,
   signal: AbortSignal,
@@ -42,12 +60,23 @@ export async function revoke(
   );
   if (state === null) return report;
   report.handle = { ...handle, oid: state.oid };
+  if (state.cluster !== null) report.handle.cluster = state.cluster;
+  if (state.foreign) {
+    report.observed = 'present';
+    report.blockers = [foreignMark(state.name ?? known.login)];
+    return report;
+  }
   await tellOwnersRights(client, known, report, signal);
   if (state.name !== null && isInert(state) && report.blockers.length === 0)
     await removeWhatRemains(client, state, report, signal);
   else report.observed = observedOf(state);
   if (report.leftBehind.length > 0) report.handle.leftBehind = report.leftBehind;
   return report;
+}
+
+/** What the server says at the end, and which cluster it is. */
+interface Ended extends LoginState {
+  cluster: string | null;
 }
 
 /** Door and sessions, and the drop where nothing is in its way. null: there is no such login of ours. */
@@ -57,34 +86,46 @@ async function end(
   known: GrantHandle,
   report: RevokeReport,
   signal: AbortSignal,
-): Promise<LoginState | null> {
+): Promise<Ended | null> {
+  const { cluster } = connection;
   const { mark } = client.access;
   const oid = await oidOf(connection, known, mark);
-  if (oid === null) return null;
+  if (oid === null) {
+    if (!sameCluster(connection, known)) report.leftBehind.push(madeElsewhere(known, cluster));
+    return null;
+  }
   const named = [known.group, known.owner].filter((role) => role !== undefined);
   const plan: EndPlan = { login: known.login, oid, memberships: named, mark };
   const until = monotonicMs() + SESSIONS_LIMIT_MS;
   let pauseMs = SHORTEST_PAUSE_MS;
   let state = await tryToEnd(connection, plan, report);
   while (!settled(state, report) && monotonicMs() < until && !signal.aborted) {
-    if (state.foreign) return null;
-    // Renamed by hand, or a member of more than we gave: by its OID it is still ours.
+    if (state.foreign) break;
+    // Renamed by hand, or a member of more than we gave: by its OID it is still ours, in the cluster that gave the OID.
+    if (state.name !== known.login && !provenOurs(connection, known, state)) return null;
     plan.login = state.name ?? plan.login;
     plan.memberships = await revocableMemberships(connection, oid);
     await sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     state = await tryToEnd(connection, plan, report);
   }
-  return state.foreign ? null : state;
+  return { ...state, cluster };
 }
 
-const isGone = (state: LoginState) => state.name === null && state.sessions === 0;
-const isInert = (state: LoginState) => !state.canLogin && state.sessions === 0 && state.memberships === 0;
+/** A role of another name: by the cluster that gave its OID, or by its mark. */
+function provenOurs(connection: Connection, known: GrantHandle, state: LoginState): boolean {
+  if (state.name === null) return true;
+  const proven = known.cluster !== undefined && known.cluster === connection.cluster;
+  return proven || (state.grant !== null && state.grant === known.grantId);
+}
+
+const madeElsewhere = (known: GrantHandle, cluster: string | null) =>
+  `It was made on the cluster ${known.cluster}, and the target is the cluster ${cluster} now, where nothing of it is. If the other one still runs, end ${known.login} there.`;
+
 // Not gone although nothing hangs on it and nobody is in the way: the drop looked before the sessions were gone, so it
 // is tried again.
 const settled = (state: LoginState, report: RevokeReport) =>
   isGone(state) || (isInert(state) && (state.dependents > 0 || report.blockers.length > 0));
-const observedOf = (state: LoginState) => (isGone(state) ? 'absent' : isInert(state) ? 'inert' : 'present');
 
 async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeReport): Promise<LoginState> {
   report.blockers = [];
