@@ -96,18 +96,48 @@ export async function replay(
   login: string,
   grantId: string,
 ): Promise<void> {
+  await replayRevoke(pool, recorded, {
+    login,
+    grantId,
+    oid: await replayGrant(pool, recorded, login, grantId),
+  });
+}
+
+/** The first half; gives the OID of the login. */
+export async function replayGrant(
+  pool: pg.Pool,
+  recorded: RecordedPair,
+  login: string,
+  grantId: string,
+): Promise<number> {
   let oid = 0;
-  const fresh = (text: string) =>
-    text
-      .replaceAll(recorded.login, login)
-      .replaceAll(recorded.grantId, grantId)
-      .replaceAll(String(recorded.oid), String(oid));
   for (const text of recorded.grant) {
-    const answer: pg.QueryResult | pg.QueryResult[] = await pool.query(fresh(text));
+    const answer: pg.QueryResult | pg.QueryResult[] = await pool.query(
+      renamed(text, recorded, { login, grantId, oid }),
+    );
     const [row] = [answer].flat().findLast((one) => one.rows.length > 0)?.rows ?? [];
     if (row !== undefined) oid = made.parse(row).oid;
   }
-  for (const text of recorded.revoke) await pool.query(fresh(text));
+  return oid;
+}
+
+export async function replayRevoke(
+  pool: pg.Pool,
+  recorded: RecordedPair,
+  own: Pick<RecordedPair, 'login' | 'grantId' | 'oid'>,
+): Promise<void> {
+  for (const text of recorded.revoke) await pool.query(renamed(text, recorded, own));
+}
+
+function renamed(
+  text: string,
+  recorded: RecordedPair,
+  own: Pick<RecordedPair, 'login' | 'grantId' | 'oid'>,
+): string {
+  return text
+    .replaceAll(recorded.login, own.login)
+    .replaceAll(recorded.grantId, own.grantId)
+    .replaceAll(String(recorded.oid), String(own.oid));
 }
 
 /** A pool of plain connections with the connector's own session settings. */

@@ -1,12 +1,14 @@
 // `npm run bench -- <name> [--json] [--quick]`: one measured claim at a time. With --json exactly one JSON array on
 // stdout; progress goes to stderr. The rows and their names are relied on from outside.
 
+import { expiryBench } from './expiry.ts';
 import { gatewayBench } from './gateway.ts';
 import { grantBench } from './grant.ts';
 import { policyBench } from './policy.ts';
 import type { Bench, Row } from './rounds.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
+  expiry: expiryBench,
   grant: grantBench,
   gateway: gatewayBench,
   policy: policyBench,

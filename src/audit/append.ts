@@ -84,6 +84,21 @@ export function appendFor(source: string, entries: readonly Entry[]): RawBuilder
     ${sql.join(rows, sql` union all `)}`;
 }
 
+/**
+ * The same for many acts in one statement: each entry is written where `source` has a row whose `id` is the entry's
+ * grant.
+ */
+export function appendForGrants(source: string, entries: readonly Entry[]): RawBuilder<unknown> {
+  const column = (pick: (entry: Entry) => string | null | undefined) =>
+    sql`${entries.map((entry) => pick(entry) ?? null)}::text[]`;
+  return sql`insert into audit_entries (leaf, kind, actor_id, request_id, grant_id, session_id, target_id)
+    select e.* from unnest(${column((entry) => leafText(entry))}, ${column((entry) => entry.kind)},
+      ${column((entry) => entry.actor.id)}, ${column((entry) => entry.requestId)}, ${column((entry) => entry.grantId)},
+      ${column((entry) => entry.sessionId)}, ${column((entry) => entry.targetId)})
+      as e (leaf, kind, actor_id, request_id, grant_id, session_id, target_id)
+    join ${sql.ref(source)} on ${sql.ref(`${source}.id`)} = e.grant_id`;
+}
+
 /** The canonical text of an entry's leaf. Errors as `append`. */
 export function leafText(entry: Entry, now: Date = new Date()): string {
   const { actor, kind } = entry;

@@ -2,7 +2,7 @@
 // `wanted = absent` and tell the gateways; what follows on the target is reconcile's, always the same.
 
 import { sql } from 'kysely';
-import { appendFor, type Entry } from '../audit/append.ts';
+import { appendFor, appendForGrants, type Entry } from '../audit/append.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
@@ -53,17 +53,39 @@ export function endAndTakeUp(db: Db, ending: Ending): Promise<StepGrant | null> 
   return writeEnd(db, ending, TAKEN_UP);
 }
 
-async function writeEnd(store: Trx | Db, ending: Ending, hand: Hand): Promise<StepGrant | null> {
-  const { grant, reason, note } = ending;
-  const entry: Entry = {
+/** Many at once, in one statement: the ids of those that this call ended. Each has its own entry. */
+export async function endGrants(store: Trx | Db, endings: readonly Ending[]): Promise<string[]> {
+  if (endings.length === 0) return [];
+  const { rows } = await sql<{ id: string }>`
+    with ended as (
+      update grants g set wanted = 'absent', end_reason = v.reason, ended_by = v.by_id, ended_at = now(),
+        next_attempt_at = now(), attempts = ${NOBODY_HAS_IT.attempts}, last_error = null, version = g.version + 1
+      from unnest(${endings.map(({ grant }) => grant.id)}::text[], ${endings.map(({ reason }) => reason)}::text[],
+        ${endings.map(({ byId }) => byId)}::text[]) as v (id, reason, by_id)
+      where g.id = v.id and g.wanted = 'present'
+      returning g.id),
+    logged as (${appendForGrants('ended', endings.map(entryOf))})
+    select id from ended`.execute(store);
+  const told = new Map(endings.map((ending) => [ending.grant.id, ending.note ?? ending.reason]));
+  for (const { id } of rows)
+    await publish(store, { topic: 'grants', id, act: 'ending', reason: told.get(id) ?? 'ended' });
+  return rows.map(({ id }) => id);
+}
+
+function entryOf({ grant, reason, note, actor, sourceAddress }: Ending): Entry {
+  return {
     kind: 'grant.ending',
-    actor: ending.actor,
+    actor,
     requestId: grant.request_id,
     grantId: grant.id,
     targetId: grant.target_id,
-    sourceAddress: ending.sourceAddress,
+    sourceAddress,
     detail: { reason, note, login: grant.login },
   };
+}
+
+async function writeEnd(store: Trx | Db, ending: Ending, hand: Hand): Promise<StepGrant | null> {
+  const { grant, reason, note } = ending;
   const { rows } = await sql<StepGrant>`
     with ended as (
       update grants g set wanted = 'absent', end_reason = ${reason}, ended_by = ${ending.byId}, ended_at = now(),
@@ -72,7 +94,7 @@ async function writeEnd(store: Trx | Db, ending: Ending, hand: Hand): Promise<St
       from ${STEP_TABLES}
       where g.id = ${grant.id} and g.wanted = 'present' and ${STEP_JOINS}
       returning ${STEP_COLUMNS}),
-    logged as (${appendFor('ended', [entry])})
+    logged as (${appendFor('ended', [entryOf(ending)])})
     select * from ended`.execute(store);
   const [ended] = rows;
   if (ended === undefined) return null;

@@ -44,17 +44,27 @@ export const STEP_JOINS = sql`t.id = g.target_id and k.id = g.task_id and p.id =
  * survive a crash of the store (it is then simply free), so its commit does not wait for the disk.
  */
 export async function claim(db: Db, grantId: string): Promise<StepGrant | undefined> {
+  const [row] = await claimAll(db, [grantId]);
+  return row;
+}
+
+/** As `claim`, for many in one statement; those that another holds, or is taking now, are left out. */
+export async function claimAll(db: Db, grantIds: readonly string[]): Promise<StepGrant[]> {
   const { rows } = await sql<StepGrant>`
-    with relaxed as materialized (select set_config('synchronous_commit', 'off', true))
+    with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
+    free as materialized (
+      select id from grants
+      where id = any(${grantIds}::text[]) and (lease_until is null or lease_until < clock_timestamp())
+        and ((wanted = 'present' and observed = 'unknown' and coalesce(starts_at <= clock_timestamp(), true))
+          or (wanted = 'absent' and observed <> 'absent'))
+      for update skip locked)
     update grants g set
       lease_until = date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => ${LEASE_SECONDS}),
       attempts = g.attempts + 1, version = g.version + 1
-    from relaxed, ${STEP_TABLES}
-    where g.id = ${grantId} and ${STEP_JOINS}
-      and (g.lease_until is null or g.lease_until < clock_timestamp())
-      and ((g.wanted = 'present' and g.observed = 'unknown' and coalesce(g.starts_at <= clock_timestamp(), true)) or (g.wanted = 'absent' and g.observed <> 'absent'))
+    from relaxed, free, ${STEP_TABLES}
+    where g.id = free.id and ${STEP_JOINS}
     returning ${STEP_COLUMNS}`.execute(db);
-  return rows[0];
+  return rows;
 }
 
 /**

@@ -11,6 +11,7 @@ import { endGrant } from './end.ts';
 import type { GrantViewRow } from './grant-view.ts';
 import { claim, release, type StepGrant, sameStep, settle } from './lease.ts';
 import { planFor } from './plan.ts';
+import { settleEnd } from './settle-ends.ts';
 
 /** A grant that the target has not confirmed by then is given up, with a reason. */
 export const GRANTING_LIMIT_SECONDS = 60;
@@ -108,16 +109,15 @@ async function takeDown(
     );
   }
   const absent = report.observed === 'absent';
-  return settle(
-    ctx.db,
+  return settleEnd(ctx.db, {
     row,
-    sql`observed = ${report.observed}, handle = ${JSON.stringify(report.handle)},
-      inert_at = coalesce(inert_at, clock_timestamp()), absent_at = ${absent ? sql`clock_timestamp()` : sql`null`},
-      report = ${JSON.stringify(reportSoFar(row, report))},
-      next_attempt_at = now() + make_interval(secs => ${INERT_RETRY_MS / 1000}),
-      last_error = ${absent ? null : (report.blockers[0] ?? 'waiting for locks on the target')}`,
-    absent || row.observed !== 'inert' ? revokedEntry(row, report) : null,
-  );
+    observed: report.observed,
+    handle: report.handle,
+    report: reportSoFar(row, report),
+    retryMs: INERT_RETRY_MS,
+    lastError: absent ? null : (report.blockers[0] ?? 'waiting for locks on the target'),
+    entry: absent || row.observed !== 'inert' ? revokedEntry(row, report) : null,
+  });
 }
 
 function reportSoFar(row: StepGrant, report: RevokeReport) {

@@ -8,23 +8,25 @@ import { after, type Timer } from '../base/timer.ts';
 import { publish } from '../events/events.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import type { GrantsContext } from './context.ts';
-import { endGrant } from './end.ts';
+import { endGrants } from './end.ts';
 import { type GrantViewRow, OVERDUE_SECONDS } from './grant-view.ts';
 import { grantIdentity } from './known-grants.ts';
-import type { StepGrant } from './lease.ts';
+import { claimAll, type StepGrant } from './lease.ts';
 import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
 import { createStepBudget } from './step-budget.ts';
 
 /** Taken from one look at the store: in all, and of one target. */
-const MOST_DUE = 32;
-const MOST_DUE_OF_TARGET = 8;
+const MOST_DUE = 128;
+const MOST_DUE_OF_TARGET = 64;
+/** Looked through for them, so that a target with thousands does not hide another's few. */
+const MOST_LOOKED_AT = 2_000;
 /** The longest that anything due waits for a worker that heard no kick. */
 const POLL_MS = 1_000;
 /** Hints that something changed come in bursts, mostly of our own work: they are one look. */
 const LOOK_GAP_MS = 200;
 const SHORTEST_POLL_MS = 20;
 /** Grants that are ended in one transaction. */
-const EXPIRED_BATCH = 200;
+const EXPIRED_BATCH = 500;
 
 export interface GrantWorker {
   start(): void;
@@ -49,17 +51,38 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
   /** False when it has to wait for another step's end. */
   function launch({ id, target }: Due): boolean {
     if (underWay.has(id)) wantedAgain.add(id);
-    else if (budget.mayBegin(target)) void track(id, target, reconcileGrant(ctx, id, stopping.signal));
+    else if (budget.mayBegin(target))
+      void track(id, target, reconcileGrant(ctx, id, stopping.signal), budget.begin(target));
     else return false;
     return true;
+  }
+
+  /** Claims all that there is room for in one statement, and begins it; how many. */
+  async function beginAll(due: Due[]): Promise<number> {
+    const places = new Map<string, (failed: boolean) => void>();
+    for (const { id, target } of due)
+      if (!underWay.has(id) && !places.has(id) && budget.mayBegin(target))
+        places.set(id, budget.begin(target));
+    if (places.size === 0) return 0;
+    try {
+      const rows = await claimAll(ctx.db, [...places.keys()]);
+      for (const row of rows) {
+        const over = places.get(row.id);
+        places.delete(row.id);
+        if (over !== undefined) void track(row.id, row.target_id, takeStep(ctx, row, stopping.signal), over);
+      }
+      return rows.length;
+    } finally {
+      for (const over of places.values()) over(false);
+    }
   }
 
   async function track(
     grantId: string,
     target: string,
     step: Promise<Outcome>,
+    over: (failed: boolean) => void,
   ): Promise<GrantViewRow | null> {
-    const over = budget.begin(target);
     const tracked = step.catch((error: unknown): Outcome => {
       const facts = { grant: grantId, reason: messageOf(error) };
       ctx.log.error(facts, 'reconcile failed; it will be tried again');
@@ -67,7 +90,8 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     });
     underWay.set(grantId, tracked);
     const outcome = await tracked;
-    underWay.delete(grantId);
+    // A step of this grant that found it taken may have stood here meanwhile.
+    if (underWay.get(grantId) === tracked) underWay.delete(grantId);
     over(outcome === 'failed');
     const again = wantedAgain.delete(grantId) && !stopping.signal.aborted;
     if (outcome === 'again' || outcome === 'failed' || (again && !launch({ id: grantId, target })))
@@ -86,7 +110,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     const full = budget.full();
     const { due, expired, nextMs } = await lookForWork(ctx, full);
     if (expired) due.push(...(await endExpired(ctx)));
-    const begun = due.filter((one) => !underWay.has(one.id) && launch(one)).length;
+    const begun = await beginAll(due);
     short = full.length > 0 || begun < due.length;
     if (begun > 0) return SHORTEST_POLL_MS;
     return due.length > 0 ? LOOK_GAP_MS : Math.max(SHORTEST_POLL_MS, Math.min(POLL_MS, nextMs));
@@ -113,7 +137,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     async take(row) {
       if (stopping.signal.aborted) return null;
       if (!underWay.has(row.id) && budget.mayBegin(row.target_id))
-        return track(row.id, row.target_id, takeStep(ctx, row, stopping.signal));
+        return track(row.id, row.target_id, takeStep(ctx, row, stopping.signal), budget.begin(row.target_id));
       this.kick(row.id);
       return null;
     },
@@ -148,7 +172,7 @@ async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
       select id, target_id, next_attempt_at from grants
       where ${unsettled} and next_attempt_at <= now() and (lease_until is null or lease_until < now())
         and target_id <> all(${full}::text[])
-      order by next_attempt_at limit 2000),
+      order by next_attempt_at limit ${MOST_LOOKED_AT}),
     ranked as (
       select id, target_id, next_attempt_at,
         row_number() over (partition by target_id order by next_attempt_at, id) as place from unclaimed),
@@ -180,8 +204,10 @@ async function endExpired(ctx: GrantsContext): Promise<Due[]> {
       .forUpdate()
       .skipLocked()
       .execute();
-    for (const grant of grants)
-      await endGrant(trx, { grant, reason: 'expired', note: null, actor: SYSTEM_ACTOR, byId: null });
+    await endGrants(
+      trx,
+      grants.map((grant) => ({ grant, reason: 'expired', note: null, actor: SYSTEM_ACTOR, byId: null })),
+    );
     return grants.map((grant) => ({ id: grant.id, target: grant.target_id }));
   });
 }

@@ -1,0 +1,100 @@
+// What targets said of revocations, written down: while one statement is on its way the next answers gather, and go
+// together. One alone is written at once; thousands that end in the same second share commits instead of queueing for
+// the disk one by one. Each row is still fenced by its own version and lease, and has its own entry.
+
+import { sql } from 'kysely';
+import { appendForGrants, type Entry } from '../audit/append.ts';
+import type { Handle, Observed } from '../connectors/contract.ts';
+import type { Db } from '../db/client.ts';
+import { type GrantViewRow, LIVE_SESSIONS, namesOf } from './grant-view.ts';
+import type { GrantRow, StepGrant } from './lease.ts';
+
+/** In one statement. */
+const MOST_TOGETHER = 200;
+
+/** What the target said after a revocation. */
+export interface SettledEnd {
+  row: StepGrant;
+  observed: Exclude<Observed, 'present'>;
+  handle: Handle;
+  report: object;
+  /** When an identity that is left inert is looked at again. */
+  retryMs: number;
+  lastError: string | null;
+  entry: Entry | null;
+}
+
+interface Waiting {
+  end: SettledEnd;
+  resolve(settled: GrantViewRow | null): void;
+  reject(error: unknown): void;
+}
+
+interface Gathering {
+  waiting: Waiting[];
+  writing: boolean;
+}
+
+const gatherings = new WeakMap<Db, Gathering>();
+
+/**
+ * Writes it with its entry and frees the lease, if the row is still as it was taken. Gives the grant as it is then, or
+ * null: somebody changed it meanwhile, and nothing was written. Errors: the store's.
+ */
+export function settleEnd(db: Db, end: SettledEnd): Promise<GrantViewRow | null> {
+  const gathering = gatherings.get(db) ?? { waiting: [], writing: false };
+  gatherings.set(db, gathering);
+  return new Promise((resolve, reject) => {
+    gathering.waiting.push({ end, resolve, reject });
+    if (!gathering.writing) void writeAll(db, gathering);
+  });
+}
+
+async function writeAll(db: Db, gathering: Gathering): Promise<void> {
+  gathering.writing = true;
+  while (gathering.waiting.length > 0) {
+    const together = gathering.waiting.splice(0, MOST_TOGETHER);
+    try {
+      const settled = await write(
+        db,
+        together.map(({ end }) => end),
+      );
+      for (const { end, resolve } of together) resolve(settled.get(end.row.id) ?? null);
+    } catch (error) {
+      for (const { reject } of together) reject(error);
+    }
+  }
+  gathering.writing = false;
+}
+
+async function write(db: Db, ends: SettledEnd[]): Promise<Map<string, GrantViewRow>> {
+  const entries = ends.flatMap(({ entry }) => entry ?? []);
+  const logged = entries.length === 0 ? sql`` : sql`, logged as (${appendForGrants('settled', entries)})`;
+  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions'>>`
+    with seen as materialized (
+      select * from unnest(
+        ${ends.map(({ row }) => row.id)}::text[], ${ends.map(({ row }) => row.version)}::int[],
+        ${ends.map(({ row }) => row.lease_until)}::timestamptz[], ${ends.map(({ observed }) => observed)}::text[],
+        ${ends.map(({ handle }) => JSON.stringify(handle))}::text[],
+        ${ends.map(({ report }) => JSON.stringify(report))}::text[], ${ends.map(({ retryMs }) => retryMs)}::int[],
+        ${ends.map(({ lastError }) => lastError)}::text[]
+      ) as v (id, version, lease_until, observed, handle, report, retry_ms, last_error)),
+    settled as (
+      update grants g set observed = seen.observed, handle = seen.handle::jsonb,
+        inert_at = coalesce(g.inert_at, clock_timestamp()),
+        absent_at = case when seen.observed = 'absent' then clock_timestamp() end, report = seen.report::jsonb,
+        next_attempt_at = now() + make_interval(secs => seen.retry_ms / 1000.0), last_error = seen.last_error,
+        lease_until = null, version = g.version + 1
+      from seen
+      where g.id = seen.id and g.version = seen.version and g.lease_until is not distinct from seen.lease_until
+      returning g.*) ${logged}
+    select g.*, ${LIVE_SESSIONS} as live_sessions from settled g`.execute(db);
+  const names = new Map(ends.map(({ row }) => [row.id, namesOf(row)]));
+  return new Map(
+    rows.flatMap((row) => {
+      const own = names.get(row.id);
+      // What is settled is overdue no longer.
+      return own === undefined ? [] : [[row.id, { ...own, ...row, overdue: false, planned: false }]];
+    }),
+  );
+}
