@@ -77,7 +77,14 @@ const platformScope = fc.constantFrom(
 const COMMON = [
   'context.sourceIp.isInRange(ip("10.0.0.0/8"))',
   'context.sourceIp.isLoopback() || context.sourceIp.isIpv6()',
-  'context.now < datetime("2026-11-24")',
+  ...['context.now < datetime("2026-11-24")', 'datetime("2026-11-23T12:00:00Z") <= context.now'],
+  'context.now > datetime("2026-11-23T12:00:00.500Z") || context.now < datetime("2026-11-22T01:30:00+0130")',
+  'context.sourceIp.isInRange(ip("10.0.0.1")) || context.sourceIp.isInRange(ip("0.0.0.0/1"))',
+  'context.sourceIp.isInRange(ip("::/1")) && !(context.sourceIp.isInRange(ip("::ffff:0:0/96")))',
+  ...['context.sourceIp == ip("127.0.0.1")', 'context.sourceIp.isInRange(ip("10.9.255.255/15"))'],
+  ...['!(context has mfaAge) || duration("5m") >= context.mfaAge', 'context == context'],
+  'principal is Person in Group::"ops" || principal is Service in Group::"ops-night"',
+  'principal in [Group::"ops-night"] && (if principal has title then principal else principal).id != "x"',
   'context has mfaAge && context.mfaAge < duration("5m")',
   `context has mfaAge && context.mfaAge.toSeconds() * ${OVERFLOW} > 0`,
   'if context has mfaAge then context.mfaAge < duration("5m") else principal.accountType == "robot"',
@@ -116,6 +123,15 @@ const ACCESS = [
   'resource.kind == "postgres" && resource in Segment::"prod"',
   'resource has owner && resource.owner == "team-orders"',
   'resource in Environment::"staging" || resource in Segment::"prod/eu/orders"',
+  ...[
+    '{at: context}.at.duration <= duration("1h")',
+    'context.task != Task::"fix" && !(context.task in Task::"fix")',
+  ],
+  ...['context == context', '[Day::"sat", Day::"sun"].contains(context.dayOfWeek)'],
+  'context.dayOfWeek in Day::"mon" || Day::"tue" != context.dayOfWeek',
+  'resource.sensitivity in [Sensitivity::"low", Sensitivity::"high"]',
+  '[Sensitivity::"normal"].contains(resource.sensitivity) && resource has owner && resource.owner like "team-*"',
+  'resource in [Segment::"prod/us", Segment::"test"] || resource in Segment::"prod/eu"',
   '{task: context.task, at: "a } \\" // b"}.task in Task::"read" && "{" != context.sourceIp',
 ];
 const REVIEW = [
@@ -297,7 +313,12 @@ const EVERYTHING = {
     'id accountType sponsorId title onCall managerId kind sensitivity owner requester'.split(' '),
   ),
   entities: new Set<string>(),
+  within: new Set<string>(),
+  edges: new Map<string, Set<number>>(),
+  ranges: new Set<string>(),
   wholeContext: true,
+  principal: true,
+  resource: true,
 };
 
 /** Cedar on the whole text with the whole of the facts; `checked` by the schema, too (slow). */

@@ -7,7 +7,8 @@ import type { PolicyJson, StaticPolicySet } from '@cedar-policy/cedar-wasm/nodej
 import type { CompiledPolicies } from './compile.ts';
 import { withAction } from './expressions.ts';
 import type { Action } from './facts.ts';
-import type { Need, Query } from './query.ts';
+import { addNeed, emptyNeed, flatten, type Need } from './flatten.ts';
+import type { Query } from './query.ts';
 import { predicateOf, type Rule } from './rule.ts';
 import { type Shard, shardsFor } from './shards.ts';
 import { slotKeyOf } from './slots.ts';
@@ -64,15 +65,19 @@ export function bundlesFor(
 function planFor(shards: readonly Shard[], actions: readonly Action[], form: Form): Bundle[] {
   const seen = new Set<Rule>();
   const shared: Entry[] = [];
+  // What sees the whole context must not see in it what others need.
+  const whole: Entry[] = [];
   const large: Entry[][] = [];
   for (const { rules } of shards) {
     const fresh = rules.filter((rule) => !seen.has(rule));
     for (const rule of fresh) seen.add(rule);
     const entries = fresh.flatMap((rule) => entriesOf(rule, actions, form));
-    if (entries.length > LARGEST_SHARED_SHARD) large.push(entries);
-    else shared.push(...entries);
+    const own = entries.filter(({ rule }) => !rule.need.wholeContext);
+    whole.push(...entries.filter(({ rule }) => rule.need.wholeContext));
+    if (own.length > LARGEST_SHARED_SHARD) large.push(own);
+    else shared.push(...own);
   }
-  return [shared, ...large]
+  return [shared, whole, ...large]
     .filter((entries) => entries.length > 0)
     .map((entries) => (form === 'whole' ? wholeBundle(entries) : conjunctBundle(entries)));
 }
@@ -132,19 +137,14 @@ function conjunctBundle(entries: readonly Entry[]): Bundle {
 function conjunctOf({ rule, actions: [action], conjunct }: Entry): PolicyJson {
   const all = { op: 'All' } as const;
   const body = conjunct === null ? undefined : rule.conjuncts[conjunct];
-  const clauses = body === undefined ? [] : [{ kind: 'when' as const, body }];
+  const clauses = body === undefined ? [] : [{ kind: 'when' as const, body: flatten(body, emptyNeed()) }];
   const conditions =
     rule.textByAction === null || action === undefined ? clauses : withAction(clauses, action);
   return { effect: 'permit', principal: all, action: all, resource: all, conditions };
 }
 
 function needOf(entries: readonly Entry[]): Need {
-  const need = { attributes: new Set<string>(), entities: new Set<string>(), wholeContext: false };
-  for (const { rule } of entries) {
-    for (const name of rule.survey.attributes) need.attributes.add(name);
-    for (const key of rule.survey.entities) need.entities.add(key);
-    if (rule.survey.wholeContext) need.wholeContext = true;
-    if (rule.notes.expiresAtMs !== null) need.attributes.add('now');
-  }
+  const need = emptyNeed();
+  for (const { rule } of entries) addNeed(rule.need, need);
   return need;
 }

@@ -8,6 +8,7 @@ import { Failure } from '../../base/errors.ts';
 import { isPolicyFileName } from './packs.ts';
 import { problemOf, type Rule, readRule } from './rule.ts';
 import { addToShards, newShards, type Shards } from './shards.ts';
+import type { Asking } from './slots.ts';
 import { LineFinder, type PolicyProblem, placesOf } from './source.ts';
 
 export const MOST_FILES = 200;
@@ -30,6 +31,8 @@ export interface CompiledPolicies {
   digest: string;
   rules: readonly Rule[];
   shards: Shards;
+  /** Where its questions go; left out: to the slots that all share, and nothing is kept. */
+  asking?: Asking;
 }
 
 /**
@@ -210,5 +213,5 @@ export function withoutExpired(policies: CompiledPolicies, atMs: number): Compil
   if (rules.length === policies.rules.length) return policies;
   const shards = newShards();
   addToShards(shards, rules);
-  return { digest: `${policies.digest} at ${atMs}`, rules, shards };
+  return { ...policies, digest: `${policies.digest} at ${atMs}`, rules, shards };
 }

@@ -78,9 +78,19 @@ export function decideOutcome(
   policies: CompiledPolicies,
   facts: DecisionFacts,
 ): Pick<Decided, 'outcome' | 'obligations' | 'determining'> {
-  if (facts.sponsor !== undefined) return decide(policies, facts);
-  const { outcome, obligations, determining } = outcomeOf(policies, facts, targetQuery(facts));
-  return { outcome, obligations, determining };
+  const own = bareDecision(policies, facts);
+  const { sponsor, ...asked } = facts;
+  if (sponsor === undefined) return own;
+  const isHeld = !sponsor.disabled && facts.principal.kind === 'agent';
+  return underSponsor(
+    own,
+    sponsor,
+    isHeld ? bareDecision(policies, { ...asked, principal: sponsor.principal }) : null,
+  );
+}
+
+function bareDecision(policies: CompiledPolicies, facts: DecisionFacts): Decided {
+  return { longestSeconds: null, enough: [], ...outcomeOf(policies, facts, targetQuery(facts)) };
 }
 
 interface BareOutcome extends Omit<Decided, 'longestSeconds' | 'enough'> {

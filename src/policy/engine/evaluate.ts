@@ -3,13 +3,14 @@
 // holds (a forbid in the form of a permit), and "a forbid beats every permit" is applied here.
 // `evaluate.test.ts` holds this against Cedar's own answer on random policies and requests.
 
-import { statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
+import { type Context, statefulIsAuthorized } from '@cedar-policy/cedar-wasm/nodejs';
 import { type Bundle, bundlesFor, type Entry } from './bundle.ts';
 import type { CompiledPolicies } from './compile.ts';
 import type { Action } from './facts.ts';
+import { likenessOf } from './memory.ts';
 import type { Query } from './query.ts';
 import type { Rule } from './rule.ts';
-import { SLOTS } from './slots.ts';
+import { type Asking, SLOTS, type SlotTable } from './slots.ts';
 
 /** What holds for one action. */
 export interface Verdict {
@@ -36,7 +37,7 @@ export function evaluate(policies: CompiledPolicies, actions: readonly Action[],
   const verdicts = actions.map(
     (): Verdict => ({ permits: [], forbids: [], failedPermits: [], failedForbids: [] }),
   );
-  const answer = askAll(bundlesFor(policies, actions, query, 'whole'), query);
+  const answer = askAll(policies, bundlesFor(policies, actions, query, 'whole'), query);
   const told = (entry: Entry, tell: (verdict: Verdict) => void) => {
     for (const action of entry.actions) {
       const verdict = verdicts[actions.indexOf(action)];
@@ -78,7 +79,7 @@ export function examine(policies: CompiledPolicies, action: Action, query: Query
   for (const { rule } of asked.flatMap((bundle) => bundle.entries)) {
     if (!near.has(rule) && typesMatch(rule, query)) near.set(rule, { rule, holds: new Set(), fails: [] });
   }
-  for (const { rule, conjunct } of askAll(asked, query).held) {
+  for (const { rule, conjunct } of askAll(policies, asked, query).held) {
     if (conjunct !== null) near.get(rule)?.holds.add(conjunct);
   }
   for (const one of near.values()) {
@@ -104,44 +105,75 @@ interface Answer {
   failed: { entry: Entry; message: string }[];
 }
 
-function askAll(asked: readonly Bundle[], query: Query): Answer {
+function askAll(policies: CompiledPolicies, asked: readonly Bundle[], query: Query): Answer {
   const answer: Answer = { held: [], failed: [] };
-  for (const bundle of asked) ask(bundle, query, answer);
+  for (const bundle of asked) ask(policies.asking ?? SHARED, bundle, query, answer);
   return answer;
 }
 
-function ask(bundle: Bundle, query: Query, into: Answer): void {
+const SHARED: Asking = { slots: SLOTS, memory: null };
+
+function ask(asking: Asking, bundle: Bundle, query: Query, into: Answer): void {
+  const { held, failed } = answerOf(asking, bundle, query);
+  let isApartAsked = false;
+  const entryAt = (index: number): Entry | null => {
+    const entry = bundle.entries[index];
+    if (entry !== undefined) return entry;
+    if (bundle.apart === null || index !== bundle.entries.length)
+      throw new Error(`Cedar named the policy ${index}, which was not asked.`);
+    isApartAsked = true;
+    return null;
+  };
+  for (const index of held) {
+    const entry = entryAt(index);
+    if (entry !== null) into.held.push(entry);
+  }
+  for (const { index, message } of failed) {
+    const entry = entryAt(index);
+    if (entry !== null) into.failed.push({ entry, message });
+  }
+  if (isApartAsked && bundle.apart !== null) ask(asking, bundle.apart, query, into);
+}
+
+/** By the numbers under which Cedar knows a slot's policies. */
+interface Numbered {
+  held: readonly number[];
+  failed: readonly { index: number; message: string }[];
+}
+
+function answerOf(asking: Asking, bundle: Bundle, query: Query): Numbered {
+  const context = query.context(bundle.need);
+  const { memory } = asking;
+  if (memory === null) return askCedar(asking.slots, bundle, query, context);
+  const likeness = likenessOf(bundle, query, context);
+  const held = memory.recall(bundle, likeness);
+  if (held !== undefined) return { held, failed: [] };
+  const answer = askCedar(asking.slots, bundle, query, context);
+  if (answer.failed.length === 0) memory.keep(bundle, likeness, answer.held);
+  return answer;
+}
+
+function askCedar(slots: SlotTable, bundle: Bundle, query: Query, context: Context): Numbered {
   const size = bundle.entries.length + (bundle.apart?.entries.length ?? 0);
   const answer = statefulIsAuthorized({
     principal: query.principal,
     // Every policy in a slot has its action written in, so that one call answers for several.
     action: { type: 'Action', id: 'request' },
     resource: query.resource,
-    context: query.context(bundle.need),
+    context,
     entities: query.entities(bundle.need),
-    preparsedPolicySetId: SLOTS.slotFor(bundle.slotKey, size, bundle.make),
+    preparsedPolicySetId: slots.slotFor(bundle.slotKey, size, bundle.make),
   });
   if (answer.type === 'failure') {
     throw new Error(`Cedar could not evaluate: ${answer.errors.map((error) => error.message).join('; ')}`);
   }
   const { reason, errors } = answer.response.diagnostics;
-  let isApartAsked = false;
-  const entryOf = (id: string): Entry | null => {
-    const index = Number(id.slice('policy'.length));
-    const entry = bundle.entries[index];
-    if (entry !== undefined) return entry;
-    if (bundle.apart === null || index !== bundle.entries.length)
-      throw new Error(`Cedar named the policy ${id}, which was not asked.`);
-    isApartAsked = true;
-    return null;
+  return {
+    held: reason.map(numberOf),
+    failed: errors.map(({ policyId, error }) => ({ index: numberOf(policyId), message: error.message })),
   };
-  for (const id of reason) {
-    const entry = entryOf(id);
-    if (entry !== null) into.held.push(entry);
-  }
-  for (const { policyId, error } of errors) {
-    const entry = entryOf(policyId);
-    if (entry !== null) into.failed.push({ entry, message: error.message });
-  }
-  if (isApartAsked && bundle.apart !== null) ask(bundle.apart, query, into);
+}
+
+function numberOf(id: string): number {
+  return Number(id.slice('policy'.length));
 }

@@ -8,7 +8,8 @@ import { decide, decideOutcome } from './decide.ts';
 import { exampleFacts, examplePrincipal } from './example-facts.ts';
 import type { PrincipalFacts } from './facts.ts';
 import { textOf } from './policy-text.ts';
-import { likenessUnder, reachOf, rulesInScope } from './reach.ts';
+import { forMany, likenessUnder, reachOf, rulesInScope } from './reach.ts';
+import { SLOTS } from './slots.ts';
 
 const FOLDER = new URL('../../demo/policies/', import.meta.url);
 const DEMO_FILES: Record<string, string> = Object.fromEntries(
@@ -136,4 +137,22 @@ test('the policies in scope alone come to what the whole set comes to', () => {
     ),
     { numRuns: 40 },
   );
+});
+
+test('deciding for many takes no slot from requests, and answers the same', () => {
+  const groups = Array.from({ length: 40 }, (_, at) => `team-${at}`);
+  const text = groups.map(
+    (name, at) =>
+      `permit (principal in Group::"${name}", action in [Action::"request", Action::"autoApprove"], resource) when { context.duration <= duration("${at + 1}m") };`,
+  );
+  const policies = compilePolicies({ 'teams.cedar': text.join('\n') });
+  const asked = groups.map((name) => exampleFacts({ principal: examplePrincipal({ groups: [name] }) }));
+  const before = SLOTS.inUse();
+  const apart = asked.map((facts) => reachOf(forMany(policies), facts));
+  assert.deepEqual(SLOTS.inUse(), before);
+  assert.deepEqual(
+    apart,
+    asked.map((facts) => reachOf(policies, facts)),
+  );
+  assert.ok(SLOTS.inUse().slots > before.slots);
 });

@@ -6,13 +6,30 @@ import { pathsDownTo } from '../../base/segment-path.ts';
 import type { CompiledPolicies } from './compile.ts';
 import { decide, decideOutcome, mayConnect } from './decide.ts';
 import type { ApprovalStage, DecisionFacts, PrincipalFacts } from './facts.ts';
+import { Memory } from './memory.ts';
 import type { Rule } from './rule.ts';
+import { SlotTable } from './slots.ts';
 
 /** Durations that are tried for one pair of principal and place, the longest first. */
 const MOST_TRIED_DURATIONS = 16;
 /** Short enough for any policy: what it does not pass, a condition other than the duration keeps out. */
 const SHORT_SECONDS = 60;
 const MOST_WAYS = 3;
+
+/** Of the process; parsed apart, so that who looks at many takes nothing from what requests use. */
+const SLOTS_OF_REACH = new SlotTable('reach', { slots: 512, policies: 4_000 });
+const MOST_ANSWERS = 20_000;
+const views = new WeakMap<CompiledPolicies, CompiledPolicies>();
+
+/** The same set, for deciding about many principals and places in a row. */
+export function forMany(policies: CompiledPolicies): CompiledPolicies {
+  const known = views.get(policies);
+  if (known !== undefined) return known;
+  const asking = { slots: SLOTS_OF_REACH, memory: new Memory(MOST_ANSWERS) };
+  const view = { ...policies, asking };
+  views.set(policies, view);
+  return view;
+}
 
 export interface Reach {
   atOnceSeconds: number | null;

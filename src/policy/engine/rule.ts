@@ -21,6 +21,7 @@ import {
   withAction,
 } from './expressions.ts';
 import { ACTIONS, type Action } from './facts.ts';
+import { emptyNeed, flatten, type Need } from './flatten.ts';
 import { packOf, packProblems } from './packs.ts';
 import type { Place, PolicyProblem } from './source.ts';
 
@@ -45,7 +46,7 @@ export interface Rule {
   tasks: readonly string[] | null;
   /** The same of the principal's account type. */
   accountTypes: readonly string[] | null;
-  /** What is asked of it once its scope is known to match: a permit, in Cedar's own writing. */
+  /** What is asked of it once its scope is known to match: a permit, flattened, in Cedar's own writing. */
   text: string;
   /** The same with the action written in, for each; null where its conditions do not speak of the action. */
   textByAction: Readonly<Partial<Record<Action, string>>> | null;
@@ -54,6 +55,8 @@ export interface Rule {
   notes: Notes;
   /** What its conditions speak of. */
   survey: Survey;
+  /** What has to be known to answer what is asked of it. */
+  need: Need;
   /** As it was written, taken apart by Cedar: for those who read it. */
   json: PolicyJson;
 }
@@ -88,6 +91,7 @@ export function readRule(
     conjuncts,
     notes,
     survey: spoken,
+    need: emptyNeed(),
     json,
   };
   const pack = packOf(file);
@@ -108,22 +112,23 @@ function write(rule: Rule, json: PolicyJson): string[] {
   const end = ({ type }: ScopeEnd): PolicyJson['principal'] & PolicyJson['resource'] =>
     type === null ? { op: 'All' } : { op: 'is', entity_type: type };
   const problems: string[] = [];
+  const flat = flatten(timed(json.conditions, rule.notes.expiresAtMs), rule.need);
   const written = (conditions: Clause[]): string => {
     const answer = policyToText({
       effect: 'permit',
       principal: end(rule.principal),
       action: { op: 'All' },
       resource: end(rule.resource),
-      conditions: timed(conditions, rule.notes.expiresAtMs),
+      conditions,
     });
     if (answer.type === 'success') return answer.text;
     problems.push(...answer.errors.map((error) => error.message));
     return '';
   };
-  rule.text = written(json.conditions);
-  if (usesAction(json.conditions)) {
+  rule.text = written(flat);
+  if (usesAction(flat)) {
     rule.textByAction = Object.fromEntries(
-      rule.actions.map((action) => [action, written(withAction(json.conditions, action))]),
+      rule.actions.map((action) => [action, written(withAction(flat, action))]),
     );
   }
   return problems;

@@ -4,6 +4,7 @@
 
 import { createHash } from 'node:crypto';
 import { preparsePolicySet, type StaticPolicySet } from '@cedar-policy/cedar-wasm/nodejs';
+import type { Memory } from './memory.ts';
 
 /** About 3 kB each, parsed: some 130 MB at the most. */
 const MOST_PARSED_POLICIES = 40_000;
@@ -74,6 +75,12 @@ export class SlotTable {
 
 /** Of this thread: Cedar has its own in each. */
 export const SLOTS = new SlotTable('slot', { slots: MOST_SLOTS, policies: MOST_PARSED_POLICIES });
+
+/** Where the questions of a set go: to policies that are parsed there, past answers that are kept. */
+export interface Asking {
+  slots: SlotTable;
+  memory: Memory | null;
+}
 
 /** What a set is known by: the same text is the same set. */
 export function slotKeyOf(text: string): string {
