@@ -5,7 +5,8 @@ import type { Grant } from '../../src/api/grants.ts';
 import styles from './grant-trouble.module.css';
 
 export function GrantTrouble({ grant }: { grant: Grant }) {
-  if (!grant.overdue && grant.lastError === null && grant.blockers.length === 0) return null;
+  const { overdue, lastError, blockers, altered } = grant;
+  if (!overdue && lastError === null && blockers.length === 0 && altered.length === 0) return null;
   return (
     <div className={styles.trouble} data-overdue={grant.overdue} role={grant.overdue ? 'alert' : undefined}>
       <IconAlertTriangle size={18} aria-hidden="true" />
@@ -16,9 +17,14 @@ export function GrantTrouble({ grant }: { grant: Grant }) {
             until it does.
           </p>
         ) : null}
-        {grant.lastError === null ? null : <p>{grant.lastError}</p>}
-        {grant.blockers.map((blocker) => (
-          <p key={blocker}>{blocker}</p>
+        {lastError === null ? null : <p>{lastError}</p>}
+        {blockers
+          .filter((blocker) => blocker !== lastError)
+          .map((blocker) => (
+            <p key={blocker}>{blocker}</p>
+          ))}
+        {altered.map((what) => (
+          <p key={what}>{what}</p>
         ))}
       </div>
     </div>

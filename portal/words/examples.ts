@@ -89,6 +89,8 @@ export const exampleGrant = (change: Partial<Grant> = {}): Grant =>
     overdue: false,
     lastError: null,
     blockers: [],
+    altered: [],
+    nodes: [],
     liveSessions: 0,
     mayEnd: true,
     ...change,

@@ -8,6 +8,16 @@ import { durationText, idText, nameText, pageQuery, reasonText, timestamp } from
 export const grantState = z.enum(['planned', 'granting', 'active', 'revoking', 'cleanup-pending', 'revoked']);
 export type GrantState = z.infer<typeof grantState>;
 
+/** What one node of the target says of a grant, and since when. `unknown`: it could not be asked. */
+export const grantNode = z.object({
+  node: z.string(),
+  role: z.enum(['primary', 'standby']),
+  observed: z.enum(['unknown', 'present', 'inert', 'absent']),
+  since: timestamp,
+  error: z.string().nullable(),
+});
+export type GrantNode = z.infer<typeof grantNode>;
+
 export const grant = z.object({
   id: idText,
   requestId: idText,
@@ -31,6 +41,10 @@ export const grant = z.object({
   overdue: z.boolean(),
   lastError: z.string().nullable(),
   blockers: z.array(z.string()),
+  /** What somebody changed by hand on its identity on the target, a sentence each. */
+  altered: z.array(z.string()),
+  /** Of a target with several nodes, each; otherwise empty. */
+  nodes: z.array(grantNode),
   liveSessions: z.number().int(),
   mayEnd: z.boolean(),
 });

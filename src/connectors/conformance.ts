@@ -84,6 +84,7 @@ export function conformance<Settings, Entitlement, Client>(
       const granted = await connector.grant(client, plan, limit());
       assert.equal(granted.observed, 'present');
       assert.equal((await connector.inspect(client, granted.handle, limit())).observed, 'present');
+      assert.deepEqual(await connector.altered(client, [{ ...plan, handle: granted.handle }], limit()), []);
       const session = await target.logIn(plan.login, plan.password);
       assert.equal(await session.works(), true);
       await session.close();
@@ -244,6 +245,7 @@ export function conformance<Settings, Entitlement, Client>(
         () => connector.inspect(down, plan.handle, limit()),
         () => connector.renew(down, plan.handle, 60, limit()),
         () => connector.sweep(down, [{ ...plan.handle, oid: 4_000_000 }], limit()),
+        () => connector.altered(down, [{ ...plan, handle: { ...plan.handle, oid: 4_000_000 } }], limit()),
         () => connector.marked(down, limit()),
         () => connector.inventory(down, limit()),
       ];
@@ -252,7 +254,9 @@ export function conformance<Settings, Entitlement, Client>(
           await assert.rejects(verb, tells('target-down', [secret, plan.password.reveal()]));
         const items = await connector.check(down, limit(), []);
         assert.ok(items.some((item) => item.status === 'fail'));
-        assert.equal(print(items, { depth: 10 }).includes(secret), false);
+        const nodes = await connector.nodes(down, limit());
+        assert.ok(nodes.some((node) => node.role === 'primary' && node.error !== null));
+        assert.equal(print([items, nodes], { depth: 10 }).includes(secret), false);
       } finally {
         await connector.disconnect(down);
       }

@@ -79,6 +79,37 @@ export interface Observation {
   handle: Handle;
 }
 
+/** A grant that is active, for a look at whether its identity still is what was granted. */
+export interface HeldGrant<Entitlement> {
+  handle: Handle;
+  login: string;
+  taskId: string;
+  entitlement: Entitlement;
+  password: Secret;
+  /** How long the target's own expiry should still be away. */
+  nativeExpirySeconds: number;
+}
+
+/**
+ * What somebody changed by hand. `wider`: it can do more than was granted, or be used by others, or is not under its
+ * name any more; `narrower`: less; `renewable`: `renew` puts it right; `mended`: it was wider and has been put right.
+ */
+export interface Alteration {
+  kind: 'wider' | 'narrower' | 'renewable' | 'mended';
+  /** One sentence, for people; the same while it stays the same. */
+  what: string;
+}
+
+/** Whether one node of a target can be worked with. */
+export interface NodeHealth {
+  node: string;
+  role: 'primary' | 'standby';
+  /** null: it answered, as what it should be. */
+  error: string | null;
+  /** How far its clock is from ours, as far as the answer's own delay lets one say; null: it did not answer. */
+  clockSkewSeconds: number | null;
+}
+
 export interface RevokeReport extends Observation {
   /** Sessions that were ended by this call. */
   sessionsEnded: number;
@@ -174,10 +205,18 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   grant(client: Client, plan: GrantPlan<Entitlement>, signal: AbortSignal): Promise<Observation>;
   revoke(client: Client, handle: Handle, signal: AbortSignal): Promise<RevokeReport>;
   inspect(client: Client, handle: Handle, signal: AbortSignal): Promise<Observation>;
-  /** Moves the target's own expiry to its now() plus `nativeExpirySeconds`. */
+  /** Moves the target's own expiry to its now() plus `nativeExpirySeconds`, and puts our mark back if it is gone. */
   renew(client: Client, handle: Handle, nativeExpirySeconds: number, signal: AbortSignal): Promise<void>;
   /** Ends whatever still runs under identities that were verified absent (late starters); how many were ended. */
   sweep(client: Client, handles: Handle[], signal: AbortSignal): Promise<{ handle: Handle; ended: number }[]>;
+  /** Those of active grants that are not as they were granted. What is gone altogether `inspect` tells, not this. */
+  altered(
+    client: Client,
+    held: HeldGrant<Entitlement>[],
+    signal: AbortSignal,
+  ): Promise<{ handle: Handle; alterations: Alteration[] }[]>;
+  /** Each node of the target, the primary first. Rejects only when it is told to give up. */
+  nodes(client: Client, signal: AbortSignal): Promise<NodeHealth[]>;
   /** Handles of everything on the target that carries our mark (id and epoch). */
   marked(client: Client, signal: AbortSignal): Promise<Handle[]>;
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;

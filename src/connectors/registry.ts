@@ -4,12 +4,15 @@
 import type { z } from 'zod';
 import { Failure } from '../base/errors.ts';
 import type {
+  Alteration,
   Capabilities,
   CheckItem,
   Connector,
   Endpoint,
   GrantPlan,
   Handle,
+  HeldGrant,
+  NodeHealth,
   Observation,
   RevokeReport,
   Right,
@@ -26,6 +29,11 @@ export interface OpenTarget {
   inspect(handle: Handle, signal: AbortSignal): Promise<Observation>;
   renew(handle: Handle, nativeExpirySeconds: number, signal: AbortSignal): Promise<void>;
   sweep(handles: Handle[], signal: AbortSignal): Promise<{ handle: Handle; ended: number }[]>;
+  altered(
+    held: HeldGrant<unknown>[],
+    signal: AbortSignal,
+  ): Promise<{ handle: Handle; alterations: Alteration[] }[]>;
+  nodes(signal: AbortSignal): Promise<NodeHealth[]>;
   marked(signal: AbortSignal): Promise<Handle[]>;
   inventory(signal: AbortSignal): Promise<StandingAccess[]>;
   /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
@@ -82,6 +90,13 @@ export function bindKind<
         inspect: async (handle, signal) => connector.inspect(client, handle, signal),
         renew: async (handle, seconds, signal) => connector.renew(client, handle, seconds, signal),
         sweep: (handles, signal) => connector.sweep(client, handles, signal),
+        altered: async (held, signal) =>
+          connector.altered(
+            client,
+            held.map((one) => ({ ...one, entitlement: entitlementOf(one.entitlement) })),
+            signal,
+          ),
+        nodes: (signal) => connector.nodes(client, signal),
         marked: (signal) => connector.marked(client, signal),
         inventory: (signal) => connector.inventory(client, signal),
         check: async (signal, entitlements = []) =>

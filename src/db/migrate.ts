@@ -11,6 +11,7 @@ import * as signIn from './migrations/0003-sign-in.ts';
 import * as machines from './migrations/0004-machines.ts';
 import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
+import * as ledger from './migrations/0013-ledger.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001-first': first,
@@ -19,6 +20,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0004-machines': machines,
   '0005-decisions': decisions,
   '0007-session-ending': sessionEnding,
+  '0013-ledger': ledger,
 };
 
 /** Errors: Failure `store-newer` or `store-migration-failed`; the store's own. Returns the names that ran. */

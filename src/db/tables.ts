@@ -197,7 +197,40 @@ export interface Tables {
     lease_until: Date | null;
     created_at: Now;
     version: Generated<number>;
+    /** What somebody changed by hand on its identity, as the patrol last saw it. */
+    altered: Json<object[]> | null;
   };
+  grant_nodes: {
+    grant_id: Fixed<string>;
+    node: Fixed<string>;
+    role: 'primary' | 'standby';
+    observed: 'unknown' | 'present' | 'inert' | 'absent';
+    /** Of `observed`. */
+    since: Date;
+    asked_at: Date;
+    error: string | null;
+    /** The grant's when this was written: a late writer is fenced by it. */
+    version: number;
+  };
+  target_nodes: {
+    target_id: Fixed<string>;
+    node: Fixed<string>;
+    role: 'primary' | 'standby';
+    last_contact_at: Date | null;
+    failing_since: Date | null;
+    last_error: string | null;
+    clock_skew_s: number | null;
+    looked_at: Date;
+  };
+  shared_entitlements: {
+    target_id: Fixed<string>;
+    key: Fixed<string>;
+    observed: Generated<'unknown' | 'present' | 'absent'>;
+    since: Now;
+    lease_until: Date | null;
+    version: Generated<number>;
+  };
+  shared_holders: { target_id: string; key: string; grant_id: string; since: Now };
   credentials: {
     id: Fixed<string>;
     grant_id: string;

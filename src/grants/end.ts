@@ -24,6 +24,7 @@ export type EndReason =
   | 'revoked'
   | 'not-granted'
   | 'account-vanished'
+  | 'account-altered'
   | 'principal-disabled'
   | 'policy-changed'
   | 'no-longer-allowed';

@@ -2,8 +2,9 @@
 
 import { type RawBuilder, sql } from 'kysely';
 import type { z } from 'zod';
-import type { Grant, grantQuery } from '../api/grants.ts';
+import type { Grant, GrantNode, grantQuery } from '../api/grants.ts';
 import { notFound } from '../base/errors.ts';
+import { alterationsOf } from './alterations.ts';
 import type { GrantsContext } from './context.ts';
 import type { GrantRow } from './lease.ts';
 import { mayAdminister, seesEverything } from './platform-rights.ts';
@@ -27,6 +28,8 @@ export interface GrantNames {
 /** A grant with what its view shows besides. */
 export interface GrantViewRow extends GrantRow, GrantNames {
   live_sessions: number;
+  /** null: the target has one node. */
+  nodes: GrantNode[] | null;
   overdue: boolean;
   /** Its start is still to come. */
   planned: boolean;
@@ -38,6 +41,10 @@ export const NAME_COLUMNS = sql`p.name as principal_name, p.display_name, p.kind
 /** Of the grant `g`. */
 export const LIVE_SESSIONS = sql`(select count(*) from sessions s where s.grant_id = g.id and s.ended_at is null)`;
 
+/** Rows of grant_nodes as `n`, as people see them. */
+export const NODES_AS_JSON = sql`json_agg(json_build_object('node', n.node, 'role', n.role, 'observed', n.observed,
+  'since', to_char(n.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'error', n.error) order by n.role, n.node)`;
+
 export function namesOf(row: GrantNames): GrantNames {
   const { principal_name, display_name, principal_kind, target, segment, task_name } = row;
   return { principal_name, display_name, principal_kind, target, segment, task_name };
@@ -47,6 +54,7 @@ export function namesOf(row: GrantNames): GrantNames {
 function selectGrantViews(): RawBuilder<GrantViewRow> {
   return sql<GrantViewRow>`
     select g.*, ${NAME_COLUMNS}, ${LIVE_SESSIONS} as live_sessions,
+      (select ${NODES_AS_JSON} from grant_nodes n where n.grant_id = g.id) as nodes,
       g.wanted = 'absent' and g.observed in ('unknown', 'present')
         and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue,
       coalesce(g.starts_at > now(), false) as planned
@@ -99,6 +107,8 @@ export function grantFrom(row: GrantViewRow, caller: Caller, administers: () => 
     overdue: row.overdue,
     lastError: row.last_error,
     blockers: report?.blockers ?? [],
+    altered: alterationsOf(row).map((one) => one.what),
+    nodes: row.nodes ?? [],
     liveSessions: row.live_sessions,
     mayEnd: row.wanted === 'present' && (row.principal_id === caller.principal.id || administers()),
   };

@@ -3,9 +3,18 @@
 
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import { appendFor, type Entry } from '../audit/append.ts';
+import type { NodeReport, Observation } from '../connectors/contract.ts';
 import type { Db } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
-import { type GrantNames, type GrantViewRow, LIVE_SESSIONS, NAME_COLUMNS, namesOf } from './grant-view.ts';
+import { NOTED_AS_JSON, noteNodes } from './grant-nodes.ts';
+import {
+  type GrantNames,
+  type GrantViewRow,
+  LIVE_SESSIONS,
+  NAME_COLUMNS,
+  NODES_AS_JSON,
+  namesOf,
+} from './grant-view.ts';
 
 export type GrantRow = Selectable<Tables['grants']>;
 
@@ -78,16 +87,33 @@ export async function settle(
   row: StepGrant,
   change: RawBuilder<unknown>,
   entry: Entry | null,
+  nodes: NodeReport[] | undefined,
 ): Promise<GrantViewRow | null> {
   const logged = entry === null ? sql`` : sql`, logged as (${appendFor('settled', [entry])})`;
-  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions'>>`
+  const noted = nodes === undefined ? sql`` : sql`, ${noteNodes('settled', [{ grantId: row.id, nodes }])}`;
+  const seen = nodes === undefined ? sql`null::json` : NOTED_AS_JSON(NODES_AS_JSON);
+  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions' | 'nodes'>>`
     with settled as (
       update grants set ${change}, lease_until = null, version = version + 1
-      where id = ${row.id} and ${sameStep(row)} returning *) ${logged}
-    select g.*, ${LIVE_SESSIONS} as live_sessions from settled g`.execute(db);
+      where id = ${row.id} and ${sameStep(row)} returning *) ${logged} ${noted}
+    select g.*, ${LIVE_SESSIONS} as live_sessions, ${seen} as nodes from settled g`.execute(db);
   const [settled] = rows;
   // What is settled is overdue no longer.
   return settled === undefined ? null : { ...namesOf(row), ...settled, overdue: false, planned: false };
+}
+
+/**
+ * Keeps what a step that is not over has learnt: the handle, and what each node said. Fenced as `settle` is; somebody
+ * else's newer word stays.
+ */
+export async function keepSeen(db: Db, row: StepGrant, seen: Observation): Promise<void> {
+  const noted =
+    seen.nodes === undefined ? sql`` : sql`, ${noteNodes('kept', [{ grantId: row.id, nodes: seen.nodes }])}`;
+  await sql`
+    with kept as (
+      update grants set handle = ${JSON.stringify(seen.handle)} where id = ${row.id} and ${sameStep(row)} returning *)
+      ${noted}
+    select 1`.execute(db);
 }
 
 /** Nobody has taken the step, or changed what is wanted, since `row` was read. */

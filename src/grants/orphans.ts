@@ -7,8 +7,10 @@ import { append, SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Handle } from '../connectors/contract.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
+import { patrolAlterations } from './alterations.ts';
 import type { GrantsContext } from './context.ts';
 import { type Ending, endGrant } from './end.ts';
+import { lookAtNodes } from './target-health.ts';
 
 const PATROL_EVERY_MS = 30_000;
 const SWEEP_EVERY_MS = 10_000;
@@ -59,6 +61,7 @@ export function createPatrol(ctx: GrantsContext): {
 
 async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
   const client = await ctx.targets.open(targetId);
+  await lookAtNodes(ctx, targetId, client, signal);
   const expected = await ctx.db
     .selectFrom('grants')
     .select(['id', 'request_id', 'target_id', 'login', 'handle', 'wanted', 'observed'])
@@ -67,26 +70,34 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
     .execute();
   // Asked after the store: every identity has its intent row first, so what is neither expected nor live is an orphan.
   const marked = await client.marked(signal);
-  const known = new Set(expected.map((row) => row.login));
+  const known = new Map(expected.map((row) => [row.id, row]));
+  const byGrant = Map.groupBy(marked, (handle) => String(handle.grantId));
   for (const handle of marked) {
-    const login = String(handle.login);
-    if (!known.has(login) && !(await isLive(ctx, login))) await removeOrphan(ctx, targetId, handle, signal);
+    const row = known.get(String(handle.grantId));
+    // A mark can be copied by hand to another identity, which is then nobody's; one that was renamed is the grant's.
+    const alone = byGrant.get(String(handle.grantId))?.length === 1;
+    const its = row === undefined ? await isLive(ctx, handle) : alone || handle.login === row.login;
+    if (!its) await removeOrphan(ctx, targetId, handle, signal);
   }
   const there = new Set(marked.map((handle) => String(handle.login)));
   for (const row of expected) {
     const active = row.wanted === 'present' && row.observed === 'present';
     if (!active || there.has(row.login)) continue;
-    // A list has an end, and a mark can be changed by hand: only the target's word on this one counts.
-    const { observed } = await client.inspect(row.handle as Handle, signal);
-    if (observed !== 'present') await tellVanished(ctx, row);
+    // A list has an end, and a mark can be changed by hand: only the target's word on this one counts, and of a target
+    // with several nodes that of the primary, where the identity was made.
+    const { observed, nodes } = await client.inspect(row.handle as Handle, signal);
+    const said = nodes?.find((one) => one.role === 'primary')?.observed ?? observed;
+    if (said !== 'present') await tellVanished(ctx, row);
   }
+  await patrolAlterations(ctx, targetId, client, signal);
 }
 
-async function isLive(ctx: GrantsContext, login: string): Promise<boolean> {
+/** Made since the list of the expected was read. */
+async function isLive(ctx: GrantsContext, handle: Handle): Promise<boolean> {
   const row = await ctx.db
     .selectFrom('grants')
     .select('id')
-    .where('login', '=', login)
+    .where('id', '=', String(handle.grantId))
     .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
     .executeTakeFirst();
   return row !== undefined;

@@ -9,7 +9,7 @@ import { publish } from '../events/events.ts';
 import type { GrantsContext } from './context.ts';
 import { endGrant } from './end.ts';
 import type { GrantViewRow } from './grant-view.ts';
-import { claim, release, type StepGrant, sameStep, settle } from './lease.ts';
+import { claim, keepSeen, release, type StepGrant, sameStep, settle } from './lease.ts';
 import { planFor } from './plan.ts';
 import { settleEnd } from './settle-ends.ts';
 
@@ -81,6 +81,7 @@ async function bringUp(
       targetId: row.target_id,
       detail: { login: row.login, durationSeconds: row.duration_s, handle: observation.handle },
     },
+    observation.nodes,
   );
 }
 
@@ -102,6 +103,8 @@ async function takeDown(
   const client = await ctx.targets.open(row.target_id, row.targetVersion);
   const report = await client.revoke(row.handle as RevokeReport['handle'], signal);
   if (report.observed === 'present') {
+    // What only the target knew is needed to find it again; and whoever waits is told which node is in the way.
+    await keepSeen(ctx.db, row, report);
     throw new Failure(
       'unavailable',
       'still-present',
@@ -117,6 +120,7 @@ async function takeDown(
     retryMs: INERT_RETRY_MS,
     lastError: absent ? null : (report.blockers[0] ?? 'waiting for locks on the target'),
     entry: absent || row.observed !== 'inert' ? revokedEntry(row, report) : null,
+    nodes: report.nodes,
   });
 }
 
@@ -143,6 +147,9 @@ function revokedEntry(row: StepGrant, report: RevokeReport): Entry {
       leftBehind: report.leftBehind,
       blockers: report.blockers,
       attempts: row.attempts,
+      ...(report.nodes === undefined
+        ? {}
+        : { nodes: report.nodes.map(({ node, observed }) => `${node}: ${observed}`) }),
     },
   };
 }

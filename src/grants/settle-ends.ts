@@ -4,9 +4,10 @@
 
 import { sql } from 'kysely';
 import { appendForGrants, type Entry } from '../audit/append.ts';
-import type { Handle, Observed } from '../connectors/contract.ts';
+import type { Handle, NodeReport, Observed } from '../connectors/contract.ts';
 import type { Db } from '../db/client.ts';
-import { type GrantViewRow, LIVE_SESSIONS, namesOf } from './grant-view.ts';
+import { NOTED_AS_JSON, noteNodes } from './grant-nodes.ts';
+import { type GrantViewRow, LIVE_SESSIONS, NODES_AS_JSON, namesOf } from './grant-view.ts';
 import type { GrantRow, StepGrant } from './lease.ts';
 
 /** In one statement. */
@@ -22,6 +23,8 @@ export interface SettledEnd {
   retryMs: number;
   lastError: string | null;
   entry: Entry | null;
+  /** What each node said, where there are several. */
+  nodes: NodeReport[] | undefined;
 }
 
 interface Waiting {
@@ -70,7 +73,10 @@ async function writeAll(db: Db, gathering: Gathering): Promise<void> {
 async function write(db: Db, ends: SettledEnd[]): Promise<Map<string, GrantViewRow>> {
   const entries = ends.flatMap(({ entry }) => entry ?? []);
   const logged = entries.length === 0 ? sql`` : sql`, logged as (${appendForGrants('settled', entries)})`;
-  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions'>>`
+  const said = ends.flatMap(({ row, nodes }) => (nodes === undefined ? [] : { grantId: row.id, nodes }));
+  const noted = said.length === 0 ? sql`` : sql`, ${noteNodes('settled', said)}`;
+  const onNodes = said.length === 0 ? sql`null::json` : NOTED_AS_JSON(NODES_AS_JSON);
+  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions' | 'nodes'>>`
     with seen as materialized (
       select * from unnest(
         ${ends.map(({ row }) => row.id)}::text[], ${ends.map(({ row }) => row.version)}::int[],
@@ -87,8 +93,8 @@ async function write(db: Db, ends: SettledEnd[]): Promise<Map<string, GrantViewR
         lease_until = null, version = g.version + 1
       from seen
       where g.id = seen.id and g.version = seen.version and g.lease_until is not distinct from seen.lease_until
-      returning g.*) ${logged}
-    select g.*, ${LIVE_SESSIONS} as live_sessions from settled g`.execute(db);
+      returning g.*) ${logged} ${noted}
+    select g.*, ${LIVE_SESSIONS} as live_sessions, ${onNodes} as nodes from settled g`.execute(db);
   const names = new Map(ends.map(({ row }) => [row.id, namesOf(row)]));
   return new Map(
     rows.flatMap((row) => {

@@ -168,6 +168,8 @@ export function aGrant(changes: Partial<Grant> = {}): Grant {
     overdue: false,
     lastError: null,
     blockers: [],
+    altered: [],
+    nodes: [],
     liveSessions: 0,
     mayEnd: true,
     ...changes,

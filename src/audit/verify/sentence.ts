@@ -41,6 +41,11 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'grant.orphan-removed': () => 'An identity on the target that belonged to no grant was removed.',
   'grant.account-vanished': (leaf) =>
     `The login${words(leaf, ' ', 'login')} of an active grant was gone from the target: somebody else removed it.`,
+  'grant.altered': (leaf) =>
+    `Somebody changed the identity of an active grant on its target${words(leaf, ': ', 'what')}${leaf.detail.ended === true ? ' The grant was ended' : ''}`.replace(
+      /([^.])$/,
+      '$1.',
+    ),
   'grant.late-session-ended': (leaf) =>
     `A session that had outlived its grant was ended${words(leaf, ' (', 'ended', ')')}.`,
   'credential.issued': (leaf, who) => `${who} took a credential${words(leaf, ', number ', 'number')}.`,

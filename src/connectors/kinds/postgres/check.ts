@@ -8,6 +8,7 @@ import { checkAdmin, checkTasks } from './check-rights.ts';
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
 import type { Entitlement } from './entitlement.ts';
 import { ANY_MARK_PREFIX, quoteName, readMark } from './names.ts';
+import { skewSeconds } from './node-health.ts';
 import { flag, number, only, text, texts } from './row.ts';
 import { MEMBERSHIP_OPTIONS_VERSION } from './statements.ts';
 
@@ -57,10 +58,7 @@ async function checkServer(
   );
   const version = number(row, 'version');
   client.version = version;
-  // The target read its clock somewhere between asking and answer.
-  const after = Date.now();
-  const nowMs = number(row, 'now_ms');
-  const skewSeconds = Math.max(before - nowMs, nowMs - after, 0) / 1000;
+  const skew = skewSeconds(before, number(row, 'now_ms'), Date.now());
   const items: CheckItem[] = [
     { name: 'reachable', status: 'ok', detail: 'The administrator can log in.' },
     version < OLDEST_VERSION
@@ -70,11 +68,11 @@ async function checkServer(
           detail: `PostgreSQL ${text(row, 'version_text')}; 15 or later is needed.`,
         }
       : { name: 'version', status: 'ok', detail: `PostgreSQL ${text(row, 'version_text')}.` },
-    skewSeconds > MOST_SKEW_SECONDS
+    skew > MOST_SKEW_SECONDS
       ? {
           name: 'clock',
           status: 'warn',
-          detail: `The target’s clock differs by ${skewSeconds.toFixed(1)} s from this machine’s; more than ${MOST_SKEW_SECONDS} s is too much.`,
+          detail: `The target’s clock differs by ${skew.toFixed(1)} s from this machine’s; more than ${MOST_SKEW_SECONDS} s is too much.`,
           fix: 'Synchronise both machines (chrony or systemd-timesyncd).',
         }
       : { name: 'clock', status: 'ok', detail: 'The clocks agree.' },

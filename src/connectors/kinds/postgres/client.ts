@@ -23,6 +23,8 @@ const LOGIN_TIMEOUT_MS = 2 * CONNECT_TIMEOUT_MS;
 export interface TaskRoleState {
   mark: string;
   checkedAtMs: number;
+  /** Rights that somebody had added by hand and that were taken back; until it has been told. */
+  tookBack: string | null;
 }
 
 export interface PostgresClient {

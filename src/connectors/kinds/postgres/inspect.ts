@@ -14,6 +14,7 @@ import {
   quoteText,
   readHandle,
   readMark,
+  writeMark,
 } from './names.ts';
 import { inspectEveryNode } from './nodes.ts';
 import { number, text, textOrNull } from './row.ts';
@@ -55,7 +56,12 @@ export function renew(
       throw conflict('target-login-gone', 'The login of this grant is no longer on the target.');
     const set = `ALTER ROLE ${quoteName(state.name)} VALID UNTIL %L`;
     const expiry = `now() + interval '${Math.ceil(nativeExpirySeconds)} seconds'`;
-    await connection.rows(block(`BEGIN EXECUTE format(${quoteText(set)}, ${expiry}); END`));
+    const grant = known.grantId;
+    const unmarked = grant !== undefined && state.grant !== grant;
+    const mark = unmarked
+      ? `COMMENT ON ROLE ${quoteName(state.name)} IS ${quoteText(writeMark(client.access.mark, { grant }))};`
+      : '';
+    await connection.rows(block(`BEGIN EXECUTE format(${quoteText(set)}, ${expiry}); ${mark} END`));
   });
 }
 

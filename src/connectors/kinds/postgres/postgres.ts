@@ -2,12 +2,14 @@
 // group role and of nothing else; the rules and the measured facts behind them are in docs and tests beside this.
 
 import { defineConnector } from '../../contract.ts';
+import { altered } from './altered.ts';
 import { check } from './check.ts';
 import { closeClient, createClient } from './client.ts';
 import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
 import { grant } from './grant.ts';
 import { inspect, marked, renew, sweep } from './inspect.ts';
 import { inventory } from './inventory.ts';
+import { nodes } from './node-health.ts';
 import { revoke } from './revoke.ts';
 import { targetSettings } from './settings.ts';
 
@@ -39,6 +41,8 @@ export const postgres = defineConnector({
   inspect,
   renew,
   sweep,
+  altered,
+  nodes,
   marked,
   inventory,
   check,

@@ -6,8 +6,8 @@ import type { Mark } from '../../contract.ts';
 import { ANY_MARK_PREFIX, block, ownMarkPrefix, quoteName, quoteText } from './names.ts';
 
 // Catalogs have fixed OIDs (pg_authid.h, pg_auth_members.h); as numbers they save the server a look-up in each text.
-const ROLES = 1260;
-const MEMBERSHIPS = 1261;
+export const ROLES = 1260;
+export const MEMBERSHIPS = 1261;
 
 /** Sessions of one grant on the target at a time; the gateway has a limit of its own. */
 export const CONNECTION_LIMIT = 100;

@@ -70,14 +70,19 @@ async function settle(
   entitlement: Entitlement,
   signal: AbortSignal,
 ): Promise<number> {
-  const version = await withDatabase(client, role.database, signal, async (connection) => {
+  const { version, tookBack } = await withDatabase(client, role.database, signal, async (connection) => {
     await connection.rows(`BEGIN; SELECT ${RIGHTS_LOCK}`);
-    const version = await bringUp(connection, client, role, entitlement);
+    const settled = await bringUp(connection, client, role, entitlement);
     await connection.rows('COMMIT');
-    return version;
+    return settled;
   });
   client.version = version;
-  client.taskRoles.set(role.name, { mark: role.mark, checkedAtMs: monotonicMs() });
+  const untold = client.taskRoles.get(role.name)?.tookBack ?? null;
+  client.taskRoles.set(role.name, {
+    mark: role.mark,
+    checkedAtMs: monotonicMs(),
+    tookBack: tookBack ?? untold,
+  });
   return version;
 }
 
@@ -86,7 +91,7 @@ async function bringUp(
   client: PostgresClient,
   role: Omit<TaskRole, 'version'>,
   entitlement: Entitlement,
-): Promise<number> {
+): Promise<{ version: number; tookBack: string | null }> {
   const found = await findRole(connection, role.name);
   if (found.oid === null) await connection.rows(`CREATE ROLE ${quoteName(role.name)} NOLOGIN`);
   else if (!isOurs(readMark(found.comment), client.access.mark)) throw nameTaken(role.name);
@@ -120,7 +125,9 @@ async function bringUp(
   if (lacking.length > 0) throw mayNotGrant(lacking, client.access.admin.user);
   const kept = missingFrom(wanted, current);
   if (kept.length > 0) throw widened(role.name, `it has ${named(kept)}, which the task does not name`, kept);
-  return found.version;
+  // The first time, and when the task itself has changed, what is there is not what somebody added.
+  const added = extra.length > 0 && found.comment === role.mark;
+  return { version: found.version, tookBack: added ? named(extra) : null };
 }
 
 /** Rights that somebody gave whose gifts we cannot take back end the attempt here: the transaction is over then. */
