@@ -75,10 +75,13 @@ function stop(signal) {
   stopping.abort();
   if (child === null) return;
   child.kill(signal === 'SIGHUP' ? 'SIGTERM' : signal);
-  setTimeout(() => {
-    say('It does not end by itself; killing it. The next start recovers.');
-    child?.kill('SIGKILL');
-  }, LAST_RESORT_MS).unref();
+  setTimeout(
+    () => {
+      say('It does not end by itself; killing it. The next start recovers.');
+      child?.kill('SIGKILL');
+    },
+    LAST_RESORT_MS + 1_000 * (Number(process.env.SALLY_DRAIN_SECONDS) || 0),
+  ).unref();
 }
 
 function runScript(node, script, args) {

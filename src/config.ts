@@ -8,6 +8,13 @@ import { z } from 'zod';
 import { Failure } from './base/errors.ts';
 import { LOOPBACK_HOSTS, type OidcConfig, oidcFrom, oidcSchema, origin } from './config/oidc.ts';
 import {
+  masterKeyFileFrom,
+  type ReplicaConfig,
+  replicaFrom,
+  replicaKeys,
+  replicaVariables,
+} from './config/replica.ts';
+import {
   addressRange,
   type WorkloadIdentityConfig,
   workloadIdentitySchema,
@@ -25,7 +32,17 @@ export interface Config {
     /** Networks (10.0.0.0/8) of proxies whose X-Forwarded-For is believed. */
     trustedProxies: string[];
   };
-  postgresGateway: { host: string; port: number };
+  postgresGateway: {
+    host: string;
+    port: number;
+    /** Where clients find it: a name or balancer in front of several. null: `host` and `port`. */
+    publicAddress: { host: string; port: number } | null;
+    /** PEM files, the same for every replica. null: made in the data folder. */
+    tls: { certificate: string; key: string } | null;
+  };
+  replica: ReplicaConfig;
+  /** null: `keys/master.key` in the data folder. */
+  masterKeyFile: string | null;
   /** null: the embedded PostgreSQL under `dataFolder`. */
   databaseUrl: string | null;
   /** The portal's address as people's browsers know it, an origin; null: this machine, by the name localhost. */
@@ -44,6 +61,14 @@ const LOOPBACK = '127.0.0.1';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const listener = z.object({ host: z.string().min(1).default(LOOPBACK), port: port.optional() }).strict();
+
+const publicAddress = z
+  .string()
+  .regex(/^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):\d{1,5}$/, 'Write it like db.example.com:7071.')
+  .transform((text) => {
+    const at = text.lastIndexOf(':');
+    return { host: text.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(text.slice(at + 1)) };
+  });
 
 const MOST_TRUSTED_PROXIES = 50;
 const proxyRange = addressRange.refine(
@@ -64,7 +89,16 @@ const fileSchema = z
         publicUrl: origin.optional(),
       })
       .optional(),
-    postgresGateway: listener.optional(),
+    postgresGateway: listener
+      .extend({
+        publicAddress: publicAddress.optional(),
+        tls: z
+          .object({ certificate: z.string().min(1), key: z.string().min(1) })
+          .strict()
+          .optional(),
+      })
+      .optional(),
+    ...replicaKeys,
     data: z.string().min(1).optional(),
     database: z
       .string()
@@ -96,6 +130,7 @@ const environmentSchema = z.object({
   SALLY_PG_PORT: port.optional(),
   SALLY_DATA: z.string().min(1).optional(),
   SALLY_CONFIG: z.string().min(1).optional(),
+  ...replicaVariables,
   SALLY_LOG: z.enum(['silent', 'error', 'warn', 'info', 'debug']).optional(),
   DATABASE_URL: z
     .string()
@@ -129,7 +164,11 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
     postgresGateway: {
       host: own.postgresGateway?.host ?? LOOPBACK,
       port: variables.SALLY_PG_PORT ?? own.postgresGateway?.port ?? DEFAULT_PG_PORT,
+      publicAddress: own.postgresGateway?.publicAddress ?? null,
+      tls: certificateFrom(own.postgresGateway?.tls, folder),
     },
+    replica: replicaFrom(variables, own),
+    masterKeyFile: masterKeyFileFrom(variables, own, folder),
     databaseUrl,
     publicUrl: own.http?.publicUrl === undefined ? null : new URL(own.http.publicUrl).origin,
     signIn: {
@@ -141,6 +180,14 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
     workloadIdentity: own.workloadIdentity ?? { issuers: [] },
     logLevel: variables.SALLY_LOG ?? 'warn',
   };
+}
+
+function certificateFrom(
+  tls: { certificate: string; key: string } | undefined,
+  folder: string,
+): Config['postgresGateway']['tls'] {
+  if (tls === undefined) return null;
+  return { certificate: resolve(folder, tls.certificate), key: resolve(folder, tls.key) };
 }
 
 function configFile(named: string | undefined, folder: string): string | null {

@@ -35,25 +35,44 @@ async function main(): Promise<void> {
   const unlock = lockData(config.dataFolder);
   removeDemoFile(config.dataFolder);
   const stopping = new AbortController();
+  const hurry = new AbortController();
   const servers: Embedded[] = [];
   let starting: Promise<Running> | null = null;
+  let ready: Program | null = null;
+  let draining = false;
+  let lost = false;
 
   const stop = async (reason: string) => {
-    if (stopping.signal.aborted) return;
+    if (draining) hurry.abort();
+    if (draining || stopping.signal.aborted) return;
+    const { drainSeconds } = config.replica;
+    if (ready !== null && drainSeconds > 0 && !hurry.signal.aborted) {
+      draining = true;
+      say(`\nTakes nothing new any more; open sessions have ${drainSeconds} s (again to stop at once) …`);
+      await ready.drain(drainSeconds, hurry.signal);
+    }
     stopping.abort();
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
     const late = sleep(UNDO_LIMIT_MS).then(() => null);
     const running = await Promise.race([starting?.catch(() => null) ?? null, late]);
     await shutDown(config, running, servers, reason, log);
     unlock();
-    process.exit(0);
+    process.exit(lost ? 1 : 0);
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => void stop(signal));
-  watchParent(() => void stop('the process that started this one is gone'));
+  watchParent(() => {
+    hurry.abort();
+    void stop('the process that started this one is gone');
+  });
 
   try {
-    starting = start(config, log, servers, stopping.signal);
+    starting = start(config, log, servers, stopping.signal, (why) => {
+      lost = true;
+      hurry.abort();
+      void stop(why);
+    });
     const { program } = await starting;
+    ready = program;
     if (!stopping.signal.aborted) welcome(config, program);
   } catch (error) {
     if (stopping.signal.aborted) return;
@@ -68,6 +87,7 @@ async function start(
   log: Logger,
   servers: Embedded[],
   signal: AbortSignal,
+  onLost: (why: string) => void,
 ): Promise<Running> {
   let storeUrl = config.databaseUrl;
   if (storeUrl === null) {
@@ -91,6 +111,7 @@ async function start(
     storeUrl,
     log,
     version: version(),
+    onLost,
     demo: demo === null ? null : { people: DEMO_PRINCIPALS.filter((one) => one.kind === 'person') },
     portalFolder: join(ROOT, 'portal', 'dist'),
     prepare: async (ctx) => {
@@ -135,7 +156,8 @@ function welcome(config: Config, program: Program): void {
   add('');
   add(`Sallyport ${version()} is ready.`);
   add(`  Portal and API      ${program.httpUrl}`);
-  add(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
+  if (config.replica.roles.includes('gateway'))
+    add(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
   if (config.mode !== 'demo') {
     add(`  Configuration       ${config.file}`);
     say(lines.join('\n'));

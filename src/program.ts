@@ -3,32 +3,35 @@
 
 import { join } from 'node:path';
 import { append, SYSTEM_ACTOR } from './audit/append.ts';
-import { openLogKey } from './audit/keys.ts';
 import { createAuditLog } from './audit/log.ts';
+import { openLogKeys } from './audit/log-keys.ts';
 import { createSeldom } from './audit/seldom.ts';
 import { createSequencer } from './audit/sequence.ts';
 import { parseAddressRange } from './base/address-ranges.ts';
 import { codeOf, Failure, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { loadMasterKey } from './base/master-key.ts';
+import { monotonicMs, sleep } from './base/timer.ts';
 import type { Config } from './config.ts';
 import { createRegistry } from './connectors/registry.ts';
 import { type Db, openStore } from './db/client.ts';
-import { openInstallation } from './db/installation.ts';
+import { hasInstallation, openInstallation } from './db/installation.ts';
 import { migrate } from './db/migrate.ts';
+import { stampStoreVersion } from './db/store-version.ts';
 import { waitForStore } from './db/wait-for-store.ts';
-import { createEvents } from './events/events.ts';
+import { createEvents, publish } from './events/events.ts';
 import { createGateway } from './gateway/gateway.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
 import { createDisabledWatch } from './grants/end-disabled.ts';
 import { createPolicyWatch } from './grants/end-forbidden.ts';
 import { createRequestExpiry } from './grants/expire-requests.ts';
+import { freeLeasesOf } from './grants/lease.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
 import { createPatrol } from './grants/orphans.ts';
 import { noteRefusedLogin } from './grants/refused-login.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
-import { createGrantWorker } from './grants/worker.ts';
-import type { HttpContext } from './http/context.ts';
+import { createAbsentWorker, createGrantWorker } from './grants/worker.ts';
+import type { HttpContext, Readiness } from './http/context.ts';
 import { createServer } from './http/server.ts';
 import { createAttempts } from './identity/attempts.ts';
 import { MOST_WRONG_CODES, WRONG_CODES_WINDOW_MS } from './identity/device-login.ts';
@@ -40,9 +43,12 @@ import { createPrincipals } from './identity/sign-in.ts';
 import { createWorkloadIdentity } from './identity/workload/exchange.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
+import { createTurns, freeTurnsOf } from './jobs/turns.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
 import { createProposalExpiry } from './proposals/close.ts';
 import { createPlanner } from './proposals/plan.ts';
+import { openOwnName } from './replicas/own-name.ts';
+import { createReplicas, type Replicas, storeTrouble } from './replicas/replicas.ts';
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { dialDirect } from './targets/dial.ts';
@@ -52,6 +58,8 @@ import { createTasks } from './targets/tasks.ts';
 const STORE_CONNECTIONS = 16;
 const POLICY_LOOK_MS = 5_000;
 const STOP_STEP_MS = 1_500;
+const DRAIN_LOOK_MS = 100;
+const GATEWAY_LOOK_MS = 2_000;
 
 export interface ProgramInput {
   config: Config;
@@ -65,6 +73,8 @@ export interface ProgramInput {
   prepare?: (ctx: GrantsContext) => Promise<void>;
   /** Only tests give another. */
   pendingLifetimeSeconds?: number;
+  /** This process is not to go on: another one runs under its name, or the store has left its version behind. */
+  onLost?: (why: string) => void;
 }
 
 export interface Program {
@@ -75,6 +85,11 @@ export interface Program {
   gatewayPort: number;
   /** Grants that are still active: they end on their targets by the targets' own expiry while this is stopped. */
   activeGrants(): Promise<{ id: string; target: string; expiresAt: Date | null }[]>;
+  /**
+   * Shows itself as not ready, lets no new session in, tells those that are open, and resolves when none is left, the
+   * time is up or `hurry` aborts. Everything else goes on until `stop`.
+   */
+  drain(seconds: number, hurry: AbortSignal): Promise<void>;
   stop(reason: string): Promise<void>;
 }
 
@@ -100,25 +115,63 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   stops.push(['store', () => db.destroy()]);
   await waitForStore(db);
   await migrate(db);
-  const masterKey = loadMasterKey(join(config.dataFolder, 'keys', 'master.key'));
+  const masterKey = loadMasterKey(
+    config.masterKeyFile ?? join(config.dataFolder, 'keys', 'master.key'),
+    !(await hasInstallation(db)),
+  );
   const installation = await openInstallation(db, masterKey.check);
+  await stampStoreVersion(db);
 
-  const signer = await openLogKey(config.dataFolder, installation.id);
+  const own = openOwnName(config.dataFolder, config.replica.name);
+  const { roles } = config.replica;
+  const turns = createTurns({ db, run: own.run });
+  const addresses: Record<string, string> = {};
+  let closeSessionsOf = async (_gateways: string[]) => undefined as void;
+  const replicas = createReplicas({
+    db,
+    log,
+    own,
+    version: input.version,
+    roles,
+    addresses: () => addresses,
+    keyChecks: () => [masterKey.check],
+    async onGone(gone) {
+      const runs = gone.map((one) => one.run);
+      await Promise.all([freeLeasesOf(db, runs), freeTurnsOf(db, runs)]);
+      await closeSessionsOf(gone.map((one) => one.name));
+    },
+    onLost: (why) => {
+      log.error({ replica: own.name }, `this replica ends: ${why}`);
+      input.onLost?.(why);
+    },
+  });
+  await replicas.register();
+  replicas.start();
+  stops.push(['replica', () => replicas.stop()]);
+
+  const keys = await openLogKeys({
+    db,
+    dataFolder: config.dataFolder,
+    installationId: installation.id,
+    masterKey,
+  });
   const sequencer = createSequencer({
     db,
     log,
     dataFolder: config.dataFolder,
-    signer,
+    keys,
     installationId: installation.id,
   });
   sequencer.start();
   stops.push(['audit', () => sequencer.stop()]);
-  await db
-    .transaction()
-    .execute((trx) =>
-      append(trx, { kind: 'system.started', actor: SYSTEM_ACTOR, detail: { version: input.version } }),
-    );
-  stops.push(['audit entry', () => noteStop(db)]);
+  await db.transaction().execute((trx) =>
+    append(trx, {
+      kind: 'system.started',
+      actor: SYSTEM_ACTOR,
+      detail: { version: input.version, replica: own.name, roles },
+    }),
+  );
+  stops.push(['audit entry', () => noteStop(db, own.name)]);
 
   const events = createEvents({ connectionString: input.storeUrl, log, db });
   await events.start();
@@ -137,6 +190,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const publicUrl = () => config.publicUrl ?? `http://localhost:${new URL(httpUrl).port}`;
   const ctx: GrantsContext = {
     db,
+    run: own.run,
+    turns,
     log,
     masterKey,
     policies,
@@ -144,7 +199,12 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     tasks,
     events,
     publicUrl,
-    gatewayAddress: { host: config.postgresGateway.host, port: config.postgresGateway.port },
+    gatewayAddress: {
+      ...(config.postgresGateway.publicAddress ?? {
+        host: config.postgresGateway.host,
+        port: config.postgresGateway.port,
+      }),
+    },
     heldBack: () => sequencer.status().alarm?.message ?? null,
     pendingLifetimeSeconds: input.pendingLifetimeSeconds ?? PENDING_LIFETIME_SECONDS,
   };
@@ -162,11 +222,12 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     db,
     log,
     dataFolder: config.dataFolder,
-    gatewayName: GATEWAY_NAME,
+    gatewayName: own.name,
     admission,
     events: endings(events),
   });
   await sessions.start();
+  closeSessionsOf = (gateways) => sessions.closeOf(gateways);
   stops.push(['sessions', () => sessions.stop()]);
   const gateway = createGateway({
     admission,
@@ -175,11 +236,17 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     host: config.postgresGateway.host,
     port: config.postgresGateway.port,
     dataFolder: config.dataFolder,
+    certificate: config.postgresGateway.tls,
+    otherGateways: otherGateways(db, events),
   });
-  await listening('SALLY_PG_PORT', config.postgresGateway, gateway.start());
-  ctx.gatewayAddress.port = gateway.port;
+  if (roles.includes('gateway')) {
+    await listening('SALLY_PG_PORT', config.postgresGateway, gateway.start());
+    addresses.postgres = `${config.postgresGateway.host}:${gateway.port}`;
+    if (config.postgresGateway.publicAddress === null) ctx.gatewayAddress.port = gateway.port;
+  }
 
-  const worker = createGrantWorker(ctx);
+  const works = roles.includes('worker');
+  const worker = works ? createGrantWorker(ctx) : createAbsentWorker(ctx);
   const patrol = createPatrol(ctx);
   const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>
     policies.refresh(signal).then(() => undefined),
@@ -200,11 +267,25 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     }
     if (event.topic === 'grants') worker.kick();
   });
-  for (const job of [worker, patrol, ...background]) {
+  // What policies are in force, every process must know; the rest is the workers'.
+  const jobs = works ? [worker, patrol, ...background] : [policyLook];
+  if (!roles.includes('gateway') && config.postgresGateway.publicAddress === null)
+    jobs.push(createGatewayLook(ctx, replicas));
+  for (const job of jobs) {
     job.start();
     stops.push(['background work', () => job.stop()]);
   }
 
+  let draining = false;
+  const readiness = (): Readiness => {
+    const alarm = sequencer.status().alarm;
+    const problems = [
+      storeTrouble(replicas),
+      alarm === null ? null : `The audit log is in alarm: ${alarm.message}`,
+      draining ? 'This replica is about to stop.' : null,
+    ].filter((problem) => problem !== null);
+    return { ready: problems.length === 0, problems };
+  };
   const failures = createFailedSignIns({ db, log });
   const server = await createServer({
     log,
@@ -212,6 +293,9 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     grants: ctx,
     worker,
     events,
+    replicas,
+    readiness,
+    servesApi: roles.includes('api'),
     refusedUses: createRefusedUses({ db }),
     workload: createWorkloadIdentity({ db, issuers: config.workloadIdentity.issuers }),
     trustedProxies: config.http.trustedProxies.map(parseAddressRange),
@@ -226,7 +310,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       firstPasskey: config.signIn.firstPasskey,
     },
     sessions: createSessionReader({ db, policies, dataFolder: config.dataFolder }),
-    audit: createAuditLog({ db, sequencer, signer, dataFolder: config.dataFolder }),
+    audit: createAuditLog({ db, sequencer, keys, dataFolder: config.dataFolder }),
     insight: createInsight({ db, tasks }),
     demo: input.demo,
     portalFolder: input.portalFolder,
@@ -240,26 +324,34 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     server.listen({ host: config.http.host, port: config.http.port }),
   );
 
+  addresses.http = config.publicUrl ?? httpUrl;
+
   return {
     ctx,
     db,
     httpUrl,
     gatewayPort: gateway.port,
     activeGrants: () => stillActive(db),
+    async drain(seconds, hurry) {
+      draining = true;
+      await replicas.drain();
+      gateway.drain('This gateway is about to stop: finish what you are doing and connect again.');
+      const endsAt = monotonicMs() + seconds * 1000;
+      while (!hurry.aborted && gateway.live().length > 0 && monotonicMs() < endsAt)
+        await sleep(DRAIN_LOOK_MS, hurry);
+    },
     stop: (reason) => {
+      draining = true;
       log.info({ reason }, 'stopping');
       return stopAll(stops, log);
     },
   };
 }
 
-/** One process, one gateway; replicas will have names of their own. */
-const GATEWAY_NAME = 'gateway-1';
-
 /** Errors: Failure `cannot-listen`, which says what to set. */
 async function listening<T>(
   variable: string,
-  where: Config['postgresGateway'],
+  where: { host: string; port: number },
   started: Promise<T>,
 ): Promise<T> {
   try {
@@ -300,10 +392,33 @@ function endings(events: ReturnType<typeof createEvents>) {
   };
 }
 
-async function noteStop(db: Db): Promise<void> {
+function otherGateways(db: Db, events: ReturnType<typeof createEvents>) {
+  return {
+    cancel: (digest: string) => void publish(db, { topic: 'sessions', act: 'cancel', id: digest }),
+    onCancel: (handler: (digest: string) => void) =>
+      events.subscribe((event) => {
+        if (event.topic === 'sessions' && event.act === 'cancel' && event.id !== undefined) handler(event.id);
+      }),
+  };
+}
+
+/** Where a replica without a gateway sends clients: to one that has, and lives. */
+function createGatewayLook(ctx: GrantsContext, replicas: Replicas): Repeating {
+  return repeat(ctx, 'gateways', GATEWAY_LOOK_MS, async () => {
+    const living = (await replicas.list()).filter((one) => one.state === 'running');
+    const address = living.map((one) => one.addresses.postgres).find((found) => found !== undefined);
+    if (address === undefined) return undefined;
+    const at = address.lastIndexOf(':');
+    ctx.gatewayAddress.host = address.slice(0, at);
+    ctx.gatewayAddress.port = Number(address.slice(at + 1));
+    return undefined;
+  });
+}
+
+async function noteStop(db: Db, replica: string): Promise<void> {
   await db
     .transaction()
-    .execute((trx) => append(trx, { kind: 'system.stopped', actor: SYSTEM_ACTOR, detail: {} }));
+    .execute((trx) => append(trx, { kind: 'system.stopped', actor: SYSTEM_ACTOR, detail: { replica } }));
 }
 
 function stillActive(db: Db) {

@@ -19,7 +19,7 @@ interface Row {
 
 const EVERYTHING = ['*'];
 const FACTS = ['audit', 'audit/verify', 'events', 'jobs', 'db', 'api', 'base'];
-const READ = ['sessions', 'proposals', 'grants', 'policy', 'identity', 'targets', ...FACTS];
+const READ = ['replicas', 'sessions', 'proposals', 'grants', 'policy', 'identity', 'targets', ...FACTS];
 const SURFACE = [
   'gateway',
   'insight',
@@ -75,6 +75,8 @@ const TABLE: Readonly<Record<string, Row>> = {
     may: ['grants', 'identity', 'audit', 'audit/verify', 'events', 'db', 'api', 'base'],
     packages: ['kysely', 'zod'],
   },
+  // Who else works on the store; what they leave behind is freed by whoever wires this.
+  replicas: { may: FACTS, packages: ['kysely', 'zod'] },
   insight: { may: READ, types: ['connectors/contract'], packages: ['kysely'] },
   notify: { may: READ, packages: ['kysely'] },
   gateway: {

@@ -5,8 +5,9 @@
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
 import { AuditAlarm } from './alarm.ts';
+import type { LogKeys } from './log-keys.ts';
 import type { OutsideCopy } from './outside.ts';
-import { checkpointText, type NoteSigner, openNote, parseCheckpoint, signNote } from './verify/note.ts';
+import { checkpointText, openNote, parseCheckpoint, signNote } from './verify/note.ts';
 import { CompactRange, HASH_BYTES } from './verify/tree.ts';
 
 const LEAVES_A_PAGE = 10_000;
@@ -35,7 +36,7 @@ export async function latestCheckpoint(db: Db): Promise<StoredCheckpoint | null>
  * Before the first checkpoint after a start: is the store the one that the copy outside comes from?
  * Errors: AuditAlarm, naming the first entry that differs.
  */
-export async function checkAgainstOutside(db: Db, outside: OutsideCopy, signer: NoteSigner): Promise<void> {
+export async function checkAgainstOutside(db: Db, outside: OutsideCopy, keys: LogKeys): Promise<void> {
   const { size } = await readTree(db);
   if (Math.max(outside.foundLeaves, outside.size) > size) {
     const missing = Math.max(outside.foundLeaves, outside.size);
@@ -60,7 +61,7 @@ export async function checkAgainstOutside(db: Db, outside: OutsideCopy, signer: 
     }
   }
   const latest = await latestCheckpoint(db);
-  if (latest !== null && openNote(latest.note, signer) === null) {
+  if (latest !== null && openNote(latest.note, keys.verifierFor(latest.size)) === null) {
     throw new AuditAlarm(
       latest.size - 1,
       'The newest checkpoint in the database was signed with another key.',
@@ -73,29 +74,38 @@ export async function checkAgainstOutside(db: Db, outside: OutsideCopy, signer: 
  * Returns the entries that checkpoints cover now. Errors: AuditAlarm; any error of store or disk, after which it
  * can be called again.
  */
-export async function checkpointNow(db: Db, outside: OutsideCopy, signer: NoteSigner): Promise<number> {
+export async function checkpointNow(db: Db, outside: OutsideCopy, keys: LogKeys): Promise<number> {
   const { size, root } = await readTree(db);
   if (size < outside.size) {
     throw new AuditAlarm(size, `The database holds ${size} entries, the copy outside of it ${outside.size}.`);
   }
-  await keepOthers(db, outside, signer, size);
+  await keepOthers(db, outside, keys, size);
   if ((outside.newest?.size ?? 0) >= size) return size;
   await extendTo(db, outside, size);
   mustAgree(outside, root, 'the tree in the database');
   await outside.syncLeaves();
+  const signer = keys.signer();
   const body = { origin: signer.name, size, root };
   const note = signNote(checkpointText(body), signer);
-  await db
-    .insertInto('audit_checkpoints')
-    .values({ size, root, note })
-    .onConflict((conflict) => conflict.doNothing())
-    .execute();
-  await outside.keep(note, body);
-  return size;
+  const written = await db.transaction().execute(async (trx) => {
+    if (!(await keys.maySign(trx, signer))) return false;
+    await sql`
+      insert into audit_checkpoints (size, root, note) select ${size}, ${root}::bytea, ${note}
+      where not exists (select from audit_checkpoints where size > ${size})
+      on conflict do nothing`.execute(trx);
+    return true;
+  });
+  if (!written) {
+    // Another replica let the next key sign: with that one, at the next look.
+    await keys.refresh();
+    return outside.newest?.size ?? 0;
+  }
+  await keepOthers(db, outside, keys, size);
+  return outside.newest?.size ?? 0;
 }
 
-/** Checkpoints that the store has and this copy not yet: from before a crash, or from another replica. */
-async function keepOthers(db: Db, outside: OutsideCopy, signer: NoteSigner, size: number): Promise<void> {
+/** Checkpoints that the store has and this copy not yet: just made, from before a crash, or from another replica. */
+async function keepOthers(db: Db, outside: OutsideCopy, keys: LogKeys, size: number): Promise<void> {
   for (;;) {
     const rows = await db
       .selectFrom('audit_checkpoints')
@@ -106,9 +116,13 @@ async function keepOthers(db: Db, outside: OutsideCopy, signer: NoteSigner, size
       .limit(CHECKPOINTS_A_PAGE)
       .execute();
     for (const row of rows) {
-      const text = openNote(row.note, signer);
+      let text = openNote(row.note, keys.verifierFor(row.size));
+      if (text === null) {
+        await keys.refresh();
+        text = openNote(row.note, keys.verifierFor(row.size));
+      }
       const body = text === null ? null : parseCheckpoint(text);
-      if (body === null || body.origin !== signer.name || body.size !== row.size) {
+      if (body === null || body.origin !== keys.origin || body.size !== row.size) {
         throw new AuditAlarm(
           row.size - 1,
           `The checkpoint for ${row.size} entries in the database was not signed by this log.`,

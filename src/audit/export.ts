@@ -26,8 +26,10 @@ const PAGE_SIZE = 8 * CHECKPOINT_SPACING;
 
 export interface ExportOptions {
   dataFolder: string;
-  /** The log's public key (a signer will do); its name is the log's. */
+  /** The key that the log began with (a signer will do); its name is the log's. */
   verifier: NoteVerifier;
+  /** Sizes at which a key signed last before the next one did: those checkpoints are never left out. */
+  handovers?: readonly number[];
   signal?: AbortSignal;
   /** `Sequencer.status().alarm`: an export from a log that has stopped says so. */
   alarm?: AuditAlarm | null;
@@ -53,7 +55,11 @@ export async function* exportLog(db: Db, options: ExportOptions): AsyncGenerator
     const kept = new KeptNotes(outside);
     for (let from = 0; from < size; from += PAGE_SIZE) {
       options.signal?.throwIfAborted();
-      yield await page(db, outside, kept, from, Math.min(size, from + PAGE_SIZE));
+      yield await page(db, outside, kept, {
+        from,
+        to: Math.min(size, from + PAGE_SIZE),
+        handovers: options.handovers ?? [],
+      });
       // A reader that is fast must not keep the rest of the program waiting.
       await setImmediate();
     }
@@ -97,10 +103,9 @@ async function page(
   db: Db,
   outside: OutsideFiles,
   kept: KeptNotes,
-  from: number,
-  to: number,
+  { from, to, handovers }: { from: number; to: number; handovers: readonly number[] },
 ): Promise<string> {
-  const [entries, notes] = [await entriesOf(db, from, to), await notesOf(db, from, to)];
+  const [entries, notes] = [await entriesOf(db, from, to), await notesOf(db, from, to, handovers)];
   const hashes =
     outside.leaves === null
       ? null
@@ -109,9 +114,9 @@ async function page(
   let nextEntry = 0;
   for (let blockEnd = from; blockEnd < to; ) {
     blockEnd = Math.min(to, blockEnd + CHECKPOINT_SPACING);
-    const stored = notes.get(blockEnd);
+    const stored = notes.get(blockEnd) ?? [];
     const outsideNote = await kept.take(blockEnd);
-    const sizes = [outsideNote?.size, stored?.size]
+    const sizes = [outsideNote?.size, ...stored.map((note) => note.size)]
       .filter((size) => size !== undefined)
       .sort((a, b) => a - b);
     for (const until of new Set([...sizes, blockEnd])) {
@@ -124,7 +129,8 @@ async function page(
         );
         nextEntry++;
       }
-      text += checkpointLines(until, stored, outsideNote);
+      const own = stored.find((note) => note.size === until);
+      text += checkpointLines(until, own, outsideNote);
     }
   }
   return text;
@@ -180,17 +186,22 @@ async function entriesOf(db: Db, from: number, to: number): Promise<Row[]> {
   return rows;
 }
 
-/** The last checkpoint in each run of CHECKPOINT_SPACING, by the end of the run (cut at `to`). */
-async function notesOf(db: Db, from: number, to: number): Promise<Map<number, SizedNote>> {
+/** The last checkpoint in each run of CHECKPOINT_SPACING and those in it at `handovers`, by the end of the run (cut at `to`). */
+async function notesOf(
+  db: Db,
+  from: number,
+  to: number,
+  handovers: readonly number[],
+): Promise<Map<number, SizedNote[]>> {
   const { rows } = await sql<SizedNote>`
-    select distinct on (run) size, note from (
-      select size, note, (size - 1) / ${CHECKPOINT_SPACING}::bigint as run
+    select size, note from (
+      select size, note, row_number() over (partition by (size - 1) / ${CHECKPOINT_SPACING}::bigint order by size desc) as place
       from audit_checkpoints where size > ${from} and size <= ${to}
-    ) in_runs order by run, size desc`.execute(db);
-  const notes = new Map<number, SizedNote>();
+    ) placed where place = 1 or size = any(${[...handovers]}::bigint[]) order by size`.execute(db);
+  const notes = new Map<number, SizedNote[]>();
   for (const row of rows) {
-    const runEnd = Math.ceil(row.size / CHECKPOINT_SPACING) * CHECKPOINT_SPACING;
-    notes.set(Math.min(runEnd, to), row);
+    const runEnd = Math.min(to, Math.ceil(row.size / CHECKPOINT_SPACING) * CHECKPOINT_SPACING);
+    notes.set(runEnd, [...(notes.get(runEnd) ?? []), row]);
   }
   return notes;
 }

@@ -9,10 +9,10 @@ import { AuditAlarm } from './alarm.ts';
 import { append } from './append.ts';
 import { latestCheckpoint } from './checkpoint.ts';
 import { exportLog } from './export.ts';
+import type { LogKeys } from './log-keys.ts';
 import { type FoundEntries, searchAudit } from './read.ts';
 import type { Sequencer } from './sequence.ts';
 import type { Actor } from './verify/leaf.ts';
-import type { NoteSigner } from './verify/note.ts';
 
 export interface AuditLog {
   search(query: z.infer<typeof auditQuery>): Promise<FoundEntries>;
@@ -25,7 +25,7 @@ export interface AuditLog {
 export function createAuditLog(ctx: {
   db: Db;
   sequencer: Sequencer;
-  signer: NoteSigner;
+  keys: LogKeys;
   dataFolder: string;
 }): AuditLog {
   return {
@@ -49,7 +49,12 @@ export function createAuditLog(ctx: {
         if (!(error instanceof AuditAlarm)) throw error;
       });
       const { alarm } = ctx.sequencer.status();
-      return exportLog(ctx.db, { dataFolder: ctx.dataFolder, verifier: ctx.signer, alarm });
+      return exportLog(ctx.db, {
+        dataFolder: ctx.dataFolder,
+        verifier: ctx.keys.first(),
+        handovers: ctx.keys.handovers(),
+        alarm,
+      });
     },
   };
 }

@@ -8,13 +8,8 @@ import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../base/errors.ts';
 import { AuditAlarm } from './alarm.ts';
-import {
-  type CheckpointBody,
-  LONGEST_NOTE,
-  type NoteVerifier,
-  openNote,
-  parseCheckpoint,
-} from './verify/note.ts';
+import type { LogKeys } from './log-keys.ts';
+import { type CheckpointBody, LONGEST_NOTE, openNote, parseCheckpoint } from './verify/note.ts';
 import { CompactRange, HASH_BYTES } from './verify/tree.ts';
 
 const PRIVATE_FOLDER_MODE = 0o700;
@@ -112,7 +107,7 @@ export class OutsideCopy {
    * million). What lies behind it was torn by a crash, or comes again from the store: it is dropped.
    * Errors: AuditAlarm when the copy does not fit its own checkpoint.
    */
-  static async open(dataFolder: string, verifier: NoteVerifier): Promise<OutsideCopy> {
+  static async open(dataFolder: string, keys: Pick<LogKeys, 'origin' | 'verifierFor'>): Promise<OutsideCopy> {
     await mkdir(join(dataFolder, 'audit'), { recursive: true, mode: PRIVATE_FOLDER_MODE });
     const leaves = await openToWrite(leavesFile(dataFolder));
     const checkpoints = await openToWrite(checkpointsFile(dataFolder));
@@ -120,7 +115,7 @@ export class OutsideCopy {
       const { size: bytes } = await checkpoints.stat();
       let last: { note: string; endsAt: number } | null = null;
       for await (const kept of readNotes(checkpoints, bytes)) last = kept;
-      const newest = last === null ? null : openKept(last.note, verifier);
+      const newest = last === null ? null : openKept(last.note, keys);
       const found = Math.floor((await leaves.stat()).size / HASH_BYTES);
       const tree = await treeOf(leaves, newest?.size ?? 0);
       if (newest !== null && !tree.root().equals(newest.root)) {
@@ -206,10 +201,11 @@ function openToWrite(file: string): Promise<FileHandle> {
   return open(file, constants.O_RDWR | constants.O_CREAT, PRIVATE_FILE_MODE);
 }
 
-function openKept(note: string, verifier: NoteVerifier): CheckpointBody {
-  const text = openNote(note, verifier);
+function openKept(note: string, keys: Pick<LogKeys, 'origin' | 'verifierFor'>): CheckpointBody {
+  const stated = parseCheckpoint(note);
+  const text = stated === null ? null : openNote(note, keys.verifierFor(stated.size));
   const body = text === null ? null : parseCheckpoint(text);
-  if (body === null || body.origin !== verifier.name) {
+  if (body === null || body.origin !== keys.origin) {
     throw new AuditAlarm(0, 'The newest checkpoint outside the database was not signed by this log.');
   }
   return body;

@@ -13,6 +13,7 @@ import { openTestLog, type TestLog } from '../../test/harness/audit-log.ts';
 import { AuditAlarm } from './alarm.ts';
 import { append } from './append.ts';
 import { logKeyFile, openLogKey } from './keys.ts';
+import { oneKey } from './log-keys.ts';
 import { createSequencer } from './sequence.ts';
 import { parseLeaf } from './verify/leaf.ts';
 import { splitNotes } from './verify/note.ts';
@@ -165,11 +166,12 @@ test('killed with -9 again and again while it works, it goes on where it was', a
   const child = `
     const { openStore } = await import(${JSON.stringify(new URL('../db/client.ts', import.meta.url).href)});
     const { createSequencer } = await import(${JSON.stringify(new URL('./sequence.ts', import.meta.url).href)});
+    const { oneKey } = await import(${JSON.stringify(new URL('./log-keys.ts', import.meta.url).href)});
     const { openLogKey } = await import(${JSON.stringify(new URL('./keys.ts', import.meta.url).href)});
     const { createLog } = await import(${JSON.stringify(new URL('../base/log.ts', import.meta.url).href)});
     const db = openStore({ connectionString: process.env.STORE, poolSize: 4, onError: () => {} });
     const signer = await openLogKey(process.env.DATA, '7f3a');
-    const sequencer = createSequencer({ db, log: createLog('error'), dataFolder: process.env.DATA, signer, installationId: '7f3a' });
+    const sequencer = createSequencer({ db, log: createLog('error'), dataFolder: process.env.DATA, keys: oneKey(signer), installationId: '7f3a' });
     process.stdout.write('ready');
     for (;;) await sequencer.flush();`;
   assert.ok((await readFile(key)).length > 0);
@@ -303,7 +305,13 @@ test('a lost state of the tree, a strange one, and a strange key stop it', async
   await rm(join(log.dataFolder, 'audit'), { recursive: true });
   const signer = await openLogKey(await log.folder(), '7f3a');
   const { db, dataFolder } = log;
-  const other = createSequencer({ db, log: silent(), dataFolder, signer, installationId: '7f3a' });
+  const other = createSequencer({
+    db,
+    log: silent(),
+    dataFolder,
+    keys: oneKey(signer),
+    installationId: '7f3a',
+  });
   await isAlarm(other.flush(), 1, /another key/);
   await other.stop();
 });

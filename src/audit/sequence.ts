@@ -11,8 +11,8 @@ import type { Db, Trx } from '../db/client.ts';
 import { AuditAlarm } from './alarm.ts';
 import { checkAgainstOutside, checkpointNow, firstDifference, storedRange } from './checkpoint.ts';
 import { logOrigin } from './keys.ts';
+import type { LogKeys } from './log-keys.ts';
 import { OutsideCopy } from './outside.ts';
-import type { NoteSigner } from './verify/note.ts';
 import { chainHash, HASH_BYTES, leafHash } from './verify/tree.ts';
 
 /** Entries numbered in one transaction. */
@@ -33,7 +33,7 @@ export interface SequencerOptions {
   log: Logger;
   /** SALLY_DATA: the copy outside the database is in its folder `audit`. */
   dataFolder: string;
-  signer: NoteSigner;
+  keys: LogKeys;
   installationId: string;
 }
 
@@ -79,7 +79,7 @@ class Running implements Sequencer {
   #toldAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: SequencerOptions) {
-    if (options.signer.name !== logOrigin(options.installationId)) {
+    if (options.keys.origin !== logOrigin(options.installationId)) {
       throw new TypeError('The log key is not for this installation.');
     }
     this.#options = options;
@@ -116,7 +116,13 @@ class Running implements Sequencer {
         }
         await sleep(LOCK_RETRY_MS);
       }
-      return { size: await this.#checkpoint() };
+      for (;;) {
+        const size = await this.#checkpoint();
+        if (size >= this.#known.size) return { size };
+        if (monotonicMs() > giveUpAt)
+          throw new Failure('timeout', 'audit-log-busy', 'Another replica is still signing. Try again.');
+        await sleep(LOCK_RETRY_MS);
+      }
     });
   }
 
@@ -167,18 +173,20 @@ class Running implements Sequencer {
 
   async #checkpoint(): Promise<number> {
     const outside = await this.#opened();
-    this.#checkpointSize = await checkpointNow(this.#options.db, outside, this.#options.signer);
+    const { db, keys } = this.#options;
+    this.#checkpointSize = await checkpointNow(db, outside, keys);
     this.#checkpointedAtMs = monotonicMs();
+    await keys.advance();
     return this.#checkpointSize;
   }
 
   /** Nothing is numbered before the store has been compared with the copy outside of it. */
   async #opened(): Promise<OutsideCopy> {
     if (this.#outside !== null) return this.#outside;
-    const { db, dataFolder, signer } = this.#options;
-    const outside = await OutsideCopy.open(dataFolder, signer);
+    const { db, dataFolder, keys } = this.#options;
+    const outside = await OutsideCopy.open(dataFolder, keys);
     try {
-      await checkAgainstOutside(db, outside, signer);
+      await checkAgainstOutside(db, outside, keys);
       const stored = await db.selectFrom('audit_tree').select(['size', 'chain']).executeTakeFirst();
       if (stored === undefined) throw new AuditAlarm(0, 'The state of the log is missing in the database.');
       if (outside.newest === null && stored.size > 0) {

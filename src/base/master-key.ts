@@ -39,9 +39,19 @@ export interface MasterKey {
   open(sealed: Buffer, context: string): Secret;
 }
 
-/** Reads the key from `path`, or makes it there (0600, synced) the first time. */
-export function loadMasterKey(path: string): MasterKey {
-  if (!existsSync(path)) createKeyFile(path);
+/**
+ * Reads the key from `path`; where `make`, it is made there (0600, synced) the first time.
+ * Errors: Failure `master-key-missing`, `master-key-invalid`.
+ */
+export function loadMasterKey(path: string, make: boolean): MasterKey {
+  if (!existsSync(path)) {
+    if (!make) {
+      throw new Failure('unavailable', 'master-key-missing', `There is no master key at ${path}.`, {
+        hint: 'This store has one already: copy keys/master.key from the data folder of a replica that runs or from the backup, or name the file with SALLY_MASTER_KEY_FILE.',
+      });
+    }
+    createKeyFile(path);
+  }
   const key = Buffer.from(readFileSync(path, 'utf8').trim(), 'base64');
   if (key.length !== KEY_BYTES) {
     throw new Failure(

@@ -1,5 +1,5 @@
 // Brings the store to this version's shape, one migration at a time, each in a transaction, under a lock that
-// lets several replicas start at once. A store that is newer than the program is refused.
+// lets several replicas start at once. A store that is newer is left as it is, where it lets this program work on it.
 
 import { sql } from 'kysely';
 import { DEFAULT_MIGRATION_TABLE, type Migration, Migrator } from 'kysely/migration';
@@ -12,6 +12,8 @@ import * as machines from './migrations/0004-machines.ts';
 import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
 import * as ledger from './migrations/0013-ledger.ts';
+import * as replicas from './migrations/0012-replicas.ts';
+import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
   '0001-first': first,
@@ -21,17 +23,26 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005-decisions': decisions,
   '0007-session-ending': sessionEnding,
   '0013-ledger': ledger,
+  '0012-replicas': replicas,
 };
 
-/** Errors: Failure `store-newer` or `store-migration-failed`; the store's own. Returns the names that ran. */
+/**
+ * Errors: Failure `store-newer`, `replicas-too-old` or `store-migration-failed`; the store's own. Returns the names that
+ * ran.
+ */
 export async function migrate(db: Db): Promise<string[]> {
+  const store = await readStoreVersion(db);
+  requireNotTooOld(store);
   const unknown = (await appliedMigrations(db)).filter((name) => !Object.hasOwn(MIGRATIONS, name));
   if (unknown.length > 0) {
+    // The release after this one has been here, and says that this one may still work.
+    if (store !== null && store.version > STORE_VERSION) return [];
     throw new Failure('unavailable', 'store-newer', 'This store was written by a newer Sallyport.', {
       hint: 'Start that version, or restore a backup of this one.',
       facts: { unknown },
     });
   }
+  await requireNobodyTooOld(db, store);
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } });
   const { error, results = [] } = await migrator.migrateToLatest();
   if (error !== undefined) {

@@ -14,6 +14,12 @@ export interface Tables {
     epoch: Generated<number>;
     master_key_check: string;
     created_at: Now;
+    /** What the store's shape is, and the oldest program that may work on it (store-version.ts). */
+    store_version: Generated<number>;
+    oldest_version: Generated<number>;
+    /** Set while this store may be a restored or copied one: nothing is written then, no target is touched. */
+    recovery: Json<object> | null;
+    password_generation: Generated<number>;
   };
   principals: {
     id: Fixed<string>;
@@ -59,6 +65,8 @@ export interface Tables {
     description: Generated<string>;
     /** The group that answers for it, and may propose changes to its pack. */
     owner: string | null;
+    /** How long its sessions go on without the store; null: as above it. */
+    store_grace_s: number | null;
   };
   targets: {
     id: Fixed<string>;
@@ -70,6 +78,8 @@ export interface Tables {
     owner: string | null;
     settings: Json<Record<string, unknown>>;
     credential: Buffer;
+    /** While it is being changed: the one that the target may have already. */
+    next_credential: Buffer | null;
     version: Generated<number>;
     check_report: Json<Record<string, unknown>> | null;
     checked_at: Date | null;
@@ -195,6 +205,10 @@ export interface Tables {
     next_attempt_at: Generated<Date>;
     last_error: string | null;
     lease_until: Date | null;
+    /** The run (replicas.run) whose lease it is, or was last. */
+    lease_by: string | null;
+    /** What its password on the target is derived from; null: the first key and generation. */
+    password_key: string | null;
     created_at: Now;
     version: Generated<number>;
     /** What somebody changed by hand on its identity, as the patrol last saw it. */
@@ -305,6 +319,44 @@ export interface Tables {
     created_at: Now;
     ended_at: Date | null;
   };
+  replicas: {
+    name: Fixed<string>;
+    run: string;
+    version: string;
+    store_version: number;
+    roles: string[];
+    addresses: Json<Record<string, string>>;
+    key_checks: Generated<string[]>;
+    draining: Generated<boolean>;
+    started_at: Now;
+    seen_at: Now;
+    stopped_at: Date | null;
+  };
+  turns: { name: string; holder: string; until_at: Date };
+  failures: { kind: string; who: string; since_at: Now; count: Generated<number> };
+  target_fences: {
+    target_id: Fixed<string>;
+    number: Generated<number>;
+    known: Json<FenceMark[]>;
+    log_size: Generated<number>;
+    written_at: Now;
+  };
+  bridges: {
+    epoch: Fixed<number>;
+    kept: Json<object>;
+    proof: Buffer;
+    signed_by: string | null;
+    signed_at: Now;
+  };
+  log_keys: {
+    number: Generated<number>;
+    verifier_key: Fixed<string>;
+    sealed: Buffer;
+    /** The first size that it may sign; null: announced only. */
+    from_size: number | null;
+    made_at: Now;
+  };
+  master_keys: { key_check: Fixed<string>; wrapped: Buffer; wrapped_by: string; made_at: Now };
   audit_checkpoints: { size: number; root: Buffer; note: string; at: Now };
   workload_tokens_used: {
     token_key: Fixed<Buffer>;
@@ -376,6 +428,12 @@ export interface Tables {
     expires_at: Date;
     created_at: Now;
   };
+}
+
+/** A mark that this store has set on a target, or was about to. */
+export interface FenceMark {
+  number: number;
+  nonce: string;
 }
 
 export type SignedInBy = 'token' | 'demo' | 'oidc' | 'passkey' | 'link';

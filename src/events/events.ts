@@ -20,8 +20,11 @@ export interface Event {
   topic: Topic;
   /** The id of what changed. */
   id?: string;
-  /** `ending`: a grant's sessions must go now. `end`: this session must go now. */
-  act?: 'ending' | 'end';
+  /**
+   * `ending`: a grant's sessions must go now. `end`: this session must go now. `cancel`: whoever has the session whose
+   * cancel key has this digest (the id) is to cancel what it runs.
+   */
+  act?: 'ending' | 'end' | 'cancel';
   /** Why, for people. */
   reason?: string;
 }

@@ -13,28 +13,43 @@ import { Failure } from '../base/errors.ts';
 const LIFETIME_DAYS = 3_650;
 const DAY_MS = 86_400_000;
 
-/** Loads or makes `<data>/gateway/{certificate,key}.pem`. Errors: Failure `certificate-invalid`. */
-export async function loadCertificate(dataFolder: string): Promise<SecureContext> {
+export interface CertificateFiles {
+  certificate: string;
+  key: string;
+}
+
+/**
+ * The files that the configuration names, which several gateways can share; without them
+ * `<data>/gateway/{certificate,key}.pem`, made where they are missing. Errors: Failure `certificate-invalid`.
+ */
+export async function loadCertificate(
+  dataFolder: string,
+  named: CertificateFiles | null = null,
+): Promise<SecureContext> {
   const folder = join(dataFolder, 'gateway');
-  const paths = { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
-  if (!existsSync(paths.certificate) || !existsSync(paths.key)) await makeCertificate(folder, paths);
-  const [cert, key] = await Promise.all([readFile(paths.certificate), readFile(paths.key)]);
+  const paths = named ?? { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
+  if (named === null && (!existsSync(paths.certificate) || !existsSync(paths.key)))
+    await makeCertificate(folder, paths);
   try {
+    const [cert, key] = await Promise.all([readFile(paths.certificate), readFile(paths.key)]);
     return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
   } catch (cause) {
     throw new Failure(
       'invalid',
       'certificate-invalid',
-      `The certificate or key in ${folder} cannot be used.`,
+      `The certificate ${paths.certificate} or its key ${paths.key} cannot be used.`,
       {
-        hint: 'Put a PEM certificate and its key there, or remove both files to have new ones made.',
+        hint:
+          named === null
+            ? 'Put a PEM certificate and its key there, or remove both files to have new ones made.'
+            : 'postgresGateway.tls names a PEM certificate and its key.',
         cause,
       },
     );
   }
 }
 
-async function makeCertificate(folder: string, paths: { certificate: string; key: string }): Promise<void> {
+async function makeCertificate(folder: string, paths: CertificateFiles): Promise<void> {
   // Needed once in the life of an installation, so not loaded at every start; the library wants the polyfill first.
   await import('reflect-metadata');
   const { BasicConstraintsExtension, SubjectAlternativeNameExtension, X509CertificateGenerator } =

@@ -8,9 +8,9 @@ import type { Logger } from '../base/log.ts';
 import type { SessionAdmission } from '../grants/session-ticket.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import { loadCertificate } from './certificate.ts';
+import { type CertificateFiles, loadCertificate } from './certificate.ts';
 import { createFailureLimit } from './failure-limit.ts';
-import { createCancelKeys } from './postgres/cancel-keys.ts';
+import { createCancelKeys, type OtherGateways } from './postgres/cancel-keys.ts';
 import { errorResponse } from './postgres/frames.ts';
 import { createGuard, type Guard } from './postgres/guard/guard.ts';
 import { type LoginContext, logIn } from './postgres/login.ts';
@@ -38,6 +38,10 @@ export interface GatewayContext {
   port: number;
   /** Where the certificate lies. */
   dataFolder: string;
+  /** null: made in the data folder. */
+  certificate?: CertificateFiles | null;
+  /** Cancel requests that are no session's of this gateway. */
+  otherGateways?: OtherGateways;
   /** The product's own guard, unless given. */
   guard?: Guard;
   limits?: Partial<GatewayLimits>;
@@ -47,6 +51,8 @@ export interface Gateway {
   /** The real one, once started. */
   readonly port: number;
   start(): Promise<void>;
+  /** Lets nobody in any more, and tells those who are in; cancel requests still work. */
+  drain(said: string): void;
   /** Takes no more connections, cuts all sessions with `reason` as the message, and closes their recordings. */
   stop(reason: string): Promise<void>;
   live(): LiveSession[];
@@ -57,7 +63,9 @@ export function createGateway(ctx: GatewayContext): Gateway {
   const sockets = new Set<Duplex>();
   const endings = new Set<Promise<void>>();
   const stopping = new AbortController();
-  const shared = { cancelKeys: createCancelKeys(), failures: createFailureLimit() };
+  const cancelKeys = createCancelKeys(ctx.otherGateways);
+  let draining = false;
+  const shared = { cancelKeys, failures: createFailureLimit(), draining: () => draining };
   let server: Server | null = null;
   let port = ctx.port;
   let logins = 0;
@@ -148,7 +156,10 @@ export function createGateway(ctx: GatewayContext): Gateway {
       return port;
     },
     async start() {
-      [guard, tls] = await Promise.all([ctx.guard ?? createGuard(), loadCertificate(ctx.dataFolder)]);
+      [guard, tls] = await Promise.all([
+        ctx.guard ?? createGuard(),
+        loadCertificate(ctx.dataFolder, ctx.certificate),
+      ]);
       const listening = createServer({ noDelay: true, pauseOnConnect: true }, accept);
       await new Promise<void>((resolve, reject) => {
         listening.once('error', reject);
@@ -159,8 +170,13 @@ export function createGateway(ctx: GatewayContext): Gateway {
       const address = listening.address();
       if (typeof address === 'object' && address !== null) port = address.port;
     },
+    drain(said) {
+      draining = true;
+      ctx.sessions.tellAll(said);
+    },
     async stop(reason) {
       stopping.abort();
+      cancelKeys.close();
       server?.close();
       ctx.sessions.cutAll(reason, 'the gateway stopped');
       const patience = new Promise<void>((resolve) => setTimeout(resolve, STOP_GRACE_MS).unref());

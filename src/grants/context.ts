@@ -4,12 +4,16 @@ import type { Logger } from '../base/log.ts';
 import type { MasterKey } from '../base/master-key.ts';
 import type { Db } from '../db/client.ts';
 import type { Events } from '../events/events.ts';
+import type { Turns } from '../jobs/turns.ts';
 import type { Policies } from '../policy/publish.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { Tasks } from '../targets/tasks.ts';
 
 export interface GrantsContext {
   db: Db;
+  /** This run of this replica: whose leases and turns are ours. */
+  run: string;
+  turns: Turns;
   log: Logger;
   masterKey: MasterKey;
   policies: Policies;

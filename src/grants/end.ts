@@ -9,12 +9,14 @@ import { publish } from '../events/events.ts';
 import type { GrantIdentity } from './known-grants.ts';
 import {
   type Hand,
+  LEASE_END,
   NOBODY_HAS_IT,
   STEP_COLUMNS,
   STEP_JOINS,
   STEP_TABLES,
   type StepGrant,
-  TAKEN_UP,
+  takenUpBy,
+  UNLEASED,
 } from './lease.ts';
 
 /** Why a grant ended, as stored and shown. */
@@ -49,9 +51,12 @@ export async function endGrant(store: Trx | Db, ending: Ending): Promise<boolean
   return (await writeEnd(store, ending, NOBODY_HAS_IT)) !== null;
 }
 
-/** The same by who takes up the revocation at once: its step, or null when it had ended before. */
-export function endAndTakeUp(db: Db, ending: Ending): Promise<StepGrant | null> {
-  return writeEnd(db, ending, TAKEN_UP);
+/**
+ * The same by who takes up the revocation at once: its step, or null when it had ended before. Where another has a step
+ * of this grant in hand, the lease stays with it (`lease_by`), and the revocation comes after.
+ */
+export function endAndTakeUp(ctx: { db: Db; run: string }, ending: Ending): Promise<StepGrant | null> {
+  return writeEnd(ctx.db, ending, takenUpBy(ctx.run));
 }
 
 /** Many at once, in one statement: the ids of those that this call ended. Each has its own entry. */
@@ -90,8 +95,8 @@ async function writeEnd(store: Trx | Db, ending: Ending, hand: Hand): Promise<St
   const { rows } = await sql<StepGrant>`
     with ended as (
       update grants g set wanted = 'absent', end_reason = ${reason}, ended_by = ${ending.byId}, ended_at = now(),
-        next_attempt_at = now() + make_interval(secs => ${hand.othersWaitSeconds}), attempts = ${hand.attempts}, last_error = null,
-        version = g.version + 1
+        next_attempt_at = now(), attempts = ${hand.attempts}, last_error = null, version = g.version + 1
+        ${hand.by === null ? sql`` : sql`, lease_until = case when ${UNLEASED} then ${LEASE_END} else g.lease_until end, lease_by = case when ${UNLEASED} then ${hand.by} else g.lease_by end`}
       from ${STEP_TABLES}
       where g.id = ${grant.id} and g.wanted = 'present' and ${STEP_JOINS}
       returning ${STEP_COLUMNS}),

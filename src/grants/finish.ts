@@ -17,7 +17,7 @@ export async function returnGrant(
 ): Promise<StepGrant | null> {
   const grant = await grantIdentity(ctx.db, grantId);
   if (grant?.principal_id !== caller.principal.id) throw notFound('grant', grantId);
-  return endAndTakeUp(ctx.db, {
+  return endAndTakeUp(ctx, {
     grant,
     reason: 'returned',
     note: null,
@@ -46,7 +46,7 @@ export async function revokeGrant(
   }
   const grant = await grantIdentity(ctx.db, grantId);
   if (grant === undefined) throw notFound('grant', grantId);
-  return endAndTakeUp(ctx.db, {
+  return endAndTakeUp(ctx, {
     grant,
     reason: 'revoked',
     note: reason,

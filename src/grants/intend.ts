@@ -8,7 +8,7 @@ import { newId } from '../base/ids.ts';
 import type { Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import type { Asked } from './facts.ts';
-import { NOBODY_HAS_IT } from './lease.ts';
+import { LEASE_END, NOBODY_HAS_IT } from './lease.ts';
 
 /** The login is the grant's id in another form: one identity per grant, derivable, never chosen by anyone. */
 export function loginOf(grantId: string): string {
@@ -33,7 +33,7 @@ export interface Intent {
   entry: Entry;
 }
 
-/** `hand`: TAKEN_UP when the caller takes the step itself; otherwise a worker finds it due at once. */
+/** `hand`: `takenUpBy` when the caller takes the step itself; otherwise a worker finds it due at once. */
 export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
   const id = newId('grant');
   const login = loginOf(id);
@@ -41,10 +41,10 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
   return {
     id,
     insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s,
-      starts_at, next_attempt_at, attempts)
+      starts_at, next_attempt_at, attempts, lease_until, lease_by)
       values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
         ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
-        greatest(now() + make_interval(secs => ${hand.othersWaitSeconds}), ${input.startsAt}::timestamptz), ${hand.attempts})`,
+        greatest(now(), ${input.startsAt}::timestamptz), ${hand.attempts}, ${hand.by === null ? sql`null` : LEASE_END}, ${hand.by})`,
     entry: {
       kind: 'grant.intended',
       actor: input.actor,

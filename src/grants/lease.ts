@@ -21,18 +21,20 @@ export type GrantRow = Selectable<Tables['grants']>;
 /** Longer than the longest single step on a target, so that a living worker never loses its lease. */
 export const LEASE_SECONDS = 45;
 
-/** Whether who writes that a step is due takes it at once. */
+/** Whether who writes that a step is due takes it at once: `by` is its run, which then has the lease. */
 export interface Hand {
-  othersWaitSeconds: number;
+  by: string | null;
   attempts: number;
 }
 
-export const NOBODY_HAS_IT: Hand = { othersWaitSeconds: 0, attempts: 0 };
-/**
- * Taken up without a claim: the version alone fences it, and until this has passed no worker looks. Should the one who
- * took it up be gone by then, the next worker finds the step due.
- */
-export const TAKEN_UP: Hand = { othersWaitSeconds: 2, attempts: 1 };
+export const NOBODY_HAS_IT: Hand = { by: null, attempts: 0 };
+export const takenUpBy = (run: string): Hand => ({ by: run, attempts: 1 });
+
+/** For a column: the end of a lease that begins now. Milliseconds, so that it is the same when it comes back. */
+export const LEASE_END = sql<Date>`date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => ${sql.lit(LEASE_SECONDS)})`;
+/** Of which something is to be done on the target; the partial index `grants_due`. */
+const UNSETTLED = sql<SqlBool>`((wanted = 'present' and observed = 'unknown') or (wanted = 'absent' and observed <> 'absent'))`;
+export const UNLEASED = sql<SqlBool>`(g.lease_until is null or g.lease_until < clock_timestamp())`;
 
 /** The row, and what a step on its target and a view of it need to know besides. */
 export interface StepGrant extends GrantRow, GrantNames {
@@ -52,13 +54,13 @@ export const STEP_JOINS = sql`t.id = g.target_id and k.id = g.task_id and p.id =
  * The row, leased to the caller, or undefined when another holds it or it is not due. The lease itself need not
  * survive a crash of the store (it is then simply free), so its commit does not wait for the disk.
  */
-export async function claim(db: Db, grantId: string): Promise<StepGrant | undefined> {
-  const [row] = await claimAll(db, [grantId]);
+export async function claim(db: Db, grantId: string, run: string): Promise<StepGrant | undefined> {
+  const [row] = await claimAll(db, [grantId], run);
   return row;
 }
 
 /** As `claim`, for many in one statement; those that another holds, or is taking now, are left out. */
-export async function claimAll(db: Db, grantIds: readonly string[]): Promise<StepGrant[]> {
+export async function claimAll(db: Db, grantIds: readonly string[], run: string): Promise<StepGrant[]> {
   const { rows } = await sql<StepGrant>`
     with relaxed as materialized (select set_config('synchronous_commit', 'off', true)),
     free as materialized (
@@ -68,7 +70,7 @@ export async function claimAll(db: Db, grantIds: readonly string[]): Promise<Ste
           or (wanted = 'absent' and observed <> 'absent'))
       for update skip locked)
     update grants g set
-      lease_until = date_trunc('milliseconds', clock_timestamp()) + make_interval(secs => ${LEASE_SECONDS}),
+      lease_until = ${LEASE_END}, lease_by = ${run},
       attempts = g.attempts + 1, version = g.version + 1
     from relaxed, free, ${STEP_TABLES}
     where g.id = free.id and ${STEP_JOINS}
@@ -133,4 +135,20 @@ export async function release(db: Db, row: GrantRow): Promise<void> {
     .where('id', '=', row.id)
     .where('lease_until', '=', row.lease_until)
     .execute();
+}
+
+/**
+ * Frees what runs that are over had leased, so that nobody waits for those leases to run out. A run that only seemed to
+ * be over is fenced: the version counts up. How many.
+ */
+export async function freeLeasesOf(db: Db, runs: string[]): Promise<number> {
+  if (runs.length === 0) return 0;
+  const { numUpdatedRows } = await db
+    .updateTable('grants')
+    .set({ lease_until: null, version: sql`version + 1` })
+    .where('lease_by', 'in', runs)
+    .where('lease_until', 'is not', null)
+    .where(UNSETTLED)
+    .executeTakeFirstOrThrow();
+  return Number(numUpdatedRows);
 }

@@ -14,18 +14,24 @@ import { lookAtNodes } from './target-health.ts';
 
 const PATROL_EVERY_MS = 30_000;
 const SWEEP_EVERY_MS = 10_000;
+/** A bit less: who had the turn may have it again. */
+const TURN_SHARE = 0.8;
 const STEP_TIMEOUT_MS = 20_000;
 /** A login may wait `post_auth_delay` seconds (at most 2,147) between authentication and its first statement. */
 const LATE_STARTER_SECONDS = 2_400;
 const MOST_SWEPT = 5_000;
 
-/** Every target, again and again; the first patrol comes with the start, so that a crash is mended at once. */
+/**
+ * Every target, again and again, by one replica at a time; the first patrol comes with the start, so that a crash is
+ * mended at once.
+ */
 export function createPatrol(ctx: GrantsContext): {
   start(): void;
   stop(): Promise<void>;
   patrolNow(): Promise<void>;
 } {
   const everyTarget = async (
+    turn: { name: string; everyMs: number } | null,
     signal: AbortSignal,
     act: (targetId: string, signal: AbortSignal) => Promise<void>,
   ) => {
@@ -33,6 +39,10 @@ export function createPatrol(ctx: GrantsContext): {
     await Promise.allSettled(
       targets.map(async ({ id }) => {
         try {
+          if (turn !== null) {
+            const seconds = (turn.everyMs * TURN_SHARE) / 1000;
+            if (!(await ctx.turns.take(`${turn.name} ${id}`, seconds))) return;
+          }
           await act(id, AbortSignal.any([signal, AbortSignal.timeout(STEP_TIMEOUT_MS)]));
         } catch (error) {
           ctx.log.warn(
@@ -43,19 +53,24 @@ export function createPatrol(ctx: GrantsContext): {
       }),
     );
   };
-  const patrol = (signal: AbortSignal) => everyTarget(signal, (id, s) => patrolTarget(ctx, id, s));
+  const loop = (
+    name: string,
+    everyMs: number,
+    act: (ctx: GrantsContext, targetId: string, signal: AbortSignal) => Promise<void>,
+  ) =>
+    repeat(ctx, name, everyMs, (signal) =>
+      everyTarget({ name, everyMs }, signal, (id, s) => act(ctx, id, s)).then(() => undefined),
+    );
   const loops: Repeating[] = [
-    repeat(ctx, 'patrol', PATROL_EVERY_MS, (signal) => patrol(signal).then(() => undefined)),
-    repeat(ctx, 'late starters', SWEEP_EVERY_MS, (signal) =>
-      everyTarget(signal, (id, s) => sweepTarget(ctx, id, s)).then(() => undefined),
-    ),
+    loop('patrol', PATROL_EVERY_MS, patrolTarget),
+    loop('late starters', SWEEP_EVERY_MS, sweepTarget),
   ];
   return {
     start() {
       for (const loop of loops) loop.start();
     },
     stop: () => Promise.all(loops.map((loop) => loop.stop())).then(() => undefined),
-    patrolNow: () => patrol(new AbortController().signal),
+    patrolNow: () => everyTarget(null, new AbortController().signal, (id, s) => patrolTarget(ctx, id, s)),
   };
 }
 

@@ -33,7 +33,7 @@ export async function reconcileGrant(
   grantId: string,
   signal: AbortSignal,
 ): Promise<Outcome> {
-  const row = await claim(ctx.db, grantId);
+  const row = await claim(ctx.db, grantId, ctx.run);
   return row === undefined ? 'nothing-to-do' : takeStep(ctx, row, signal);
 }
 

@@ -27,7 +27,7 @@ import {
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { type Intent, intentOf } from './intend.ts';
 import { rememberGrant } from './known-grants.ts';
-import { type GrantRow, NOBODY_HAS_IT, type StepGrant, TAKEN_UP } from './lease.ts';
+import { type GrantRow, NOBODY_HAS_IT, type StepGrant, takenUpBy } from './lease.ts';
 import { decideWithin, type WithUse } from './limits.ts';
 import { atStart, startFrom } from './start.ts';
 import { askForPasskeyIf, requireStepUp, withMfaAge } from './step-up.ts';
@@ -169,7 +169,7 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     durationSeconds: circumstances.durationSeconds,
     startsAt: circumstances.startsAt,
   };
-  const hand = circumstances.startsAt === null ? TAKEN_UP : NOBODY_HAS_IT;
+  const hand = circumstances.startsAt === null ? takenUpBy(ctx.run) : NOBODY_HAS_IT;
   const intent = draft.state === 'approved' ? intentOf(grantFacts, hand) : null;
   const stored = { requestId, action: 'request', policyDigest, facts, decided } as const;
   const write = writeRequest(ctx, draft, stored, intent, submittedEntry(draft, asked, by));

@@ -11,7 +11,7 @@ import type { GrantsContext } from './context.ts';
 import { endGrants } from './end.ts';
 import { type GrantViewRow, OVERDUE_SECONDS } from './grant-view.ts';
 import { grantIdentity } from './known-grants.ts';
-import { claimAll, type StepGrant } from './lease.ts';
+import { claimAll, release, type StepGrant } from './lease.ts';
 import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
 import { createStepBudget } from './step-budget.ts';
 
@@ -25,6 +25,7 @@ const POLL_MS = 1_000;
 /** Hints that something changed come in bursts, mostly of our own work: they are one look. */
 const LOOK_GAP_MS = 200;
 const SHORTEST_POLL_MS = 20;
+const OVERDUE_LOOK_MS = 5_000;
 /** Grants that are ended in one transaction. */
 const EXPIRED_BATCH = 500;
 
@@ -65,7 +66,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
         places.set(id, budget.begin(target));
     if (places.size === 0) return 0;
     try {
-      const rows = await claimAll(ctx.db, [...places.keys()]);
+      const rows = await claimAll(ctx.db, [...places.keys()], ctx.run);
       for (const row of rows) {
         const over = places.get(row.id);
         places.delete(row.id);
@@ -122,7 +123,10 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
       loop.kick();
     });
   };
-  const alarm = repeat(ctx, 'overdue', 5_000, () => tellOverdue(ctx).then(() => undefined));
+  const alarm = repeat(ctx, 'overdue', OVERDUE_LOOK_MS, async () => {
+    if (await ctx.turns.take('overdue', OVERDUE_LOOK_MS / 1000)) await tellOverdue(ctx);
+    return undefined;
+  });
 
   return {
     start() {
@@ -135,9 +139,11 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
       else lookSoon(LOOK_GAP_MS);
     },
     async take(row) {
-      if (stopping.signal.aborted) return null;
-      if (!underWay.has(row.id) && budget.mayBegin(row.target_id))
+      const mine = row.lease_by === ctx.run && !underWay.has(row.id);
+      if (mine && !stopping.signal.aborted && budget.mayBegin(row.target_id))
         return track(row.id, row.target_id, takeStep(ctx, row, stopping.signal), budget.begin(row.target_id));
+      // Whoever comes to it next, here or elsewhere, is not to wait for a lease that nobody uses.
+      if (mine) await release(ctx.db, row).catch(() => undefined);
       this.kick(row.id);
       return null;
     },
@@ -147,6 +153,22 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
       await Promise.all([loop.stop(), alarm.stop()]);
       await Promise.allSettled(underWay.values());
     },
+  };
+}
+
+/** Where this process does not touch targets: what is due is told to those that do. */
+export function createAbsentWorker(ctx: GrantsContext): GrantWorker {
+  const kick = (grantId?: string) =>
+    void publish(ctx.db, { topic: 'grants', ...(grantId === undefined ? {} : { id: grantId }) });
+  return {
+    start: () => undefined,
+    kick,
+    async take(row) {
+      if (row.lease_by === ctx.run) await release(ctx.db, row).catch(() => undefined);
+      kick(row.id);
+      return null;
+    },
+    stop: async () => undefined,
   };
 }
 

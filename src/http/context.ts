@@ -11,7 +11,14 @@ import type { Principals } from '../identity/sign-in.ts';
 import type { SignInContext } from '../identity/sign-in-context.ts';
 import type { WorkloadIdentity } from '../identity/workload/exchange.ts';
 import type { Insight } from '../insight/insight.ts';
+import type { Replicas } from '../replicas/replicas.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
+
+/** Whether this process may be given work, and if not why, for people. */
+export interface Readiness {
+  ready: boolean;
+  problems: string[];
+}
 
 export interface HttpContext {
   log: Logger;
@@ -19,6 +26,10 @@ export interface HttpContext {
   grants: GrantsContext;
   worker: GrantWorker;
   events: Events;
+  replicas: Pick<Replicas, 'list'>;
+  readiness: () => Readiness;
+  /** False: this process only says how it is. */
+  servesApi: boolean;
   principals: Principals;
   refusedUses: RefusedUses;
   workload: WorkloadIdentity;

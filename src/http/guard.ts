@@ -19,6 +19,7 @@ export type Access =
 
 export const GUARD = {
   'GET /healthz': 'anyone',
+  'GET /readyz': 'anyone',
   'GET /metrics': 'metrics',
   'GET /api/openapi.json': 'anyone',
 
@@ -117,6 +118,8 @@ export const GUARD = {
   'GET /api/policy/sentences': 'signed-in',
   // Compiles, which costs everybody's time: for those who have a use for the answer.
   'POST /api/policy/check': 'changePolicy',
+
+  'GET /api/replicas': 'administer',
 
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',

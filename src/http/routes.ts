@@ -42,6 +42,7 @@ import { getPolicy } from './routes/get-policy.ts';
 import { getPolicyHistory } from './routes/get-policy-history.ts';
 import { getProposal } from './routes/get-proposal.ts';
 import { getReach } from './routes/get-reach.ts';
+import { getReadiness } from './routes/get-readiness.ts';
 import { getReceipt } from './routes/get-receipt.ts';
 import { getRequest } from './routes/get-request.ts';
 import { getSession } from './routes/get-session.ts';
@@ -57,6 +58,7 @@ import { getPacks } from './routes/list-packs.ts';
 import { listPolicies } from './routes/list-policies.ts';
 import { getPrincipals } from './routes/list-principals.ts';
 import { getProposals } from './routes/list-proposals.ts';
+import { getReplicas } from './routes/list-replicas.ts';
 import { getRequests } from './routes/list-requests.ts';
 import { listSegmentsOfTree } from './routes/list-segments.ts';
 import { getSessions } from './routes/list-sessions.ts';
@@ -124,6 +126,8 @@ const ROUTES = [
   getCheckpoint,
   getGrant,
   getHealth,
+  getReadiness,
+  getReplicas,
   getInsights,
   getMe,
   getMetrics,

@@ -56,6 +56,7 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   app.removeContentTypeParser('text/plain');
   acceptEmptyBodies(app);
   app.addHook('onRequest', async (request) => rememberAddress(request, ctx.trustedProxies));
+  if (!ctx.servesApi) app.addHook('onRequest', async (request) => requireServedHere(request.url));
   app.addHook('onSend', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     if (/^\/(api|scim)\//.test(request.url)) reply.header('cache-control', 'no-store');
@@ -90,6 +91,15 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   if (missing.length > 0)
     throw new Failure('unavailable', 'route-missing', `No route for: ${missing.join(', ')}.`);
   return app;
+}
+
+const SERVED_BY_ALL = new Set(['/healthz', '/readyz', '/metrics']);
+
+function requireServedHere(url: string): void {
+  if (SERVED_BY_ALL.has(url.split('?')[0] ?? '')) return;
+  throw new Failure('unavailable', 'not-served-here', 'This replica does not serve the portal and the API.', {
+    hint: 'Ask one with the role `api`.',
+  });
 }
 
 // An action without details needs no body: an empty one is an empty object, whatever its content type says.

@@ -15,6 +15,8 @@ export type RouteScope = TokenScope | 'open' | 'any' | 'whole';
 
 export const ROUTE_SCOPE = {
   'GET /healthz': 'open',
+  'GET /readyz': 'open',
+  'GET /api/replicas': 'administer',
   'GET /metrics': 'audit',
   'GET /api/openapi.json': 'open',
 

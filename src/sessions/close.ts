@@ -8,7 +8,7 @@ import { append, SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { sleep } from '../base/timer.ts';
-import type { Db } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import type { Closing } from './recording-format.ts';
 
@@ -29,6 +29,9 @@ export interface Closer {
   /** Gives what is waiting one more chance, and stops trying. */
   stop(): Promise<void>;
 }
+
+/** The end reason of a session whose replica was taken for lost; what was recorded comes when that one is back. */
+export const LOST = 'interrupted: its replica was lost';
 
 const AT_ONCE = 4;
 const FIRST_RETRY_MS = 500;
@@ -109,7 +112,10 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
       .where('ended_at', 'is', null)
       .returning(['grant_id', 'target_id'])
       .executeTakeFirst();
-    if (row === undefined) return;
+    if (row === undefined) {
+      await writeFound(trx, ended);
+      return;
+    }
     const uses = closing.uses.map((use) => ({ session_id: sessionId, ...use }));
     if (uses.length > 0)
       await trx
@@ -132,4 +138,38 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
     });
     await publish(trx, { topic: 'sessions', id: sessionId });
   });
+}
+
+// Another replica closed it meanwhile, without the recording: it is known now.
+async function writeFound(trx: Trx, ended: EndedSession): Promise<void> {
+  const { sessionId, recordingHash, closing } = ended;
+  if (recordingHash === null) return;
+  const { totals } = closing;
+  const row = await trx
+    .updateTable('sessions')
+    .set({
+      recording: ended.recording,
+      recording_hash: recordingHash,
+      statements: totals.statements,
+      refused: totals.refused,
+      errors: totals.errors,
+      rows_read: totals.rowsRead,
+      bytes_read: totals.bytesRead,
+      bytes_written: totals.bytesWritten,
+    })
+    .where('id', '=', sessionId)
+    .where('end_reason', '=', LOST)
+    .where('recording_hash', 'is', null)
+    .returning(['grant_id', 'target_id'])
+    .executeTakeFirst();
+  if (row === undefined) return;
+  await append(trx, {
+    kind: 'session.recording-found',
+    actor: SYSTEM_ACTOR,
+    grantId: row.grant_id,
+    sessionId,
+    targetId: row.target_id,
+    detail: { ...totals, recordingHash },
+  });
+  await publish(trx, { topic: 'sessions', id: sessionId });
 }

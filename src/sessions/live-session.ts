@@ -129,9 +129,15 @@ export class Live implements LiveSession {
   }
 
   #warn(beforeMs: number): void {
-    const said = `Your access ends in ${beforeMs / 60_000} minutes. Extend it with: sally extend ${this.ticket.grantId}`;
-    if (this.#handlers?.warn(said) === false)
-      this.#timers.push(after(WARN_AGAIN_MS, () => this.#warn(beforeMs)));
+    this.tell(
+      `Your access ends in ${beforeMs / 60_000} minutes. Extend it with: sally extend ${this.ticket.grantId}`,
+    );
+  }
+
+  /** A notice, as soon as one can be put in. */
+  tell(said: string): void {
+    if (this.#over === null && this.#handlers?.warn(said) === false)
+      this.#timers.push(after(WARN_AGAIN_MS, () => this.tell(said)));
   }
 
   #disarm(): void {

@@ -3,10 +3,11 @@
 
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { codeOf, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Db } from '../db/client.ts';
-import { type EndedSession, writeEnd } from './close.ts';
+import { type EndedSession, LOST, writeEnd } from './close.ts';
 import { readRecording, walkChain } from './read-recording.ts';
 import { NOT_RUN } from './recorder.ts';
 import {
@@ -24,20 +25,64 @@ import { recordingPath } from './recording-path.ts';
 
 export const INTERRUPTED = 'interrupted';
 
-/** Closes all that is left open from an earlier run. Errors: the store's. Returns how many there were. */
-export async function recoverSessions(ctx: {
+interface RecoverContext {
   db: Db;
   log: Logger;
   dataFolder: string;
   gatewayName: string;
-}): Promise<number> {
+}
+
+/** A row that nobody has touched for longer has no process. */
+const ABANDONED_SECONDS = 60;
+
+/**
+ * Closes all that is left open from an earlier run, from a replica that no longer has a row, and what another replica
+ * has closed while this one was away. Errors: the store's. Returns how many there were.
+ */
+export async function recoverSessions(ctx: RecoverContext): Promise<number> {
   const rows = await ctx.db
     .selectFrom('sessions')
-    .select('id')
-    .where('gateway', '=', ctx.gatewayName)
-    .where('ended_at', 'is', null)
+    .select(['id', 'ended_at'])
+    .where((eb) =>
+      eb.or([
+        eb.and([eb('gateway', '=', ctx.gatewayName), eb('ended_at', 'is', null)]),
+        eb.and([
+          eb('gateway', '=', ctx.gatewayName),
+          eb('end_reason', '=', LOST),
+          eb('recording_hash', 'is', null),
+        ]),
+        eb.and([
+          eb('ended_at', 'is', null),
+          eb('seen_at', '<', sql<Date>`now() - make_interval(secs => ${ABANDONED_SECONDS})`),
+          eb('gateway', 'not in', eb.selectFrom('replicas').select('name')),
+        ]),
+      ]),
+    )
     .execute();
   for (const row of rows) await writeEnd(ctx.db, await recoverOne(ctx, row.id));
+  return rows.filter((row) => row.ended_at === null).length;
+}
+
+/** The same for replicas that are over; their recordings stay open on their disks, until they come back. */
+export async function closeAbandoned(ctx: RecoverContext, gateways: string[]): Promise<number> {
+  const others = gateways.filter((name) => name !== ctx.gatewayName);
+  if (others.length === 0) return 0;
+  const rows = await ctx.db
+    .selectFrom('sessions')
+    .select(['id', sql<number>`extract(epoch from seen_at - started_at)::float8 * 1000`.as('ms')])
+    .select(['statements', 'refused', 'errors', 'rows_read', 'bytes_read', 'bytes_written'])
+    .where('gateway', 'in', others)
+    .where('ended_at', 'is', null)
+    .execute();
+  for (const { id, ms, ...row } of rows) {
+    const { statements, refused, errors } = row;
+    const totals = {
+      ...{ statements, refused, errors },
+      ...{ rowsRead: row.rows_read, bytesRead: row.bytes_read, bytesWritten: row.bytes_written },
+    };
+    const closing = { ...NOTHING, totals, endReason: LOST, durationMs: Math.max(0, Math.round(ms)) };
+    await writeEnd(ctx.db, { sessionId: id, closing, recording: recordingPath(id), recordingHash: null });
+  }
   return rows.length;
 }
 

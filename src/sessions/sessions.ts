@@ -1,7 +1,6 @@
 // All sessions of one gateway: let in by grants, recorded from the first byte, ended by their deadline, by an event,
 // or by the poll that finds what an event did not bring.
 
-import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { Failure, messageOf } from '../base/errors.ts';
@@ -13,7 +12,7 @@ import { createCloser } from './close.ts';
 import { Live, type LiveSession } from './live-session.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import { recordingPath } from './recording-path.ts';
-import { recoverSessions } from './recover.ts';
+import { closeAbandoned, recoverSessions } from './recover.ts';
 
 export interface SessionEvents {
   /** A grant's sessions must go now. Returns the function that unsubscribes. */
@@ -25,7 +24,7 @@ export interface SessionsContext {
   db: Db;
   log: Logger;
   dataFolder: string;
-  /** Which rows are ours: one name, one process. */
+  /** Which rows are ours: the replica's name. */
   gatewayName: string;
   admission: SessionAdmission;
   events: SessionEvents;
@@ -39,6 +38,10 @@ export interface Sessions {
   /** Row, audit entry, recording; all or none. Errors: Failure of admission, `recording-unavailable`. */
   open(input: Omit<OpenInput, 'gateway'>): Promise<LiveSession>;
   live(): LiveSession[];
+  /** Closes the rows of replicas that are over: what they recorded is on their disks. Errors: the store's. */
+  closeOf(gateways: string[]): Promise<void>;
+  /** A notice to all. */
+  tellAll(said: string): void;
   /** Cuts them all. */
   cutAll(said: string, reason: string): void;
 }
@@ -87,7 +90,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
       const grantIds = [...new Set([...open.values()].map((live) => live.ticket.grantId))];
       const [verdicts, endings] = await Promise.all([
         ctx.admission.liveVerdicts(grantIds),
-        endingSessions(ctx),
+        endingSessions(ctx, [...open.keys()]),
       ]);
       for (const live of open.values()) live.judge(verdicts.get(live.ticket.grantId), askedAt);
       for (const { id, ending } of endings) endOne(id, ending);
@@ -137,19 +140,27 @@ export function createSessions(ctx: SessionsContext): Sessions {
     },
 
     live: () => [...open.values()],
+    async closeOf(gateways) {
+      const closed = await closeAbandoned(ctx, gateways);
+      if (closed > 0) ctx.log.warn({ sessions: closed, gateways }, 'sessions of a lost replica were closed');
+    },
+    tellAll(said) {
+      for (const live of open.values()) live.tell(said);
+    },
     cutAll(said, reason) {
       for (const live of open.values()) live.cut(said, reason);
     },
   };
 }
 
-/** Those of this gateway that somebody wants to end, with the reason. */
+/** Those that somebody wants to end, with the reason, and those that another replica has taken for lost. */
 async function endingSessions(
-  ctx: Pick<SessionsContext, 'db' | 'gatewayName'>,
+  ctx: Pick<SessionsContext, 'db'>,
+  open: string[],
 ): Promise<{ id: string; ending: string }[]> {
   const { rows } = await sql<{ id: string; ending: string }>`
-    select id, ending from sessions
-    where gateway = ${ctx.gatewayName} and ended_at is null and ending is not null`.execute(ctx.db);
+    select id, coalesce(ending, 'its replica was taken for lost') as ending from sessions
+    where id = any(${open}::text[]) and (ending is not null or ended_at is not null)`.execute(ctx.db);
   return rows;
 }
 
@@ -178,7 +189,7 @@ async function begin(
     database: ticket.database,
     clientAddress: input.clientAddress,
     application: input.application,
-    gateway: `${ctx.gatewayName} on ${hostname()}`,
+    gateway: ctx.gatewayName,
     startedAtMs: Date.now(),
   };
   let recorder: Recorder;

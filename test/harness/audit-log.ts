@@ -7,6 +7,7 @@ import { sql } from 'kysely';
 import { append } from '../../src/audit/append.ts';
 import { verifyStore } from '../../src/audit/export.ts';
 import { openLogKey } from '../../src/audit/keys.ts';
+import { oneKey } from '../../src/audit/log-keys.ts';
 import { createSequencer, type Sequencer } from '../../src/audit/sequence.ts';
 import type { NoteSigner } from '../../src/audit/verify/note.ts';
 import type { LogVerification, VerifyOptions } from '../../src/audit/verify/verify-log.ts';
@@ -57,7 +58,7 @@ export async function openTestLog(): Promise<TestLog> {
     signer,
     folder,
     sequencer: (other = dataFolder) =>
-      createSequencer({ db, log, dataFolder: other, signer, installationId: INSTALLATION }),
+      createSequencer({ db, log, dataFolder: other, keys: oneKey(signer), installationId: INSTALLATION }),
     write: (...names) =>
       db.transaction().execute(async (trx) => {
         for (const name of names) await append(trx, { kind: 'test.event', actor: ANNA, detail: { name } });

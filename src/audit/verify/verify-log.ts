@@ -4,6 +4,8 @@
 //   chain       entries were swapped, taken out or put in;
 //   checkpoint  everything was rewritten so that it fits again, or the end is missing;
 //   copies      whoever holds database and key together: the hashes and checkpoints that were kept elsewhere.
+// A log may change its key: an entry announces the next one, the present one signs a checkpoint over that entry, and
+// from then on the next one may sign, and once it has, only it. So the first key leads to all that follow.
 
 import { messageOf } from '../../base/errors.ts';
 import {
@@ -14,12 +16,14 @@ import {
   parseHeader,
   parseLine,
 } from './export-format.ts';
+import { parseLeaf } from './leaf.ts';
 import {
   type CheckpointBody,
   type NoteVerifier,
   openNote,
   parseCheckpoint,
   parseVerifierKey,
+  verifierKeyText,
 } from './note.ts';
 import { CompactRange, chainHash, HASH_BYTES, leafHash } from './tree.ts';
 
@@ -27,7 +31,10 @@ import { CompactRange, chainHash, HASH_BYTES, leafHash } from './tree.ts';
 export const MOST_KEPT_CHECKPOINTS = 1_000_000;
 
 export interface VerifyOptions {
-  /** The log's key as its reader knows it. Without it the export's own key is taken at its word. */
+  /**
+   * A key of the log as its reader knows it, the first or one that followed. Without it the export's own key is taken
+   * at its word.
+   */
   trustedKey?: string | undefined;
   /** Checkpoints (whole notes) that the reader kept, in any order. */
   keptCheckpoints?: readonly string[] | undefined;
@@ -70,6 +77,9 @@ export async function verifyLog(
   return check.state(true);
 }
 
+/** The kind of entry that announces the log's next key: `detail.verifierKey`. */
+export const KEY_ANNOUNCED = 'log-key.announced';
+
 /** What ends a check: the first wrong index, and in words what is wrong with it. */
 class Wrong extends Error {
   readonly index: number;
@@ -86,8 +96,12 @@ class LogCheck {
   #chain: Buffer = Buffer.alloc(0);
   #header: HeaderLine | null = null;
   #key: NoteVerifier | null = null;
+  /** Keys that entries announced and that have not signed yet, with the entry; `ready` once that is signed for. */
+  #announced: { key: NoteVerifier; index: number; ready: boolean }[] = [];
+  /** Every key that has signed. */
+  #keysSeen: string[] = [];
   /** The reader's checkpoints, smallest first; `#nextKept` is the first not reached. */
-  #kept: CheckpointBody[] = [];
+  #kept: { body: CheckpointBody; note: string }[] = [];
   #nextKept = 0;
   /** Entries below this are covered by a checkpoint that is right. */
   #proven = 0;
@@ -141,7 +155,14 @@ class LogCheck {
       );
     }
     const kept = this.#kept[this.#nextKept];
-    if (kept !== undefined) throw cutBefore(size, kept.size, 'a checkpoint that you kept');
+    if (kept !== undefined) {
+      this.#requireSigned(kept.note, this.#header);
+      throw cutBefore(size, kept.body.size, 'a checkpoint that you kept');
+    }
+    const { trustedKey } = this.#options;
+    if (trustedKey !== undefined && !this.#keysSeen.includes(trustedKey.trim())) {
+      throw new Wrong(0, 'The log names another key than the one that you trust.');
+    }
     if (this.#outside === null) throw new Wrong(size, 'The export ends before its last line: it was cut.');
     if (this.#proven < size) {
       throw new Wrong(this.#proven, `No checkpoint covers the entries from ${this.#proven} to ${size - 1}.`);
@@ -167,23 +188,23 @@ class LogCheck {
     if (header === null) throw new Wrong(0, 'The first line is no header of an exported log.');
     const { trustedKey, keptCheckpoints = [] } = this.#options;
     try {
-      this.#key = parseVerifierKey(trustedKey ?? header.vkey);
+      this.#key = parseVerifierKey(header.vkey);
+      if (trustedKey !== undefined) parseVerifierKey(trustedKey);
     } catch (error) {
       throw new Wrong(0, messageOf(error));
     }
-    if (trustedKey !== undefined && trustedKey.trim() !== header.vkey) {
-      throw new Wrong(0, 'The log names another key than the one that you trust.');
-    }
+    this.#keysSeen.push(header.vkey);
     if (header.origin !== this.#key.name) throw new Wrong(0, 'The key is not the key of this log.');
     if (keptCheckpoints.length > MOST_KEPT_CHECKPOINTS) {
       throw new RangeError(`At most ${MOST_KEPT_CHECKPOINTS} kept checkpoints can be compared.`);
     }
     for (const note of keptCheckpoints) {
-      const body = opened(note, this.#key, header);
-      if (body === null) throw new Wrong(0, 'A checkpoint that you kept was not signed by this log.');
-      this.#kept.push(body);
+      const body = parseCheckpoint(note);
+      if (body === null || body.origin !== header.origin)
+        throw new Wrong(0, 'A checkpoint that you kept was not signed by this log.');
+      this.#kept.push({ body, note });
     }
-    this.#kept.sort((a, b) => a.size - b.size);
+    this.#kept.sort((a, b) => a.body.size - b.body.size);
     this.#header = header;
     this.#compareKept();
   }
@@ -219,7 +240,19 @@ class LogCheck {
     }
     this.#chain = chain;
     this.#tree.append(hash);
+    if (line.leaf.includes(KEY_ANNOUNCED)) this.#noteAnnounced(line.leaf, at);
     this.#compareKept();
+  }
+
+  #noteAnnounced(text: string, index: number): void {
+    const leaf = parseLeaf(text);
+    const verifierKey = leaf?.kind === KEY_ANNOUNCED ? leaf.detail.verifierKey : undefined;
+    if (typeof verifierKey !== 'string') return;
+    try {
+      this.#announced.push({ key: parseVerifierKey(verifierKey), index, ready: false });
+    } catch {
+      throw new Wrong(index, `Entry ${index} announces a key that is none.`);
+    }
   }
 
   #checkpoint(line: CheckpointLine, header: HeaderLine, key: NoteVerifier): void {
@@ -229,7 +262,7 @@ class LogCheck {
       const first = this.#firstDoubtful(this.size);
       throw new Wrong(first, `${where} behind entry ${this.size - 1} cannot be read.`);
     }
-    const body = opened(line.checkpoint, key, header);
+    const body = opened(line.checkpoint, key, header) ?? this.#openedByNext(line.checkpoint, header);
     if (body === null) {
       const first = this.#firstDoubtful(stated.size);
       throw new Wrong(first, `${where} for ${stated.size} entries was not signed by this log.`);
@@ -247,6 +280,24 @@ class LogCheck {
     this.#agree(body, where);
     if (line.from !== 'store') this.#largestOutside = body.size;
     this.#newest = line.checkpoint;
+    for (const next of this.#announced) next.ready ||= next.index < body.size;
+  }
+
+  /** The first checkpoint of the next key, which signs alone from here on; null when it is none. */
+  #openedByNext(note: string, header: HeaderLine): CheckpointBody | null {
+    const next = this.#announced.find((one) => one.ready && opened(note, one.key, header) !== null);
+    if (next === undefined) return null;
+    this.#announced = this.#announced.filter((one) => one.index > next.index);
+    this.#key = next.key;
+    this.#keysSeen.push(verifierKeyText(next.key));
+    return opened(note, next.key, header);
+  }
+
+  // The reader may have kept checkpoints that the export left out, so the next key's may come before its first here.
+  #requireSigned(note: string, header: HeaderLine): void {
+    const keys = [...this.#keysSeen.map(parseVerifierKey), ...this.#announced.map((one) => one.key)];
+    if (keys.some((key) => opened(note, key, header) !== null)) return;
+    throw new Wrong(0, 'A checkpoint that you kept was not signed by this log.');
   }
 
   #agree(body: CheckpointBody, where: string): void {
@@ -271,8 +322,9 @@ class LogCheck {
   #compareKept(): void {
     for (;;) {
       const kept = this.#kept[this.#nextKept];
-      if (kept === undefined || kept.size !== this.size) return;
-      this.#agree(kept, 'The checkpoint that you kept');
+      if (kept === undefined || kept.body.size !== this.size || this.#header === null) return;
+      this.#requireSigned(kept.note, this.#header);
+      this.#agree(kept.body, 'The checkpoint that you kept');
       this.#nextKept++;
     }
   }

@@ -40,6 +40,8 @@ export interface LoginContext {
   failures: FailureLimit;
   /** False: a client that does not encrypt is refused. */
   plainAllowed: boolean;
+  /** True: nobody is let in any more. */
+  draining: () => boolean;
 }
 
 export interface LoggedIn {
@@ -66,6 +68,10 @@ export async function logIn(
   const opened = await openStream(ctx, socket, onStream);
   if (opened === null) return null;
   const { stream, reader, version, parameters } = opened;
+  if (ctx.draining()) {
+    // The state in which libpq tries the next host of its list.
+    throw new ProtocolError('refused', 'This gateway is stopping.', undefined, '57P03', 'Connect again.');
+  }
   const minor = settleVersion(stream, version, parameters);
   ctx.failures.check(socket.remoteAddress ?? '', parameters.user);
   const send = (bytes: Buffer) => void stream.write(bytes);
