@@ -25,7 +25,7 @@ test('without anything it is the demo, on loopback', () => {
     [config.http, config.postgresGateway],
     [
       { host: '127.0.0.1', port: 7070, trustedProxies: [] },
-      { host: '127.0.0.1', port: 7071 },
+      { host: '127.0.0.1', port: 7071, publicAddress: null, tls: null },
     ],
   );
 });

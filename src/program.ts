@@ -1,5 +1,5 @@
 // Everything between the configuration and the listening ports, wired once. main.ts runs it as a process; tests run
-// it in theirs.
+// it in theirs. Long because it is the one list of all that is started, in its order.
 
 import { join } from 'node:path';
 import { append, SYSTEM_ACTOR } from './audit/append.ts';
@@ -126,7 +126,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const { roles } = config.replica;
   const turns = createTurns({ db, run: own.run });
   const addresses: Record<string, string> = {};
-  let closeSessionsOf = async (_gateways: string[]) => undefined as void;
+  let closeSessionsOf: (gateways: string[]) => Promise<void> = async () => undefined;
   const replicas = createReplicas({
     db,
     log,

@@ -1,5 +1,6 @@
 // The store's tables as kysely sees them, one interface a table, in the order of migrations/.
 // `Generated` columns may be left out of an insert; timestamps are Dates read from the store's own clock.
+// Long because every table stands here, once.
 
 import type { ColumnType, Generated, JSONColumnType } from 'kysely';
 

@@ -121,7 +121,19 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'device-login.denied': (leaf, who) =>
     `${who} refused the machine${words(leaf, ' ', 'machine')} a login by code.`,
   'step-up': (leaf, who) => `${who} used a passkey${from(leaf)}.`,
-  'system.started': (leaf) => `Sallyport${words(leaf, ' ', 'version')} started.`,
+  'system.started': (leaf) =>
+    `Sallyport${words(leaf, ' ', 'version')} started${words(leaf, ' as the replica ', 'replica')}.`,
+  'replica.gone': (leaf) =>
+    `The replica${words(leaf, ' ', 'replica')} has not been seen any more${words(leaf, ' since ', 'seenAt')}; others go on with its work.`,
+  'session.recording-found': () =>
+    'The recording of a session was found again, with its hash, when its replica came back.',
+  'log-key.announced': (leaf, who) =>
+    `${who} announced the next key of the audit log${words(leaf, ': ', 'verifierKey')}.`,
+  'keys.rotated': (leaf, who) => `${who} rotated ${words(leaf, '', 'key') || 'a key'}.`,
+  'recovery.begun': (leaf) =>
+    `This store may be restored or copied: nothing is written and no target is touched${quoted(leaf, ': ', 'found')}.`,
+  'recovery.bridged': (leaf, who) =>
+    `${who} let Sallyport go on after a recovery${words(leaf, ', as epoch ', 'epoch')}${quoted(leaf, ': ', 'reason')}.`,
   'system.stopped': (leaf) =>
     `Sallyport stopped${words(leaf, ', with ', 'liveGrants', ' grants still alive on their targets')}.`,
   'audit.exported': (leaf, who) => `${who} exported the audit log${words(leaf, ', ', 'size', ' entries')}.`,
