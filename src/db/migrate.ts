@@ -11,8 +11,8 @@ import * as signIn from './migrations/0003-sign-in.ts';
 import * as machines from './migrations/0004-machines.ts';
 import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
-import * as ledger from './migrations/0013-ledger.ts';
 import * as replicas from './migrations/0012-replicas.ts';
+import * as ledger from './migrations/0013-ledger.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {

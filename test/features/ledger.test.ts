@@ -132,7 +132,7 @@ describe('the ledger of a cluster', { skip: skipWithout('postgres15') }, () => {
   test('a worker that comes late writes nothing over what is newer, of the nodes neither', async () => {
     const { id } = await active();
     await world.end(id);
-    const late = await claim(world.ctx.db, id);
+    const late = await claim(world.ctx.db, id, 'another run');
     assert.ok(late !== undefined);
     // Its lease ran out, and another took the step.
     await world.ctx.db

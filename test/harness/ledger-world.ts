@@ -20,6 +20,7 @@ import { type GrantViewRow, loadGrant } from '../../src/grants/grant-view.ts';
 import { intendGrant } from '../../src/grants/intend.ts';
 import { createPatrol } from '../../src/grants/orphans.ts';
 import { type Outcome, reconcileGrant } from '../../src/grants/reconcile.ts';
+import { createTurns } from '../../src/jobs/turns.ts';
 import { createPolicies } from '../../src/policy/publish.ts';
 import { dialDirect } from '../../src/targets/dial.ts';
 import { createTargets } from '../../src/targets/targets.ts';
@@ -65,6 +66,8 @@ export async function startLedgerWorld(more: BoundKind[] = []): Promise<LedgerWo
   const targets = createTargets({ db, masterKey, registry, mark, dial: dialDirect, tasks });
   const ctx: GrantsContext = {
     db,
+    run: 'run-of-the-test',
+    turns: createTurns({ db, run: 'run-of-the-test' }),
     log,
     masterKey,
     policies: createPolicies({ db, log }),
