@@ -7,6 +7,7 @@ import type { DecisionFacts } from '../src/policy/engine/facts.ts';
 export interface PolicyWorld {
   files: Record<string, string>;
   policies: number;
+  segments: readonly TeamSegment[];
   /** One realistic question; each call another one. */
   question(): DecisionFacts;
 }
@@ -42,11 +43,12 @@ export function makePolicyWorld(count: number, seed = 1): PolicyWorld {
       Object.entries(texts).map(([name, list]) => [`${name}.cedar`, list.join('\n\n')]),
     ),
     policies: count,
+    segments,
     question: () => questionAbout(segments, random),
   };
 }
 
-interface TeamSegment {
+export interface TeamSegment {
   team: string;
   path: string;
 }
@@ -173,7 +175,7 @@ function questionAbout(segments: readonly TeamSegment[], random: () => number): 
   };
 }
 
-function pickAt<T>(from: readonly T[], index: number): T {
+export function pickAt<T>(from: readonly T[], index: number): T {
   const found = from[index % from.length];
   if (found === undefined) throw new RangeError('There is nothing to pick from.');
   return found;

@@ -1,6 +1,6 @@
 // The policy bench: whole decisions (`decide`, with the explanation of every no) over sets of three sizes, in turns;
-// the engine against Cedar's own answer on the unsharded text; stored decisions made again on two threads; memory
-// over a thousand reloads, and how long a reload keeps decisions waiting.
+// the engine against Cedar's own answer on the unsharded text; a history of stored decisions (policy-history.ts) made
+// again on two threads, from a cold start; memory over a thousand reloads, and how long a reload keeps decisions waiting.
 
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -8,9 +8,12 @@ import { Worker } from 'node:worker_threads';
 import { type CompiledPolicies, compilePolicies } from '../src/policy/engine/compile.ts';
 import { compileAside } from '../src/policy/engine/compile-aside.ts';
 import { decide, decideOutcome } from '../src/policy/engine/decide.ts';
+import type { DecisionFacts } from '../src/policy/engine/facts.ts';
+import { Memory, remembering } from '../src/policy/engine/memory.ts';
 import { SLOTS, slotKeyOf } from '../src/policy/engine/slots.ts';
 import type { DecisionRow } from '../src/policy/replay.ts';
-import type { PolicyJob } from './policy-thread.ts';
+import { makeHistory } from './policy-history.ts';
+import type { PolicyAnswer, PolicyJob } from './policy-thread.ts';
 import { makePolicyWorld, type PolicyWorld } from './policy-world.ts';
 import { type Bench, type BenchOptions, median, type Row, rounded } from './rounds.ts';
 
@@ -30,13 +33,20 @@ interface Plan {
   /** In each round, of each size. */
   decisions: number;
   questions: number;
-  /** Different stored decisions, and how often all of them are replayed. */
+  /** Decisions of the history that is replayed. */
   stored: number;
-  passes: number;
+  /** All different, and each asked of Cedar. */
+  distinct: number;
 }
 
-const FULL: Plan = { warmUp: 20_000, decisions: 8_000, questions: 100_000, stored: 25_000, passes: 4 };
-const QUICK: Plan = { warmUp: 8_000, decisions: 2_000, questions: 6_000, stored: 8_000, passes: 4 };
+const FULL: Plan = {
+  warmUp: 20_000,
+  decisions: 8_000,
+  questions: 100_000,
+  stored: 100_000,
+  distinct: 25_000,
+};
+const QUICK: Plan = { warmUp: 8_000, decisions: 2_000, questions: 6_000, stored: 20_000, distinct: 4_000 };
 
 export const policyBench: Bench = {
   measures: 'decisions by 10, 1,000 and 10,000 policies; sharded against unsharded; replay; reloads',
@@ -52,7 +62,7 @@ async function benchPolicy({ quick, say }: BenchOptions): Promise<Row[]> {
     const startedAt = performance.now();
     const policies = await compileAside(world.files);
     say(`${size} policies compiled in ${((performance.now() - startedAt) / 1000).toFixed(1)} s.`);
-    sets.push({ size, world, policies });
+    sets.push({ size, world, policies, cpuUs: [] });
   }
   const large = sets.find(({ size }) => size === LARGE);
   if (large === undefined) throw new Error('The largest set is missing.');
@@ -64,11 +74,23 @@ async function benchPolicy({ quick, say }: BenchOptions): Promise<Row[]> {
   );
   const differing = await disagreements(plan.questions);
   say(`${plan.questions} random questions: ${differing} answered unlike Cedar.`);
-  const perSecond = await replaysPerSecond(large, plan);
+  const history = makeHistory(large.world.segments);
+  const replay = await replaysPerSecond(large, plan.stored, () => history.next(), true);
+  const distinct = await replaysPerSecond(large, plan.distinct, () => large.world.question(), false);
+  say(
+    `${plan.stored} decisions of a history replayed in ${replay.seconds.toFixed(1)} s, ${replay.cpuUs.toFixed(0)} us of the processor each; all distinct ${distinct.cpuUs.toFixed(0)} us.`,
+  );
   return [
     ...rows,
     { name: 'sharded disagreements', value: differing, unit: 'count', goal: 0, better: 'lower' },
-    { name: 'replay per s', value: rounded(perSecond), unit: '1/s', goal: 8_000, better: 'higher' },
+    { name: 'replay per s', value: rounded(replay.perSecond), unit: '1/s', goal: 8_000, better: 'higher' },
+    {
+      name: 'replay per s, all distinct',
+      value: rounded(distinct.perSecond),
+      unit: '1/s',
+      goal: null,
+      better: 'higher',
+    },
     {
       name: 'memory growth MB over 1000 reloads',
       value: rounded(memory),
@@ -76,6 +98,9 @@ async function benchPolicy({ quick, say }: BenchOptions): Promise<Row[]> {
       goal: 5,
       better: 'lower',
     },
+    reported(`cpu us at ${LARGE}`, median(large.cpuUs), 'us'),
+    reported('replay cpu us each', replay.cpuUs, 'us'),
+    reported('replay cpu us each, all distinct', distinct.cpuUs, 'us'),
     reported(`first decisions p50 ms at ${LARGE}`, first.p50, 'ms'),
     reported(`compile s at ${LARGE}`, pause.compileMs / 1000, 's'),
     reported(`pause ms while ${LARGE} compile`, pause.longestMs, 'ms'),
@@ -86,6 +111,8 @@ interface Measured {
   size: number;
   world: PolicyWorld;
   policies: CompiledPolicies;
+  /** Of the processor for one decision, in each round: what others do on the machine hardly shows in it. */
+  cpuUs: number[];
 }
 
 function reported(name: string, value: number, unit: string): Row {
@@ -93,13 +120,18 @@ function reported(name: string, value: number, unit: string): Row {
 }
 
 /** Milliseconds of each of `count` decisions. */
-function timed({ world, policies }: Measured, count: number): number[] {
+function timed(set: Measured, count: number): number[] {
+  const { world, policies } = set;
   const questions = Array.from({ length: count }, () => world.question());
-  return questions.map((question) => {
+  const before = process.threadCpuUsage();
+  const times = questions.map((question) => {
     const startedAt = performance.now();
     decide(policies, question);
     return performance.now() - startedAt;
   });
+  const { user, system } = process.threadCpuUsage(before);
+  set.cpuUs.push((user + system) / count);
+  return times;
 }
 
 function percentiles(timesMs: readonly number[]): { p50: number; p99: number } {
@@ -109,7 +141,10 @@ function percentiles(timesMs: readonly number[]): { p50: number; p99: number } {
 }
 
 function decisionRows(sets: readonly Measured[], plan: Plan, say: BenchOptions['say']): Row[] {
-  for (const set of sets) timed(set, plan.warmUp);
+  for (const set of sets) {
+    timed(set, plan.warmUp);
+    set.cpuUs.length = 0;
+  }
   const found = new Map(sets.map(({ size }) => [size, { p50: [] as number[], p99: [] as number[] }]));
   for (let round = 0; round < ROUNDS; round++) {
     for (let turn = 0; turn < sets.length; turn++) {
@@ -163,33 +198,46 @@ async function disagreements(questions: number): Promise<number> {
   const threads = Array.from({ length: THREADS }, (_, seed) =>
     openThread({ job: 'compare', seed: seed + 1, questions: each }),
   );
-  const counts = await Promise.all(threads.map((thread) => thread.run()));
-  return counts.reduce((sum, count) => sum + count, 0);
+  const answers = await Promise.all(threads.map((thread) => thread.run()));
+  return answers.reduce((sum, { count }) => sum + count, 0);
+}
+
+interface Replays {
+  perSecond: number;
+  seconds: number;
+  /** Of both threads together, for one decision. */
+  cpuUs: number;
 }
 
 /** By the very function that replays the store's rows, each parsed from JSON as they come from it. */
-async function replaysPerSecond({ world, policies }: Measured, plan: Plan): Promise<number> {
-  const rows = Array.from({ length: plan.stored }, () => JSON.stringify(storedDecision(policies, world)));
+async function replaysPerSecond(
+  { policies }: Measured,
+  count: number,
+  next: () => DecisionFacts,
+  keeps: boolean,
+): Promise<Replays> {
+  const kept = remembering(policies, new Memory());
+  const rows = Array.from({ length: count }, () => JSON.stringify(storedDecision(kept, next())));
   const threads = Array.from({ length: THREADS }, (_, at) =>
     openThread({
       job: 'replay',
       policies,
       rows: rows.filter((_row, index) => index % THREADS === at),
-      passes: plan.passes,
+      keeps,
     }),
   );
   await Promise.all(threads.map((thread) => thread.ready));
   const startedAt = performance.now();
-  const differences = await Promise.all(threads.map((thread) => thread.run()));
+  const answers = await Promise.all(threads.map((thread) => thread.run()));
   const seconds = (performance.now() - startedAt) / 1000;
-  const differing = differences.reduce((sum, count) => sum + count, 0);
+  const differing = answers.reduce((sum, answer) => sum + answer.count, 0);
   if (differing > 0)
     throw new Error(`${differing} decisions came to something else when they were made again.`);
-  return (rows.length * plan.passes) / seconds;
+  const cpuMs = answers.reduce((sum, answer) => sum + answer.cpuMs, 0);
+  return { perSecond: count / seconds, seconds, cpuUs: (cpuMs * 1000) / count };
 }
 
-function storedDecision(policies: CompiledPolicies, world: PolicyWorld): DecisionRow {
-  const facts = world.question();
+function storedDecision(policies: CompiledPolicies, facts: DecisionFacts): DecisionRow {
   const { outcome, obligations } = decideOutcome(policies, facts);
   return { action: 'request', outcome, facts, obligations };
 }
@@ -197,15 +245,15 @@ function storedDecision(policies: CompiledPolicies, world: PolicyWorld): Decisio
 interface Thread {
   ready: Promise<void>;
   /** Starts the job and waits for its result. Errors: those of the thread. */
-  run(): Promise<number>;
+  run(): Promise<PolicyAnswer>;
 }
 
 function openThread(job: PolicyJob): Thread {
   const worker = new Worker(new URL('./policy-thread.ts', import.meta.url), { workerData: job });
-  const said: ((value: number) => void)[] = [];
+  const said: ((value: PolicyAnswer) => void)[] = [];
   const failed = new Promise<never>((_, reject) => worker.once('error', reject));
-  const next = () => Promise.race([new Promise<number>((resolve) => said.push(resolve)), failed]);
-  worker.on('message', (value: number) => said.shift()?.(value));
+  const next = () => Promise.race([new Promise<PolicyAnswer>((resolve) => said.push(resolve)), failed]);
+  worker.on('message', (value: PolicyAnswer) => said.shift()?.(value));
   const ready = next().then(() => undefined);
   return {
     ready,

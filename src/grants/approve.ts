@@ -215,12 +215,18 @@ async function forWhom(
   ) {
     throw conflict(
       'stage-not-open',
-      `Your approval is asked for later: first ${now?.count} of ${now?.from} ${now?.count === 1 ? 'has' : 'have'} to approve.`,
+      `${notYours(own, absent)} is asked for later: first ${now?.count} of ${now?.from} ${now?.count === 1 ? 'has' : 'have'} to approve.`,
       { hint: 'The card shows the stage that is open and what comes after it.' },
     );
   }
   const wanted = stages.map((stage) => `${stage.count} of ${stage.from}`).join('; ');
   throw new Failure('denied', 'may-not-approve', `Your approval would not count: policy asks for ${wanted}.`);
+}
+
+/** Whose approval it is: who only stands in gives that of whoever is away. */
+function notYours(own: boolean, absent: readonly Principal[]): string {
+  if (own) return 'Your approval';
+  return `An approval for ${absent.map((one) => one.name).join(' or ')}, who is away,`;
 }
 
 /** `sponsor`: the requester's, where it matters what is decided. */

@@ -3,10 +3,11 @@
 
 import type { PlanExample, PlanLockout, PlanPerson, PlanTally, PolicyPlan } from '../api/policy-plan.ts';
 import { MOST_PLAN_EXAMPLES, MOST_PLAN_PEOPLE } from '../api/policy-plan.ts';
-import { digestOf } from '../base/canonical-json.ts';
+import { canonicalJson } from '../base/canonical-json.ts';
 import { type CompiledPolicies, withoutExpired } from './engine/compile.ts';
 import { decideOutcome, permitted } from './engine/decide.ts';
 import type { DecisionFacts, Obligations, Outcome } from './engine/facts.ts';
+import { Memory, remembering } from './engine/memory.ts';
 
 /** A stored decision. `action` is one of request, extend, connect. */
 export interface StoredRow {
@@ -66,8 +67,10 @@ export class Comparison {
 
   /** Policies that have expired by `nowMs` count in neither set: they will never decide again. */
   constructor(before: CompiledPolicies, after: CompiledPolicies, nowMs: number) {
-    this.#before = withoutExpired(before, nowMs);
-    this.#after = withoutExpired(after, nowMs);
+    // One memory: what the change leaves alone is asked once for both sets.
+    const memory = new Memory();
+    this.#before = remembering(withoutExpired(before, nowMs), memory);
+    this.#after = remembering(withoutExpired(after, nowMs), memory);
     this.#storedHolds = this.#before.rules.length === before.rules.length;
     const expiries = this.#after.rules.flatMap((rule) => rule.notes.expiresAtMs ?? []);
     this.#later = [...new Set(expiries)]
@@ -192,9 +195,9 @@ function categoryOf(before: Side, after: Side): Category | null {
     if (before.outcome === after.outcome) return null;
     return after.outcome === 'deny' ? 'newlyDenied' : 'newlyAllowed';
   }
-  const stages = ({ obligations }: Side) => digestOf(obligations.approvals);
+  const stages = ({ obligations }: Side) => canonicalJson(obligations.approvals);
   if (before.outcome !== after.outcome || stages(before) !== stages(after)) return 'otherApprovers';
-  return digestOf(before.obligations) === digestOf(after.obligations) ? null : 'otherObligations';
+  return canonicalJson(before.obligations) === canonicalJson(after.obligations) ? null : 'otherObligations';
 }
 
 function exampleOf(row: StoredRow, before: Side, after: Side): PlanExample {

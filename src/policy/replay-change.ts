@@ -1,21 +1,23 @@
-// The stored decisions of the last days, newest first, made again by another set in a thread of its own. Bounded in
-// number and time: what was not looked at is told, never guessed.
+// The stored decisions of the last days, newest first, made again by another set in a thread of its own, while the store
+// reads the next ones. Bounded in number and time: what was not looked at is told, never guessed.
 
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { sql } from 'kysely';
 import { Failure } from '../base/errors.ts';
 import { ID_PREFIXES, newId } from '../base/ids.ts';
 import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
-import type { StoredRow } from './compare.ts';
-import type { CompareAnswer, CompareMessage, CompareResult } from './compare-messages.ts';
-import type { DecisionFacts, Obligations, PrincipalFacts } from './engine/facts.ts';
-import type { PolicyFiles } from './publish.ts';
+import type { CompareAnswer, CompareMessage, CompareResult, RowText } from './compare-messages.ts';
+import type { CompiledPolicies } from './engine/compile.ts';
+import type { PrincipalFacts } from './engine/facts.ts';
 
 export const MOST_REPLAYED = 100_000;
 /** A plan is waited for; the newest decisions say most. */
 export const LONGEST_REPLAY_MS = 20_000;
 const BATCH = 1_000;
+/** Rules handed to the thread together: a few milliseconds for everybody else. */
+const RULES_AT_ONCE = 100;
 const LARGEST_HEAP_MB = 1_024;
 const MOST_AT_ONCE = 2;
 const DAY_MS = 86_400_000;
@@ -28,8 +30,8 @@ export interface Replayed extends Omit<CompareResult, 'kind'> {
 }
 
 export interface ReplayInput {
-  before: PolicyFiles;
-  after: PolicyFiles;
+  before: CompiledPolicies;
+  after: CompiledPolicies;
   people: PrincipalFacts[];
   days: number;
   signal?: AbortSignal;
@@ -59,26 +61,41 @@ async function replay(
   ask: (message: CompareMessage) => Promise<CompareAnswer>,
 ): Promise<Replayed> {
   const { before, after, people, signal, onProgress } = input;
-  await ask({ kind: 'sets', before, after, nowMs: Date.now() });
+  await tellRules(before, 'before', ask);
+  await tellRules(after, 'after', ask);
+  await ask({ kind: 'sets', before: before.digest, after: after.digest, nowMs: Date.now() });
   const since = firstIdAt(Date.now() - input.days * DAY_MS);
   const stored = await countSince(ctx.db, since);
   const endsAt = monotonicMs() + LONGEST_REPLAY_MS;
-  let [replayed, below]: [number, string | null] = [0, null];
+  let replayed = 0;
   let oldest: string | null = null;
+  let rows = await readBatch(ctx.db, since, null);
   while (replayed < Math.min(stored, MOST_REPLAYED) && monotonicMs() < endsAt) {
     if (signal?.aborted === true) throw new Failure('conflict', 'interrupted', 'Nobody waits for this plan.');
-    const rows = await readBatch(ctx.db, since, below);
-    if (rows.length === 0) break;
-    await ask({ kind: 'rows', rows: rows.map((row) => row.stored) });
+    const last = rows.at(-1);
+    if (last === undefined) break;
+    const [next] = await Promise.all([
+      readBatch(ctx.db, since, last.id),
+      ask({ kind: 'rows', rows: rows.map((row) => row.stored) }),
+    ]);
     replayed += rows.length;
-    below = rows.at(-1)?.id ?? null;
-    oldest = rows.at(-1)?.stored.at ?? null;
+    oldest = last.stored.at;
+    rows = next;
     await onProgress?.({ replayed, stored });
   }
   const answer = await ask({ kind: 'end', people });
   if (answer.kind !== 'result') throw new Error('The end has a result.');
   const { compared, rights, approvers } = answer;
   return { compared, rights, approvers, stored: Math.max(stored, compared.replayed), oldest };
+}
+
+async function tellRules(
+  { rules }: CompiledPolicies,
+  of: 'before' | 'after',
+  ask: (message: CompareMessage) => Promise<CompareAnswer>,
+): Promise<void> {
+  for (let from = 0; from < rules.length; from += RULES_AT_ONCE)
+    await ask({ kind: 'rules', of, rules: rules.slice(from, from + RULES_AT_ONCE) });
 }
 
 function startThread(): {
@@ -122,10 +139,11 @@ async function readBatch(
   db: Db,
   since: string,
   below: string | null,
-): Promise<{ id: string; stored: StoredRow }[]> {
+): Promise<{ id: string; stored: RowText }[]> {
   const rows = await db
     .selectFrom('decisions')
-    .select(['id', 'action', 'outcome', 'policy_digest', 'facts', 'obligations', 'decided_at'])
+    .select(['id', 'action', 'outcome', 'policy_digest', 'decided_at'])
+    .select([sql<string>`facts::text`.as('facts'), sql<string>`obligations::text`.as('obligations')])
     .where('id', '>=', since)
     .where('action', 'in', ACTIONS)
     .$if(below !== null, (q) => q.where('id', '<', below ?? ''))
@@ -138,8 +156,8 @@ async function readBatch(
       action: row.action,
       outcome: row.outcome,
       policyDigest: row.policy_digest,
-      facts: row.facts as DecisionFacts,
-      obligations: row.obligations as Obligations,
+      facts: row.facts,
+      obligations: row.obligations,
       at: row.decided_at.toISOString(),
     },
   }));

@@ -47,10 +47,9 @@ export async function planChange(
   options: PlanOptions = {},
 ): Promise<PolicyPlan> {
   const base = ctx.policies.current();
-  const before = ctx.policies.files();
   const after = await compileAside(files, options.signal);
   const people = (await activePeople(ctx.db, MOST_PEOPLE)).map(principalFacts);
-  const replayed = await replayChange(ctx, { before, after: files, people, days: PLANNED_DAYS, ...options });
+  const replayed = await replayChange(ctx, { before: base, after, people, days: PLANNED_DAYS, ...options });
   const { compared } = replayed;
   return {
     digest: after.digest,

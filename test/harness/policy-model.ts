@@ -82,7 +82,7 @@ const COMMON = [
   'context.sourceIp.isInRange(ip("10.0.0.1")) || context.sourceIp.isInRange(ip("0.0.0.0/1"))',
   'context.sourceIp.isInRange(ip("::/1")) && !(context.sourceIp.isInRange(ip("::ffff:0:0/96")))',
   ...['context.sourceIp == ip("127.0.0.1")', 'context.sourceIp.isInRange(ip("10.9.255.255/15"))'],
-  ...['!(context has mfaAge) || duration("5m") >= context.mfaAge', 'context == context'],
+  ...['context has mfaAge && duration("5m") >= context.mfaAge', 'context == context'],
   'principal is Person in Group::"ops" || principal is Service in Group::"ops-night"',
   'principal in [Group::"ops-night"] && (if principal has title then principal else principal).id != "x"',
   'context has mfaAge && context.mfaAge < duration("5m")',
@@ -132,7 +132,7 @@ const ACCESS = [
   'resource.sensitivity in [Sensitivity::"low", Sensitivity::"high"]',
   '[Sensitivity::"normal"].contains(resource.sensitivity) && resource has owner && resource.owner like "team-*"',
   'resource in [Segment::"prod/us", Segment::"test"] || resource in Segment::"prod/eu"',
-  '{task: context.task, at: "a } \\" // b"}.task in Task::"read" && "{" != context.sourceIp',
+  '{task: context.task, at: "a } \\" // b"}.task in Task::"read" && "{" != resource.kind',
 ];
 const REVIEW = [
   'context.requester.kind == "agent"',
@@ -143,6 +143,8 @@ const REVIEW = [
   'context.requester has sponsorId || context.requester.onCall',
   'context.requester has title && context.requester.title == "engineer"',
 ];
+/** Each of which may stand alone in a policy on requests. */
+export const CONDITIONS: readonly string[] = [...COMMON, ...ACCESS];
 const BY_ACTION = ['action == Action::"request" || context.duration <= duration("5m")'];
 
 interface Kind {
@@ -315,7 +317,8 @@ const EVERYTHING = {
   entities: new Set<string>(),
   within: new Set<string>(),
   edges: new Map<string, Set<number>>(),
-  ranges: new Set<string>(),
+  read: new Set<string>(),
+  patterns: new Map<string, Set<string>>(),
   wholeContext: true,
   principal: true,
   resource: true,

@@ -37,7 +37,14 @@ export type Form = 'whole' | 'conjuncts';
 const LARGEST_SHARED_SHARD = 24;
 /** Questions of one kind remembered for one set of policies; the slots have their own bound. */
 const MOST_PLANS = 10_000;
-const plans = new WeakMap<CompiledPolicies, Map<string, readonly Bundle[]>>();
+
+interface Plans {
+  byShards: Map<string, readonly Bundle[]>;
+  /** What a large shard is asked by, whatever else is asked: made once, since its text is long. */
+  large: Map<string, Bundle>;
+}
+
+const plans = new WeakMap<CompiledPolicies, Plans>();
 
 /** What to ask for `actions`; no bundle is empty. */
 export function bundlesFor(
@@ -50,36 +57,53 @@ export function bundlesFor(
   let key = `${form} ${actions.join()}`;
   for (const { id } of shards) key += ` ${id}`;
   let known = plans.get(policies);
-  const ready = known?.get(key);
+  const ready = known?.byShards.get(key);
   if (ready !== undefined) return ready;
   if (known === undefined) {
-    known = new Map();
+    known = { byShards: new Map(), large: new Map() };
     plans.set(policies, known);
   }
-  const plan = planFor(shards, actions, form);
-  if (known.size >= MOST_PLANS) known.clear();
-  known.set(key, plan);
+  const plan = planFor(shards, actions, form, known.large);
+  if (known.byShards.size >= MOST_PLANS) known.byShards.clear();
+  known.byShards.set(key, plan);
   return plan;
 }
 
-function planFor(shards: readonly Shard[], actions: readonly Action[], form: Form): Bundle[] {
+function planFor(
+  shards: readonly Shard[],
+  actions: readonly Action[],
+  form: Form,
+  made: Map<string, Bundle>,
+): Bundle[] {
   const seen = new Set<Rule>();
   const shared: Entry[] = [];
   // What sees the whole context must not see in it what others need.
   const whole: Entry[] = [];
-  const large: Entry[][] = [];
-  for (const { rules } of shards) {
+  const large: Bundle[] = [];
+  const bundleOf = form === 'whole' ? wholeBundle : conjunctBundle;
+  for (const { id, rules } of shards) {
+    const key = `${form} ${actions.join()} ${id}`;
+    const known = made.get(key);
     const fresh = rules.filter((rule) => !seen.has(rule));
     for (const rule of fresh) seen.add(rule);
+    if (known !== undefined && fresh.length === rules.length) {
+      large.push(known);
+      continue;
+    }
     const entries = fresh.flatMap((rule) => entriesOf(rule, actions, form));
     const own = entries.filter(({ rule }) => !rule.need.wholeContext);
     whole.push(...entries.filter(({ rule }) => rule.need.wholeContext));
-    if (own.length > LARGEST_SHARED_SHARD) large.push(own);
-    else shared.push(...own);
+    if (own.length <= LARGEST_SHARED_SHARD) {
+      shared.push(...own);
+      continue;
+    }
+    const bundle = bundleOf(own);
+    large.push(bundle);
+    // Only what stands for the whole of a shard stands for it again.
+    if (own.length === entries.length && fresh.length === rules.length) made.set(key, bundle);
   }
-  return [shared, whole, ...large]
-    .filter((entries) => entries.length > 0)
-    .map((entries) => (form === 'whole' ? wholeBundle(entries) : conjunctBundle(entries)));
+  const small = [shared, whole].filter((entries) => entries.length > 0).map(bundleOf);
+  return [...small, ...large];
 }
 
 function entriesOf(rule: Rule, actions: readonly Action[], form: Form): Entry[] {

@@ -17,8 +17,10 @@ export interface Need {
   within: Set<string>;
   /** By attribute, the whole numbers from which on a comparison comes out otherwise: it is used for nothing else. */
   edges: Map<string, Set<number>>;
-  /** What the bits of the address are compared with, which are used for nothing else. */
-  ranges: Set<string>;
+  /** Attributes of the context whose value is used in any other way than to compare it with an edge or a pattern. */
+  read: Set<string>;
+  /** By attribute, the patterns (Cedar's JSON) that it is compared with; a fixed text is one too. */
+  patterns: Map<string, Set<string>>;
   /** The context as a whole, so that all of it is needed and nothing of ours may stand in it. */
   wholeContext: boolean;
   /** Who asks and what for, and not merely of which type they are. */
@@ -33,23 +35,26 @@ export function emptyNeed(): Need {
       entities: new Set(),
       within: new Set(),
       edges: new Map(),
-      ranges: new Set(),
+      read: new Set(),
+      patterns: new Map(),
     },
     ...{ wholeContext: false, principal: false, resource: false },
   };
 }
 
 export function addNeed(from: Need, into: Need): void {
-  for (const set of ['attributes', 'entities', 'within', 'ranges'] as const)
+  for (const set of ['attributes', 'entities', 'within', 'read'] as const)
     for (const one of from[set]) into[set].add(one);
-  for (const [name, edges] of from.edges) for (const edge of edges) addEdge(into, name, edge);
+  for (const [name, edges] of from.edges) for (const edge of edges) addTo(into.edges, name, edge);
+  for (const [name, patterns] of from.patterns)
+    for (const pattern of patterns) addTo(into.patterns, name, pattern);
   for (const flag of ['wholeContext', 'principal', 'resource'] as const) into[flag] ||= from[flag];
 }
 
-function addEdge({ edges }: Need, name: string, edge: number): void {
-  const known = edges.get(name);
-  if (known === undefined) edges.set(name, new Set([edge]));
-  else known.add(edge);
+function addTo<T>(sets: Map<string, Set<T>>, name: string, one: T): void {
+  const known = sets.get(name);
+  if (known === undefined) sets.set(name, new Set([one]));
+  else known.add(one);
 }
 
 /** Context attributes that hold, as texts `Type::id`, what the variable is in (a task also itself). */
@@ -86,18 +91,47 @@ export function flatten<T>(expr: T, need: Need): T {
   for (const name of left.attributes) need.attributes.add(name);
   for (const key of left.entities) need.entities.add(key);
   need.wholeContext ||= left.wholeContext;
-  need.principal ||= isWho(flat, 'principal');
-  need.resource ||= isWho(flat, 'resource');
+  noteUses(flat, need);
   return flat;
 }
 
-/** Whether `variable` stands anywhere but before `is`. */
-function isWho(node: unknown, variable: string): boolean {
-  if (Array.isArray(node)) return node.some((item) => isWho(item, variable));
-  if (!isRecord(node)) return false;
-  if (node.Var === variable) return true;
-  if (isRecord(node.is) && isVariable(node.is.left, variable)) return isWho(node.is.in, variable);
-  return Object.values(node).some((part) => isWho(part, variable));
+/** How what is asked uses what it reads. */
+function noteUses(node: unknown, need: Need): void {
+  if (Array.isArray(node)) for (const item of node) noteUses(item, need);
+  if (!isRecord(node)) return;
+  if (node.Var === 'principal' || node.Var === 'resource') need[node.Var] = true;
+  const [op = ''] = Object.keys(node);
+  const body = node[op];
+  if (isRecord(body) && noteTest(op, body, need)) return;
+  for (const part of Object.values(node)) noteUses(part, need);
+}
+
+/** True where all that `op` uses has been noted: a type, a presence, a value or a comparison with a pattern. */
+function noteTest(op: string, body: Record<string, unknown>, need: Need): boolean {
+  const { left, right } = body;
+  if (op === 'is' && isRecord(left) && typeof left.Var === 'string') {
+    noteUses(body.in, need);
+    return true;
+  }
+  if (op === 'has') return isVariable(left, 'context') && typeof body.attr === 'string';
+  if (op === '.' && isVariable(left, 'context')) {
+    need.read.add(String(body.attr));
+    return true;
+  }
+  if (op === 'like') return notePattern(left, body.pattern, need);
+  if (op !== '==' && op !== '!=') return false;
+  return notePattern(left, exactly(right), need) || notePattern(right, exactly(left), need);
+}
+
+function notePattern(side: unknown, pattern: unknown, need: Need): boolean {
+  const [variable, attr = ''] = accessOf(side) ?? [];
+  if (variable !== 'context' || pattern === null) return false;
+  addTo(need.patterns, attr, JSON.stringify(pattern));
+  return true;
+}
+
+function exactly(node: unknown): unknown {
+  return isRecord(node) && typeof node.Value === 'string' ? [{ Literal: node.Value }] : null;
 }
 
 function isVariable(node: unknown, name: string): boolean {
@@ -109,7 +143,7 @@ function flatNode(node: unknown, need: Need): unknown {
   const [op = '', ...more] = Object.keys(node);
   const body = node[op];
   if (more.length > 0) return node;
-  if (op === 'isInRange') return inRange(body, need) ?? node;
+  if (op === 'isInRange') return inRange(body) ?? node;
   if (!isRecord(body)) return node;
   if (op === '.' || op === 'has') return attribute(op, body) ?? node;
   if (op === 'is') return typed(body, need) ?? node;
@@ -161,8 +195,8 @@ function asNumbers(op: string, side: unknown, other: unknown, need: Need): [unkn
   if (name === undefined) return null;
   const ms = attr === 'now' ? datetimeMs(other) : parseCedarDurationMs(other);
   if (ms === null || !Number.isSafeInteger(ms)) return null;
-  if (op !== '<=' && op !== '>') addEdge(need, name, ms);
-  if (op !== '<' && op !== '>=') addEdge(need, name, ms + 1);
+  if (op !== '<=' && op !== '>') addTo(need.edges, name, ms);
+  if (op !== '<' && op !== '>=') addTo(need.edges, name, ms + 1);
   return [ofContext(name), { Value: ms }];
 }
 
@@ -241,10 +275,9 @@ function typed(body: Record<string, unknown>, need: Need): unknown {
 }
 
 // context.sourceIp.isInRange(ip("10.0.0.0/8")): the bits of the range begin those of the address.
-function inRange(args: unknown, need: Need): unknown {
+function inRange(args: unknown): unknown {
   if (!Array.isArray(args) || accessOf(args[0])?.join() !== 'context,sourceIp') return null;
   const bits = rangeBits(literalOf(args[1], 'ip') ?? '');
   if (bits === null) return null;
-  need.ranges.add(bits);
   return { like: { left: ofContext('sourceBits'), pattern: [{ Literal: bits }, 'Wildcard'] } };
 }

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { policyPool, targetFacts } from '../../../test/harness/policy-model.ts';
+import { CONDITIONS, policyPool, targetFacts } from '../../../test/harness/policy-model.ts';
 import { compilePolicies } from './compile.ts';
 import { decide, decideOutcome, mayConnect } from './decide.ts';
 import { exampleFacts } from './example-facts.ts';
@@ -17,6 +17,9 @@ const SETS = Array.from({ length: 8 }, (_, at) => {
   const some = POOL.filter((_policy, index) => index % 8 === at).slice(0, 60);
   return compilePolicies({ 'p.cedar': some.map(({ ours }) => ours).join('\n') });
 });
+
+const POLICY = (condition: string) =>
+  `permit (principal, action in [Action::"request", Action::"autoApprove"], resource) when { ${condition} };`;
 
 /** Moments, durations and addresses on both sides of what the model's policies compare with. */
 const nearby = fc.record({
@@ -32,9 +35,24 @@ const nearby = fc.record({
     ...['10.0.0.1', '10.0.0.2', '10.8.0.0', '10.9.255.255', '10.10.0.0', '127.255.255.255', '128.0.0.0'],
     ...['::1', '7fff::', '8000::'],
   ),
-  purpose: fc.constantFrom(null, 'other'),
-  ticket: fc.constantFrom(null, 'OPS-1', 'OPS-2'),
+  purpose: fc.constantFrom(null, '', 'other', 'another'),
+  ticket: fc.constantFrom(null, 'OPS-1', 'OPS-2', 'DEV-1', 'XOPS-1', 'OPS-\n'),
   mfaAgeSeconds: fc.constantFrom(null, 299, 300, 301),
+});
+
+test('property: each condition alone, on both sides of whatever it compares with', () => {
+  const memory = new Memory();
+  for (const [at, condition] of CONDITIONS.entries()) {
+    const policies = compilePolicies({ 'a.cedar': POLICY(condition) });
+    const kept = remembering(policies, memory);
+    const contexts = fc.sample(nearby, { seed: at, numRuns: 60 });
+    for (const [nth, facts] of fc.sample(targetFacts, { seed: at, numRuns: 6 }).entries()) {
+      for (const context of contexts.slice(nth * 10, nth * 10 + 10)) {
+        const asked = { ...facts, context };
+        assert.deepEqual(decideOutcome(kept, asked), decideOutcome(policies, asked), condition);
+      }
+    }
+  }
 });
 
 test('property: remembered or not, the decision is the same', () => {
@@ -67,9 +85,6 @@ test('property: remembered or not, the decision is the same', () => {
   assert.ok(known > asked / 10, `${known} of ${asked} were known`);
 });
 
-const POLICY = (condition: string) =>
-  `permit (principal, action in [Action::"request", Action::"autoApprove"], resource) when { ${condition} };`;
-
 test('what no policy reads makes no other question; what one compares counts by the comparison', () => {
   const memory = new Memory();
   const policies = remembering(
@@ -100,6 +115,29 @@ test('what no policy reads makes no other question; what one compares counts by 
   assert.equal(outcome(60, '11.0.0.0', '2026-11-18T08:00:00Z'), 'deny new');
   assert.equal(outcome(60, '10.0.0.1', '2026-11-18T09:00:00Z'), 'deny new');
   assert.equal(outcome(60, 'fd00::1', '2026-11-18T08:00:00Z'), 'deny known');
+});
+
+test('a text that is compared with patterns counts by what it matches, and one that is only looked for by being there', () => {
+  const memory = new Memory();
+  const told = (condition: string, tickets: readonly (string | null)[]) => {
+    const policies = remembering(compilePolicies({ 'a.cedar': POLICY(condition) }), memory);
+    return tickets.map((ticket) => {
+      const before = memory.use();
+      const { outcome } = decideOutcome(policies, exampleFacts({ context: { ticket } }));
+      return `${outcome} ${memory.use().known > before.known ? 'known' : 'new'}`;
+    });
+  };
+  const like = 'context has ticket && context.ticket like "OPS-*.\\**"';
+  assert.deepEqual(told(like, ['OPS-1.*', 'OPS-\n2.*😀', 'OPS-1', 'ops-1.*', null, 'OPS-', 'OPS-x*']), [
+    ...['allow new', 'allow known', 'deny new', 'deny known', 'deny new', 'deny known', 'deny known'],
+  ]);
+  assert.deepEqual(told('context has ticket', ['a', 'b', null, 'c']), [
+    ...['allow new', 'allow known', 'deny new', 'allow known'],
+  ]);
+  const either = 'context has ticket && ("a" == context.ticket || context.ticket != "b")';
+  assert.deepEqual(told(either, ['a', 'b', 'c', 'd', 'b']), [
+    ...['allow new', 'deny new', 'allow new', 'allow known', 'deny known'],
+  ]);
 });
 
 test('who asks is another question where a policy names somebody', () => {

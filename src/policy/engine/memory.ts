@@ -1,9 +1,9 @@
 // Answers of the engine, kept for those who ask a great deal at once. Two questions are one where no policy in the slot
-// can tell them apart: what the slot does not read is not looked at, and a number or an address that is only ever
-// compared counts by the outcome of the comparisons. So who asks again tomorrow, an hour later and from the next desk is
+// can tell them apart: what the slot does not read is not looked at, and what is only ever compared with fixed numbers or
+// patterns (a moment, an address, a ticket) counts by the outcome of the comparisons. So who asks again tomorrow, an hour later and from the next desk is
 // asked of Cedar once. An answer in which something failed names what failed, and is not kept.
 
-import type { Context } from '@cedar-policy/cedar-wasm/nodejs';
+import type { Context, PatternElem } from '@cedar-policy/cedar-wasm/nodejs';
 import type { Bundle } from './bundle.ts';
 import type { CompiledPolicies } from './compile.ts';
 import type { Need } from './flatten.ts';
@@ -59,36 +59,49 @@ export function remembering(policies: CompiledPolicies, memory: Memory): Compile
 
 /** The same text for questions that the bundle's policies cannot tell apart; `context` is what they are asked in. */
 export function likenessOf({ need }: Bundle, query: Query, context: Context): string {
-  const { edges, ranges } = edgesOf(need);
   const told: unknown[] = [
     need.principal ? query.principal : query.principal.type,
     need.resource ? query.resource : query.resource.type,
     query.entities(need),
   ];
+  if (need.wholeContext) return JSON.stringify([...told, context]);
+  const { edges, patterns } = testsOf(need);
   for (const [name, value] of Object.entries(context)) {
-    const at = typeof value === 'number' ? edges.get(name) : undefined;
-    if (at !== undefined) told.push(name, passed(at, Number(value)));
-    else if (name === 'sourceBits') told.push(name, inRanges(ranges, String(value)));
-    else told.push(name, value);
+    const at = edges.get(name);
+    if (at !== undefined && typeof value === 'number') told.push(name, passed(at, value));
+    else if (need.read.has(name) || typeof value !== 'string') told.push(name, value);
+    else told.push(name, matching(patterns.get(name) ?? [], value));
   }
   return JSON.stringify(told);
 }
 
-interface Edges {
-  /** Of each number, in order, where the outcome of a comparison changes. */
+interface Tests {
+  /** In order. */
   edges: ReadonlyMap<string, readonly number[]>;
-  ranges: readonly string[];
+  patterns: ReadonlyMap<string, readonly RegExp[]>;
 }
 
-const known = new WeakMap<Need, Edges>();
+const known = new WeakMap<Need, Tests>();
 
-function edgesOf(need: Need): Edges {
+function testsOf(need: Need): Tests {
   const ready = known.get(need);
   if (ready !== undefined) return ready;
-  const edges = new Map([...need.edges].map(([name, at]) => [name, [...at].sort((a, b) => a - b)]));
-  const fresh = { edges, ranges: [...need.ranges] };
+  const fresh = {
+    edges: new Map([...need.edges].map(([name, at]) => [name, [...at].sort((a, b) => a - b)])),
+    patterns: new Map([...need.patterns].map(([name, some]) => [name, [...some].map(regexOf)])),
+  };
   known.set(need, fresh);
   return fresh;
+}
+
+function regexOf(pattern: string): RegExp {
+  const parts: PatternElem[] = JSON.parse(pattern);
+  const text = parts.map((part) => (part === 'Wildcard' ? '.*' : literal(part.Literal))).join('');
+  return new RegExp(`^${text}$`, 'su');
+}
+
+function literal(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }
 
 function passed(edges: readonly number[], value: number): number {
@@ -97,8 +110,9 @@ function passed(edges: readonly number[], value: number): number {
   return count;
 }
 
-function inRanges(ranges: readonly string[], bits: string): number[] {
-  const inside: number[] = [];
-  for (const [at, range] of ranges.entries()) if (bits.startsWith(range)) inside.push(at);
-  return inside;
+/** Which of the patterns the text matches; none where it is only asked whether there is one. */
+function matching(patterns: readonly RegExp[], text: string): number[] {
+  const found: number[] = [];
+  for (const [at, pattern] of patterns.entries()) if (pattern.test(text)) found.push(at);
+  return found;
 }
