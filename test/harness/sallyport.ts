@@ -9,8 +9,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { ROOT } from './checks.ts';
+import { copyPreparedDemo } from './prepared-demo.ts';
 
-const START_LIMIT_MS = 60_000;
+const START_LIMIT_MS = 180_000;
 const STOP_LIMIT_MS = 10_000;
 
 export type Person = 'engineer' | 'approver' | 'second-approver' | 'auditor' | 'admin' | 'deploy-bot';
@@ -59,9 +60,24 @@ export interface Sallyport {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `env` is added to the program's environment. Ports are free ones unless it names them. */
-export async function startSallyport(env: Record<string, string> = {}): Promise<Sallyport> {
+/**
+ * `env` is added to the program's environment. Ports are free ones unless it names them. With `first` it begins with an
+ * empty folder; otherwise with a demo that was started once before.
+ */
+export async function startSallyport(
+  env: Record<string, string> = {},
+  { first = false } = {},
+): Promise<Sallyport> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-feature-'));
+  const ownStore = env.DATABASE_URL !== undefined || env.SALLY_CONFIG !== undefined;
+  if (!first && !ownStore)
+    await copyPreparedDemo(dataFolder, async (draft) => {
+      await (await startIn(draft, {})).stop();
+    });
+  return startIn(dataFolder, env);
+}
+
+async function startIn(dataFolder: string, env: Record<string, string>): Promise<Sallyport> {
   let child: ChildProcess | null = null;
   let output = '';
   let facts: DemoFacts = { server: '', people: {}, targets: {} };
