@@ -87,6 +87,11 @@ export const CATALOG: Section[] = [
         summary: 'list segments, set time zone and owner',
         load: () => import('./commands/segment.ts'),
       },
+      {
+        name: 'label',
+        summary: 'label columns that hold personal or secret data',
+        load: () => import('./commands/label.ts'),
+      },
       { name: 'task', summary: 'list and add tasks', load: () => import('./commands/task.ts') },
       {
         name: 'principal',

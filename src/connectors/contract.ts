@@ -172,6 +172,24 @@ export interface SessionTerms {
   guard: GuardTerms;
 }
 
+/** A column that a person has labelled as holding some class of data. */
+export interface LabelledColumn {
+  schema: string;
+  table: string;
+  column: string;
+}
+
+/** What masking needs to know of a database; plain JSON. */
+export interface MaskCatalog {
+  /** The labelled columns, with those of tables that inherit them or that they inherit from. */
+  columns: (LabelledColumn & { oid: number; number: number })[];
+  /** Views that read one of their tables, however far away. */
+  views: { schema: string; name: string }[];
+  /** Every relation of the database, and every name that a column has. */
+  relations: { schema: string; name: string }[];
+  columnNames: string[];
+}
+
 export interface Capabilities {
   /** Revocation ends sessions that are open. */
   endsSessions: boolean;
@@ -219,6 +237,19 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   nodes(client: Client, signal: AbortSignal): Promise<NodeHealth[]>;
   /** Handles of everything on the target that carries our mark (id and epoch). */
   marked(client: Client, signal: AbortSignal): Promise<Handle[]>;
+  /** Kinds whose data the gateway can mask. Errors: `label-without-column` when a labelled column is not there. */
+  maskCatalog?(
+    client: Client,
+    database: string,
+    labelled: LabelledColumn[],
+    signal: AbortSignal,
+  ): Promise<MaskCatalog>;
+  /** Columns that look as if they held personal or secret data, for a person to confirm. */
+  suggestLabels?(
+    client: Client,
+    database: string,
+    signal: AbortSignal,
+  ): Promise<(LabelledColumn & { label: string })[]>;
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
   /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
   check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;

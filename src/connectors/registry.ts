@@ -12,6 +12,8 @@ import type {
   GrantPlan,
   Handle,
   HeldGrant,
+  LabelledColumn,
+  MaskCatalog,
   NodeHealth,
   Observation,
   RevokeReport,
@@ -35,6 +37,13 @@ export interface OpenTarget {
   ): Promise<{ handle: Handle; alterations: Alteration[] }[]>;
   nodes(signal: AbortSignal): Promise<NodeHealth[]>;
   marked(signal: AbortSignal): Promise<Handle[]>;
+  /** Null for a kind whose data cannot be masked. */
+  maskCatalog:
+    | ((database: string, labelled: LabelledColumn[], signal: AbortSignal) => Promise<MaskCatalog>)
+    | null;
+  suggestLabels:
+    | ((database: string, signal: AbortSignal) => Promise<(LabelledColumn & { label: string })[]>)
+    | null;
   inventory(signal: AbortSignal): Promise<StandingAccess[]>;
   /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
   check(signal: AbortSignal, entitlements?: unknown[]): Promise<CheckItem[]>;
@@ -68,6 +77,7 @@ export function bindKind<
   Entitlement extends Record<string, unknown>,
   Client,
 >(connector: Connector<Settings, Entitlement, Client>): BoundKind {
+  const { maskCatalog, suggestLabels } = connector;
   const settingsOf = (value: unknown) => parse(connector.target, value, 'settings');
   const entitlementOf = (value: unknown) => parse(connector.entitlement, value, 'entitlement');
   return {
@@ -98,6 +108,14 @@ export function bindKind<
           ),
         nodes: (signal) => connector.nodes(client, signal),
         marked: (signal) => connector.marked(client, signal),
+        maskCatalog:
+          maskCatalog === undefined
+            ? null
+            : async (database, labelled, signal) => maskCatalog(client, database, labelled, signal),
+        suggestLabels:
+          suggestLabels === undefined
+            ? null
+            : async (database, signal) => suggestLabels(client, database, signal),
         inventory: (signal) => connector.inventory(client, signal),
         check: async (signal, entitlements = []) =>
           connector.check(client, signal, entitlements.map(entitlementOf)),

@@ -13,6 +13,7 @@ import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
 import * as replicas from './migrations/0012-replicas.ts';
 import * as ledger from './migrations/0013-ledger.ts';
+import * as columnLabels from './migrations/0014-column-labels.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -22,8 +23,9 @@ const MIGRATIONS: Record<string, Migration> = {
   '0004-machines': machines,
   '0005-decisions': decisions,
   '0007-session-ending': sessionEnding,
-  '0013-ledger': ledger,
   '0012-replicas': replicas,
+  '0013-ledger': ledger,
+  '0014-column-labels': columnLabels,
 };
 
 /**

@@ -281,6 +281,16 @@ export interface Tables {
     recording_hash: string | null;
   };
   session_use: { session_id: string; verb: string; object: string; statements: number; rows: number };
+  column_labels: {
+    target_id: Fixed<string>;
+    database: Fixed<string>;
+    schema_name: Fixed<string>;
+    table_name: Fixed<string>;
+    column_name: Fixed<string>;
+    label: string;
+    set_by: string;
+    set_at: Generated<Date>;
+  };
   audit_entries: {
     seq: Generated<number>;
     index: number | null;

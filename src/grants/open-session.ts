@@ -10,10 +10,12 @@ import { SCRAM_ITERATIONS } from '../base/scram.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
 import { mayConnect } from '../policy/engine/decide.ts';
+import type { Obligations } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
 import { gatewaySalt, targetPassword } from './plan.ts';
+import { ticketMask } from './session-mask.ts';
 import type { LiveVerdict, LoginChallenge, OpenInput, SessionTicket } from './session-ticket.ts';
 import { isFresh } from './step-up.ts';
 import { nextGrantTruth } from './transitions.ts';
@@ -64,7 +66,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     ctx.targets.endpoint(found.target_id),
     ctx.db
       .selectFrom('requests')
-      .select(['reason', 'ticket'])
+      .select(['reason', 'ticket', 'obligations'])
       .where('id', '=', found.request_id)
       .executeTakeFirstOrThrow(),
   ]);
@@ -107,6 +109,13 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
       `Policy wants a passkey for sessions here: use yours on the portal, ${ctx.publicUrl()}, and take a new secret there.`,
     );
   }
+
+  const classes = new Set([...verdict.obligations.mask, ...(request.obligations as Obligations).mask]);
+  const on = { targetId: found.target_id, kind: asked.target.kind, database };
+  const mask = await ticketMask(ctx, on, [...classes]).catch(async (error: unknown) => {
+    if (error instanceof Failure && error.kind === 'denied') return refuse(error.code, error.message);
+    throw error;
+  });
 
   const sessionId = newId('session');
   const time = await ctx.db.transaction().execute(async (trx) => {
@@ -184,6 +193,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     database,
     ...time,
     guard: rules.guard,
+    mask,
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,

@@ -34,6 +34,8 @@ export interface SessionTicket {
   expiresAtMs: number;
   /** What statements may do (gateway/postgres/guard/). */
   guard: GuardTerms;
+  /** null: nothing is masked. */
+  mask: TicketMask | null;
   /** Person and grant, for `application_name` on the target. */
   label: string;
   upstream: {
@@ -47,6 +49,21 @@ export interface SessionTicket {
     ca?: string;
     dial(): Promise<Socket>;
   };
+}
+
+/** What is masked in a session, by policy and by the labels of the target's columns. */
+export interface TicketMask {
+  /** Classes of data that policy names: of labelled columns, and of patterns (gateway/postgres/mask/patterns.ts). */
+  classes: string[];
+  /** Base64 of 32 bytes that tokens are made with; of the target and nothing else. */
+  key: Secret;
+  /** Labelled columns of these classes, with those of tables that inherit them. */
+  columns: { schema: string; table: string; oid: number; column: string; number: number }[];
+  /** Views and materialized views that read one of their tables, however far away. */
+  views: { schema: string; name: string }[];
+  /** Every relation of the database, and every name of a column: what came later is not known, and not read. */
+  relations: { schema: string; name: string }[];
+  columnNames: string[];
 }
 
 export interface OpenInput {

@@ -72,6 +72,9 @@ export const GUARD = {
   'POST /api/targets': 'administer',
   'POST /api/targets/:name/check': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
+  'GET /api/targets/:name/labels': 'signed-in',
+  'POST /api/targets/:name/labels': 'administer',
+  'POST /api/targets/:name/labels/suggest': 'administer',
   'GET /api/tasks': 'signed-in',
   'POST /api/tasks': 'administer',
 

@@ -50,6 +50,7 @@ import { getSignInOptions } from './routes/get-sign-in-options.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
 import { issueRegistrationLinks } from './routes/issue-registration-link.ts';
 import { issueTokens } from './routes/issue-token.ts';
+import { labelColumns } from './routes/label-columns.ts';
 import { linkOidc } from './routes/link-oidc.ts';
 import { getDelegations } from './routes/list-delegations.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
@@ -106,6 +107,7 @@ const ROUTES = [
   addPrincipals,
   getPrincipals,
   setSegments,
+  labelColumns,
   getShifts,
   addShifts,
   endShifts,

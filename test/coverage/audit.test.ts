@@ -337,6 +337,19 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: () => post('admin', '/api/targets/orders-db/check'),
   },
+  'POST /api/targets/:name/labels': {
+    writes: ['target.labelled'],
+    by: 'admin',
+    act: () =>
+      post('admin', '/api/targets/orders-db/labels', {
+        labels: [{ column: 'public.customers.email', label: 'pii' }],
+      }),
+  },
+  'POST /api/targets/:name/labels/suggest': {
+    writes: [],
+    by: 'admin',
+    act: () => post('admin', '/api/targets/orders-db/labels/suggest'),
+  },
   'POST /api/principals': {
     writes: ['principal.added'],
     by: 'admin',

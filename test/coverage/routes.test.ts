@@ -156,6 +156,18 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 404,
     path: () => '/api/targets/no-such-target/check',
   },
+  'GET /api/targets/:name/labels': { ...all(200), path: () => '/api/targets/orders-db/labels' },
+  'POST /api/targets/:name/labels': {
+    ...all(403),
+    admin: 422,
+    path: () => '/api/targets/orders-db/labels',
+    body: { labels: [{ column: 'email', label: 'pii' }] },
+  },
+  'POST /api/targets/:name/labels/suggest': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/targets/no-such-target/labels/suggest',
+  },
   'GET /api/targets/:name/standing-access': {
     ...all(403),
     auditor: 200,

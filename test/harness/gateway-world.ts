@@ -29,6 +29,7 @@ export interface WorldGrant {
   endsAt: number;
   over: boolean;
   guard: SessionTicket['guard'];
+  mask: SessionTicket['mask'];
 }
 
 export interface World {
@@ -44,6 +45,7 @@ export interface World {
   grant(options?: {
     forMs?: number;
     guard?: Partial<SessionTicket['guard']>;
+    mask?: SessionTicket['mask'];
     rights?: string[];
   }): Promise<WorldGrant>;
   url(grant: WorldGrant, options?: { secret?: string; database?: string; query?: string }): string;
@@ -138,6 +140,7 @@ export async function startWorld(options: {
         remainingMs: grant.endsAt - monotonicMs(),
         expiresAtMs: grant.endsAt,
         guard: grant.guard,
+        mask: grant.mask,
         label: `engineer ${grant.id}`,
         upstream: {
           user: grant.login,
@@ -228,6 +231,7 @@ export async function startWorld(options: {
         endsAt: monotonicMs() + (wanted.forMs ?? 3_600_000),
         over: false,
         guard: { allow: [], lists: null, requireWhere: false, ...wanted.guard },
+        mask: wanted.mask ?? null,
       };
       grants.set(login, grant);
       return grant;
@@ -269,7 +273,7 @@ function subscribe<H>(handlers: Set<H>, handler: H): () => void {
   return () => void handlers.delete(handler);
 }
 
-function dial(port: number): Promise<Socket> {
+export function dial(port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({ host: '127.0.0.1', port, noDelay: true });
     socket.once('error', reject).once('connect', () => resolve(socket));

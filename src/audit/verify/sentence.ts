@@ -85,6 +85,7 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'directory.user-deleted': (leaf, who) => `${who} deleted ${principalOf(leaf)}.`,
   'directory.group-changed': (leaf, who) =>
     `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
+  'target.labelled': (leaf, who) => `${who} labelled columns of${words(leaf, ' ', 'target')}.`,
   'segment.set': (leaf, who) =>
     `${who} set up the segment${words(leaf, ' ', 'segment')}${words(leaf, ', time zone ', 'timeZone')}${words(leaf, ', owner ', 'owner')}.`,
   'on-call.added': (leaf, who) =>

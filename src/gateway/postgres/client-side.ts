@@ -3,7 +3,7 @@
 // parameters and COPY data stream through, a statement over the limit is refused and its bytes thrown away.
 // It does not know sockets: `send` and `fault` are the relay's.
 
-import { FROM_CLIENT, HEADER_BYTES } from './frames.ts';
+import { FROM_CLIENT, HEADER_BYTES, message } from './frames.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import type { Terms } from './guard/terms.ts';
 import { type Ledger, MOST_PREPARED } from './ledger.ts';
@@ -22,6 +22,8 @@ export interface ClientSideContext {
   standIns: StandIns;
   guard: Guard;
   terms: Terms;
+  /** Rows are masked: each Execute is described first, so that every row has a description. */
+  masked: boolean;
   /** To the target. Called with parts of the chunk, in order. */
   send(bytes: Buffer): void;
   /** A verdict is being waited for: true, read nothing more; false, go on with `take` of nothing. */
@@ -145,8 +147,16 @@ export class ClientSide {
       case FROM_CLIENT.execute: {
         const nameEnd = chunk.indexOf(0, at + HEADER_BYTES);
         if (nameEnd < 0 || nameEnd >= end) return this.#fault('An Execute message is malformed.');
+        if (!this.#ctx.masked) {
+          ledger.execute(nameOf(chunk, at + HEADER_BYTES, nameEnd));
+          return PASS;
+        }
+        ledger.describe(true);
         ledger.execute(nameOf(chunk, at + HEADER_BYTES, nameEnd));
-        return PASS;
+        return Buffer.concat([
+          message(FROM_CLIENT.describe, 'P', chunk.subarray(at + HEADER_BYTES, nameEnd + 1)),
+          chunk.subarray(at, end),
+        ]);
       }
       case FROM_CLIENT.close: {
         const nameEnd = chunk.indexOf(0, at + HEADER_BYTES + 1);
@@ -167,6 +177,8 @@ export class ClientSide {
         ledger.copyEnd();
         return PASS;
       case FROM_CLIENT.describe:
+        if (this.#ctx.masked) ledger.describe(false);
+        return PASS;
       case FROM_CLIENT.flush:
         return PASS;
       case FROM_CLIENT.terminate:

@@ -13,6 +13,8 @@ export const BIND = 3;
 export const CLOSE = 4;
 export const SYNC = 5;
 export const COPY_END = 6;
+/** Only where rows are masked, which needs to know which answer describes what. */
+export const DESCRIBE = 7;
 
 export const NO_USES: Verdict['uses'] = [];
 
@@ -36,7 +38,7 @@ export class Entry implements Recorded {
   announced = false;
   /** Of the statement (Parse, Close) or the portal (Bind, Execute, Close). */
   name: string;
-  /** The statement that a Bind takes; `S` or `P` for a Close. */
+  /** The statement that a Bind takes; `S` or `P` for a Close; OURS for a Describe that the client did not send. */
   source: string;
   /** Of the text as it was sent: an Execute gets its own later. */
   readonly sentCharacters: number;

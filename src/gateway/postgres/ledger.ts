@@ -10,12 +10,24 @@ import { monotonicMs } from '../../base/timer.ts';
 import { type Begun, NOT_RUN, type Recorded, type Recorder } from '../../sessions/recorder.ts';
 import type { RecordedProtocol } from '../../sessions/recording-format.ts';
 import type { Verdict } from './guard/guard.ts';
-import { BIND, CLOSE, COPY_END, Entry, EXECUTE, NO_USES, PARSE, QUERY, SYNC } from './ledger-entry.ts';
+import {
+  BIND,
+  CLOSE,
+  COPY_END,
+  DESCRIBE,
+  Entry,
+  EXECUTE,
+  NO_USES,
+  PARSE,
+  QUERY,
+  SYNC,
+} from './ledger-entry.ts';
 import { SkippedTexts } from './skipped-texts.ts';
 
 export class LedgerFault extends Error {}
 
 const IDLE = 0x49; // I
+const OURS = 'ours';
 const NO_NAMES: readonly string[] = [];
 
 interface Known {
@@ -96,6 +108,11 @@ export class Ledger {
     this.#push(new Entry(CLOSE, 0, '', null, name, what));
   }
 
+  /** `ours`: the client did not ask, so it must not get the answer. */
+  describe(ours: boolean): void {
+    this.#push(new Entry(DESCRIBE, 0, '', null, '', ours ? OURS : ''));
+  }
+
   sync(): void {
     this.#skipping = false;
     this.#skipped.clear();
@@ -174,6 +191,15 @@ export class Ledger {
     if (head.kind === EXECUTE) this.#finish(head);
   }
 
+  /** RowDescription or NoData: who asked for it. `query`: it belongs to the simple protocol. */
+  described(): 'ours' | 'client' | 'query' {
+    const head = this.#entries[this.#at];
+    if (head?.kind === QUERY) return 'query';
+    const { source } = this.#expect(DESCRIBE);
+    this.#pop();
+    return source === OURS ? 'ours' : 'client';
+  }
+
   emptyQuery(): void {
     const head = this.#running();
     if (head.kind === EXECUTE) this.#finish(head);
@@ -216,7 +242,7 @@ export class Ledger {
 
   /** In the extended protocol everything up to the next Sync is void. */
   #failPipeline(head: Entry | undefined, error: { sqlstate: string; message: string }): void {
-    if (head?.kind === PARSE || head?.kind === BIND) {
+    if (head?.kind === PARSE || head?.kind === BIND || head?.kind === DESCRIBE) {
       // The statement that was to be run tells the error; without one, the Parse does.
       const blamed = head.refused ? null : this.#nextExecute();
       if (blamed !== null) {

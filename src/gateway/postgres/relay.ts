@@ -14,8 +14,10 @@ import { fastSocket } from '../fast-socket.ts';
 import { ClientSide } from './client-side.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from './frames.ts';
 import type { Guard } from './guard/guard.ts';
-import { termsOf } from './guard/terms.ts';
+import { maskedTerms, termsOf } from './guard/terms.ts';
 import { Ledger, LedgerFault, MOST_PENDING } from './ledger.ts';
+import { RowMask, RowMaskFault } from './mask/row-mask.ts';
+import { sessionMask } from './mask/session-mask.ts';
 import { ServerFault, ServerSide } from './server-side.ts';
 import { createStandIns } from './stand-in.ts';
 import { isSafeEncoding } from './startup-parameters.ts';
@@ -83,11 +85,14 @@ class Relay {
     ctx.replaced(this.#client);
     this.#ledger = new Ledger(ctx.session.recorder, ctx.session.startedAt);
     const standIns = createStandIns();
+    const terms = termsOf(ctx.session.ticket.guard, ctx.session.ticket.task);
+    const mask = ctx.session.ticket.mask === null ? null : sessionMask(ctx.session.ticket.mask);
     this.#clientSide = new ClientSide({
       ledger: this.#ledger,
       standIns,
       guard: ctx.guard,
-      terms: termsOf(ctx.session.ticket.guard, ctx.session.ticket.task),
+      terms: mask === null ? terms : maskedTerms(terms, mask.relations),
+      masked: mask !== null,
       send: (bytes) => {
         if (!target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
       },
@@ -98,6 +103,7 @@ class Relay {
     this.#serverSide = new ServerSide({
       ledger: this.#ledger,
       standIns,
+      mask: mask === null ? null : new RowMask(mask),
       send: (bytes) => {
         if (!client.write(bytes)) this.#target.pause();
       },
@@ -150,7 +156,8 @@ class Relay {
     try {
       this.#serverSide.take(chunk);
     } catch (error) {
-      if (!(error instanceof LedgerFault || error instanceof ServerFault)) throw error;
+      if (!(error instanceof LedgerFault || error instanceof ServerFault || error instanceof RowMaskFault))
+        throw error;
       this.#ctx.log.error(
         { session: this.#ctx.session.ticket.sessionId, reason: error.message },
         'the target broke the protocol',

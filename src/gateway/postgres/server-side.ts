@@ -5,16 +5,23 @@
 
 import { FROM_SERVER, HEADER_BYTES, readSqlFields } from './frames.ts';
 import type { Ledger } from './ledger.ts';
+import { redacted } from './mask/redact.ts';
+import type { RowMask } from './mask/row-mask.ts';
 import type { StandIns } from './stand-in.ts';
 
 const LARGEST_HELD_BYTES = 64 * 1024;
 const LARGEST_MESSAGE_BYTES = 1024 * 1024 * 1024;
 // What has to be read whole: errors with long details, not more.
 const LARGEST_READ_BYTES = 1024 * 1024;
+/** A row that is to be masked is held whole. */
+const LARGEST_MASKED_BYTES = 16 * 1024 * 1024;
+const NOTHING = Buffer.alloc(0);
 
 export interface ServerSideContext {
   ledger: Ledger;
   standIns: StandIns;
+  /** null: rows go on as they came. */
+  mask: RowMask | null;
   /** To the client. Called with parts of the chunk, in order. */
   send(bytes: Buffer): void;
   /** The target reported a setting. */
@@ -47,7 +54,8 @@ export class ServerSide {
       chunk = begun.chunk;
       at = begun.at;
     }
-    this.#walk(chunk, at);
+    if (this.#ctx.mask === null) this.#walk(chunk, at);
+    else this.#walkMasked(chunk, this.#ctx.mask);
   }
 
   /** Finishes the held message with the new bytes. Null: it is still not whole. */
@@ -63,13 +71,15 @@ export class ServerSide {
     }
     this.#held = null;
     const type = held.readUInt8(0);
-    if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
+    if (this.#ctx.mask === null && (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData)) {
       // The frequent case, without a copy: the held part, then the chunk from its start.
       this.#ctx.ledger.rows(1, held.length + missing);
       this.#ctx.send(held);
       return { chunk: arrived, at: missing };
     }
-    this.#walk(Buffer.concat([held, arrived.subarray(0, missing)]), 0);
+    const whole = Buffer.concat([held, arrived.subarray(0, missing)]);
+    if (this.#ctx.mask === null) this.#walk(whole, 0);
+    else this.#walkMasked(whole, this.#ctx.mask);
     return { chunk: arrived.subarray(missing), at: 0 };
   }
 
@@ -116,6 +126,52 @@ export class ServerSide {
     }
     if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
     if (at < length) this.#held = chunk.subarray(at);
+  }
+
+  /** As `#walk`, one message at a time: each is whole before any of it goes on. Errors: RowMaskFault too. */
+  #walkMasked(chunk: Buffer, mask: RowMask): void {
+    const out: Buffer[] = [];
+    let at = 0;
+    while (chunk.length - at >= HEADER_BYTES) {
+      const type = chunk[at];
+      const end = at + 1 + chunk.readUInt32BE(at + 1);
+      if (end < at + HEADER_BYTES || end - at > LARGEST_MASKED_BYTES)
+        throw new ServerFault('A message has an impossible length, or a row is too large to be masked.');
+      if (end > chunk.length) break;
+      const bytes = chunk.subarray(at, end);
+      if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
+        this.#ctx.ledger.rows(1, bytes.length);
+        out.push(type === FROM_SERVER.dataRow ? mask.row(bytes) : mask.copied(bytes));
+      } else out.push(this.#masked(bytes, type, mask));
+      at = end;
+    }
+    if (out.length > 0) this.#ctx.send(out.length === 1 ? (out[0] ?? NOTHING) : Buffer.concat(out));
+    // A copy: a slice would keep the whole chunk alive for some bytes of it.
+    if (at < chunk.length) this.#held = Buffer.from(chunk.subarray(at));
+  }
+
+  #masked(bytes: Buffer, type: number | undefined, mask: RowMask): Buffer {
+    switch (type) {
+      case FROM_SERVER.rowDescription:
+      case FROM_SERVER.noData: {
+        const asked = this.#ctx.ledger.described();
+        // What the client asked for tells of a statement, not of the rows that come next.
+        if (asked === 'client') return bytes;
+        if (type === FROM_SERVER.rowDescription) mask.describe(bytes.subarray(HEADER_BYTES));
+        else mask.end();
+        return asked === 'ours' ? NOTHING : bytes;
+      }
+      case FROM_SERVER.notice:
+        return redacted(bytes);
+      case FROM_SERVER.error:
+        mask.end();
+        return this.#error(bytes.subarray(HEADER_BYTES), redacted(bytes)) ?? NOTHING;
+      case FROM_SERVER.commandComplete:
+      case FROM_SERVER.portalSuspended:
+      case FROM_SERVER.emptyQuery:
+        mask.end();
+    }
+    return this.#message(bytes, type, 0, bytes.length) ?? bytes;
   }
 
   /** What goes to the client instead of this message; null: the message itself. */
@@ -168,10 +224,11 @@ export class ServerSide {
     }
   }
 
-  #error(body: Buffer): Buffer | null {
-    const fields = readSqlFields(body);
+  /** `redactedError`: what is told and recorded instead, but for a refusal, whose words are ours. */
+  #error(body: Buffer, redactedError: Buffer | null = null): Buffer | null {
+    const refusal = this.#ctx.standIns.find(readSqlFields(body).get('M') ?? '');
+    const fields = readSqlFields(redactedError?.subarray(HEADER_BYTES) ?? body);
     const text = fields.get('M') ?? '';
-    const refusal = this.#ctx.standIns.find(text);
     const severity = fields.get('V') ?? fields.get('S');
     this.#ctx.ledger.error(
       fields.get('C') ?? '',
@@ -179,7 +236,7 @@ export class ServerSide {
       severity === 'FATAL' || severity === 'PANIC',
       refusal,
     );
-    return refusal < 0 ? null : this.#ctx.standIns.answer(refusal);
+    return refusal < 0 ? redactedError : this.#ctx.standIns.answer(refusal);
   }
 }
 

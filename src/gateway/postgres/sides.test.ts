@@ -44,6 +44,7 @@ function bench() {
     standIns,
     guard,
     terms: termsOf({ allow: [], lists: null, requireWhere: false }, 'any'),
+    masked: false,
     send: (bytes) => void toTarget.push(Buffer.from(bytes)),
     hold: (waiting) => void (waiting || client.take(Buffer.alloc(0))),
     leave: () => {
@@ -54,6 +55,7 @@ function bench() {
   const server = new ServerSide({
     ledger,
     standIns,
+    mask: null,
     send: (bytes) => void toClient.push(Buffer.from(bytes)),
     setting: () => undefined,
   });

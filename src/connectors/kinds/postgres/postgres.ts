@@ -3,6 +3,7 @@
 
 import { defineConnector } from '../../contract.ts';
 import { altered } from './altered.ts';
+import { maskCatalog, suggestLabels } from './catalog.ts';
 import { check } from './check.ts';
 import { closeClient, createClient } from './client.ts';
 import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
@@ -45,5 +46,7 @@ export const postgres = defineConnector({
   nodes,
   marked,
   inventory,
+  maskCatalog,
+  suggestLabels,
   check,
 });

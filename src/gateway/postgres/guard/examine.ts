@@ -1,6 +1,7 @@
 // One look at a statement's text: parse it and say what it needs and uses. Used where statements are read at once
 // (guard.ts) and in the thread that reads large ones (worker.ts), so its result can be copied between threads.
 
+import { type ColumnUse, columnUse } from '../mask/column-use.ts';
 import { type Analysis, analyse } from './analyse.ts';
 import type { Parser } from './parser.ts';
 
@@ -10,7 +11,7 @@ export interface Fault {
   position?: number;
 }
 
-export type Examined = { ok: true; analysis: Analysis } | { ok: false; fault: Fault };
+export type Examined = { ok: true; analysis: Analysis; columns: ColumnUse } | { ok: false; fault: Fault };
 
 /** The parser could not answer; the next try may work, so this is not kept. */
 export const UNAVAILABLE = '57P03';
@@ -18,7 +19,8 @@ const SQLSTATE = { syntax: '42601', 'too-complex': '54001', unavailable: UNAVAIL
 
 export function examine(parser: Parser, text: string): Examined {
   const parsed = text === '' ? { ok: true as const, statements: [] } : parser.parse(text);
-  if (parsed.ok) return { ok: true, analysis: analyse(parsed.statements) };
+  if (parsed.ok)
+    return { ok: true, analysis: analyse(parsed.statements), columns: columnUse(parsed.statements) };
   const fault: Fault = { sqlstate: SQLSTATE[parsed.fault], text: parsed.message };
   if (parsed.position > 0) fault.position = parsed.position;
   return { ok: false, fault };

@@ -2,6 +2,8 @@
 // Analyses are shared by all sessions (they do not depend on the task); what a task allows is looked at last.
 
 import { BEYOND } from '../../../sessions/recording-format.ts';
+import type { ColumnUse } from '../mask/column-use.ts';
+import { judgeMask } from '../mask/judge.ts';
 import type { Analysis, Use } from './analyse.ts';
 import { createAside } from './aside.ts';
 import { type Examined, examine, UNAVAILABLE } from './examine.ts';
@@ -33,13 +35,15 @@ export interface Guard {
 
 interface Entry {
   fault: Refusal | null;
-  /** null where there is a fault. */
+  /** Both null where there is a fault. */
   analysis: Analysis | null;
+  columns: ColumnUse | null;
   /** What was said last: most entries are asked for by sessions of one task. */
   judgedBy: Terms | null;
   verdict: Verdict;
 }
 
+const NO_FUNCTIONS: ReadonlySet<string> = new Set();
 const LARGEST_CACHED_TEXT = 16_384;
 // Beyond this a statement may take the parser more than some 20 ms.
 const LARGEST_AT_ONCE = 32_768;
@@ -76,8 +80,9 @@ export async function createGuard(): Promise<Guard> {
 }
 
 function verdictOf(entry: Entry, terms: Terms): Verdict {
-  if (entry.analysis !== null && entry.judgedBy !== terms) {
-    entry.verdict = judge(entry.analysis, terms);
+  const { analysis, columns } = entry;
+  if (analysis !== null && columns !== null && entry.judgedBy !== terms) {
+    entry.verdict = judge(analysis, columns, terms);
     entry.judgedBy = terms;
   }
   return entry.verdict;
@@ -86,22 +91,26 @@ function verdictOf(entry: Entry, terms: Terms): Verdict {
 function entryOf(examined: Examined): Entry {
   const verdict: Verdict = { refusal: null, uses: [], prepares: [], declares: [] };
   return examined.ok
-    ? { fault: null, analysis: examined.analysis, judgedBy: null, verdict }
+    ? { fault: null, analysis: examined.analysis, columns: examined.columns, judgedBy: null, verdict }
     : {
         fault: examined.fault,
         analysis: null,
+        columns: null,
         judgedBy: null,
         verdict: { ...verdict, refusal: examined.fault },
       };
 }
 
 /** Rules first: what they hold, no list lets through. */
-function judge(analysis: Analysis, terms: Terms): Verdict {
+function judge(analysis: Analysis, columns: ColumnUse, terms: Terms): Verdict {
   const { uses, prepares, declares } = analysis;
   const passes: Verdict = { refusal: null, uses, prepares, declares };
   const refusal = againstRules(analysis, terms);
   if (refusal !== null) return { ...passes, refusal };
   const { lists } = terms;
+  const hidden =
+    terms.mask === null ? null : judgeMask(analysis, columns, terms.mask, lists?.functions ?? NO_FUNCTIONS);
+  if (hidden !== null) return { ...passes, refusal: refused(hidden.what, hidden.hint) };
   const more = lists === null ? null : beyond(lists, terms.allow, analysis);
   if (lists === null || more === null) return passes;
   // Counted like any other use, so that a receipt tells what the task would have to name.

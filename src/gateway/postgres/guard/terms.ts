@@ -5,14 +5,18 @@
 // names a relation of that name in any schema; which one it is stays for the rights on the target to judge.
 
 import type { SessionTicket } from '../../../grants/session-ticket.ts';
+import type { MaskedRelations } from '../mask/judge.ts';
 import { type Analysis, type Call, type Touch, words } from './analyse.ts';
 import { isBuiltIn } from './built-in-functions.ts';
+import { isCatalog } from './catalog-names.ts';
 import { DATA_STATEMENTS, STATEMENT_RULES } from './rules.ts';
 
 export interface Terms {
   readonly allow: ReadonlySet<string>;
   readonly requireWhere: boolean;
   readonly lists: Lists | null;
+  /** null: nothing is masked. */
+  readonly mask: MaskedRelations | null;
 }
 
 export interface Lists {
@@ -40,10 +44,16 @@ export function termsOf(given: SessionTicket['guard'], task: string): Terms {
     allow: new Set(given.allow),
     requireWhere: given.requireWhere,
     lists: given.lists === null ? null : compile(given.lists, task),
+    mask: null,
   };
   if (kept.size >= MOST_KEPT) kept.clear();
   kept.set(key, terms);
   return terms;
+}
+
+/** The terms of one session that masks: its own, since what is masked is the target's at that time. */
+export function maskedTerms(terms: Terms, mask: MaskedRelations): Terms {
+  return { ...terms, mask };
 }
 
 function compile(given: NonNullable<SessionTicket['guard']['lists']>, task: string): Lists {
@@ -90,12 +100,6 @@ function mayTouch(lists: Lists, touch: Touch): boolean {
   if (touch.verb === 'lock') return true;
   if (touch.verb === 'merge') return ['insert', 'update', 'delete'].some((verb) => verbs.has(verb));
   return verbs.has(touch.verb);
-}
-
-function isCatalog({ schema, name }: Touch): boolean {
-  return schema === null
-    ? name.startsWith('pg_')
-    : schema === 'pg_catalog' || schema === 'information_schema';
 }
 
 function mayCall(lists: Lists, call: Call): boolean {

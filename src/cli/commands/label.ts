@@ -1,0 +1,96 @@
+// `sally label`: which columns of a target hold personal data, cards or secrets. Policy masks by these labels.
+
+import type { Command } from 'commander';
+import { labelList, type SetLabelsBody, suggestedLabels } from '../../api/labels.ts';
+import { path } from '../client.ts';
+import { usage } from '../exit-codes.ts';
+import { showTable } from '../lists.ts';
+import { group, leaf, startRun } from '../run.ts';
+
+export function command(): Command {
+  return group('label', 'label columns that hold personal or secret data', [
+    listCommand(),
+    suggestCommand(),
+    setCommand(),
+    removeCommand(),
+  ]);
+}
+
+const COLUMNS = [
+  { title: 'COLUMN', cell: (one: { column: string }) => one.column, whole: true },
+  { title: 'LABEL', cell: (one: { label: string }) => one.label, whole: true },
+  { title: 'DATABASE', cell: (one: { database: string }) => one.database },
+];
+
+function listCommand(): Command {
+  return leaf('list <target>', 'list labelled columns', ['label list orders-db']).action(
+    async (target: string, _options: object, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      const { items } = await api.get(path`/api/targets/${target}/labels`, labelList);
+      showTable(run, items, {
+        none: `No column is labelled yet: sally label suggest ${target}.`,
+        columns: [...COLUMNS, { title: 'SET BY', cell: (one) => one.setBy }],
+      });
+    },
+  );
+}
+
+function suggestCommand(): Command {
+  return leaf('suggest <target>', 'columns whose names say that they hold such data', [
+    'label suggest orders-db',
+  ]).action(async (target: string, _options: object, self: Command) => {
+    const run = startRun(self);
+    const api = await run.api();
+    const { items } = await api.post(path`/api/targets/${target}/labels/suggest`, suggestedLabels);
+    showTable(run, items, { none: 'Nothing that is not labelled looks like it.', columns: COLUMNS });
+    const words = items.map((one) => `${one.column}=${one.label}`).join(' ');
+    if (words !== '') run.out.say(`To confirm them: sally label set ${target} ${words}`);
+  });
+}
+
+function setCommand(): Command {
+  return leaf('set <target> <column=label...>', 'label columns: schema.table.column=label', [
+    'label set orders-db public.customers.email=pii public.customers.phone=pii',
+  ])
+    .option('--database <name>', 'another database of the server')
+    .action(async (target: string, words: string[], options: { database?: string }, self: Command) => {
+      const labels = words.map((word) => {
+        const [column = '', label = '', ...more] = word.split('=');
+        if (column === '' || label === '' || more.length > 0)
+          throw usage(`"${word}" is not a column and a label.`, 'Write schema.table.column=label.');
+        return { column, label };
+      });
+      await change(target, labels, options, self);
+    });
+}
+
+function removeCommand(): Command {
+  return leaf('remove <target> <column...>', 'take labels away', [
+    'label remove orders-db public.customers.email',
+  ])
+    .option('--database <name>', 'another database of the server')
+    .action(async (target: string, columns: string[], options: { database?: string }, self: Command) => {
+      await change(
+        target,
+        columns.map((column) => ({ column, label: null })),
+        options,
+        self,
+      );
+    });
+}
+
+async function change(
+  target: string,
+  labels: SetLabelsBody['labels'],
+  options: { database?: string },
+  self: Command,
+): Promise<void> {
+  const run = startRun(self);
+  const api = await run.api();
+  const { database } = options;
+  const where = database === undefined ? {} : { database };
+  const body: SetLabelsBody = { labels: labels.map((one) => ({ ...one, ...where })) };
+  const set = await api.post(path`/api/targets/${target}/labels`, labelList, { body });
+  run.out.data(set, () => [`${target} has ${set.items.length} labelled columns.`]);
+}

@@ -1,0 +1,18 @@
+// What kind of data a column of a target holds, as a person said: what policy's @mask speaks of.
+
+import { type Kysely, sql } from 'kysely';
+
+export async function up(db: Kysely<unknown>): Promise<void> {
+  await sql`
+    create table column_labels (
+      target_id text not null references targets (id),
+      database text not null,
+      schema_name text not null,
+      table_name text not null,
+      column_name text not null,
+      label text not null,
+      set_by text not null references principals (id),
+      set_at timestamptz not null default now(),
+      primary key (target_id, database, schema_name, table_name, column_name)
+    )`.execute(db);
+}

@@ -1,0 +1,129 @@
+// Data that policy masks, the whole way: an administrator labels columns, a policy names the class, the request shows
+// it, and a session gets tokens. A label whose column is gone keeps everybody out rather than show another column.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import pg from 'pg';
+import { z } from 'zod';
+import { issuedCredential } from '../../src/api/grants.ts';
+import { labelList, suggestedLabels } from '../../src/api/labels.ts';
+import { submitted } from '../../src/api/requests.ts';
+import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+
+const POLICY = `
+@id("support")
+@description("Support looks at customers, with personal data masked.")
+@owner("team-orders")
+@maxDuration("1h")
+@mask("pii")
+permit (
+  principal in Group::"engineering",
+  action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"prod/eu/orders"
+)
+when { context.task == Task::"look-at-customers" };
+`;
+
+let sallyport: Sallyport;
+before(async () => {
+  sallyport = await startSallyport();
+  await sallyport.ask('admin', 'POST', '/api/tasks', z.unknown(), {
+    name: 'look-at-customers',
+    kind: 'postgres',
+    segment: 'prod/eu/orders',
+    description: 'Look at customers.',
+    entitlement: { readOnly: true, tables: [{ name: 'public.customers', privileges: ['SELECT'] }] },
+  });
+  await publishPolicies(sallyport, { ...(await policiesInForce(sallyport)), 'support.cedar': POLICY });
+});
+after(() => sallyport[Symbol.asyncDispose]());
+
+async function session(): Promise<pg.Client> {
+  const asked = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
+    target: 'orders-db',
+    task: 'look-at-customers',
+    duration: '10m',
+    reason: 'a question of a customer',
+  });
+  assert.deepEqual(asked.request.decision.obligations.mask, ['pii']);
+  const id = asked.grant?.id ?? '';
+  const { dsn } = await sallyport.ask('engineer', 'POST', `/api/grants/${id}/credentials`, issuedCredential);
+  const client = new pg.Client({ connectionString: dsn });
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+test('columns are suggested, confirmed by a person, and come out as tokens; in the log stands who said so', async () => {
+  const { items: found } = await sallyport.ask(
+    'admin',
+    'POST',
+    '/api/targets/orders-db/labels/suggest',
+    suggestedLabels,
+  );
+  const suggested = found.map((one) => `${one.column}=${one.label}`);
+  assert.ok(suggested.includes('public.customers.email=pii'), suggested.join(' '));
+  const set = await sallyport.cli(
+    'admin',
+    'label',
+    'set',
+    'orders-db',
+    'public.customers.email=pii',
+    '--json',
+  );
+  assert.equal(set.code, 0, set.stderr);
+  const { items } = await sallyport.ask('engineer', 'GET', '/api/targets/orders-db/labels', labelList);
+  assert.deepEqual(
+    items.map(({ column, label, setBy }) => [column, label, setBy]),
+    [['public.customers.email', 'pii', 'admin']],
+  );
+  const again = await sallyport.ask(
+    'admin',
+    'POST',
+    '/api/targets/orders-db/labels/suggest',
+    suggestedLabels,
+  );
+  assert.ok(!again.items.some((one) => one.column === 'public.customers.email'));
+
+  const client = await session();
+  const { rows } = await client.query('select id, email from customers order by id limit 3');
+  assert.equal(rows.length, 3);
+  for (const { email } of rows) assert.match(email, /^masked_[a-z2-9]{12}$/);
+  await assert.rejects(client.query("select id from customers where email like 'a%'"), {
+    code: '42501',
+    message: /email is masked and may only be read as it is/,
+  });
+  await client.end();
+});
+
+test('a label whose column is not there keeps sessions out, and says what to mend', async () => {
+  await sallyport.ask('admin', 'POST', '/api/targets/orders-db/labels', labelList, {
+    labels: [{ column: 'public.customers.mail_before', label: 'pii' }],
+  });
+  await assert.rejects(session(), /public\.customers\.mail_before is labelled, and is not there/);
+  const removed = await sallyport.cli(
+    'admin',
+    'label',
+    'remove',
+    'orders-db',
+    'public.customers.mail_before',
+  );
+  assert.equal(removed.code, 0, removed.stderr);
+  const client = await session();
+  await client.end();
+});
+
+test('bad labels are refused by name', async () => {
+  for (const [labels, field] of [
+    [[{ column: 'email', label: 'pii' }], 'labels.0.column'],
+    [[{ column: 'public.customers.email', label: 'PII!' }], 'labels.0.label'],
+    [[], 'labels'],
+    [Array.from({ length: 501 }, () => ({ column: 'a.b.c', label: 'x' })), 'labels'],
+  ] as const) {
+    const { status, body } = await sallyport.call('admin', 'POST', '/api/targets/orders-db/labels', {
+      labels,
+    });
+    assert.equal(status, 422);
+    assert.equal((body as { field?: string }).field, field);
+  }
+});
