@@ -6,8 +6,9 @@
 import { FROM_CLIENT, HEADER_BYTES, message } from './frames.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import type { Terms } from './guard/terms.ts';
-import { type Ledger, MOST_PREPARED } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import type { StandIns } from './stand-in.ts';
+import { MOST_PREPARED } from './taken-texts.ts';
 
 /** A statement's text at most; a longer one is refused. */
 export const LARGEST_STATEMENT_BYTES = 1024 * 1024;

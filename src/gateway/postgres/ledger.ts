@@ -23,33 +23,23 @@ import {
   SYNC,
 } from './ledger-entry.ts';
 import { SkippedTexts } from './skipped-texts.ts';
+import { TakenTexts } from './taken-texts.ts';
 
 export class LedgerFault extends Error {}
 
 const IDLE = 0x49; // I
 const OURS = 'ours';
-const NO_NAMES: readonly string[] = [];
-
-interface Known {
-  text: string;
-  uses: Verdict['uses'];
-}
 
 /** More answers than this outstanding, and the client is not read until there are fewer. */
 export const MOST_PENDING = 10_000;
-/** Prepared statements of one session, and characters in them; one more is refused. */
-export const MOST_PREPARED = 5_000;
-const MOST_PREPARED_CHARACTERS = 16_000_000;
 /** Of statements that wait for an answer, or for the Sync that ends a failed pipeline. */
 const MOST_WAITING_CHARACTERS = 64_000_000;
 
 export class Ledger {
   readonly #recorder: Recorder;
   readonly #startedAt: number;
-  readonly #statements = new Map<string, Known>();
-  readonly #portals = new Map<string, Known>();
+  readonly #taken = new TakenTexts();
   readonly #skipped = new SkippedTexts();
-  #preparedCharacters = 0;
   #waitingCharacters = 0;
   #entries: Entry[] = [];
   #at = 0;
@@ -70,7 +60,7 @@ export class Ledger {
 
   /** No more prepared statements fit. */
   get full(): boolean {
-    return this.#statements.size >= MOST_PREPARED || this.#preparedCharacters >= MOST_PREPARED_CHARACTERS;
+    return this.#taken.full;
   }
 
   /** More text is sent ahead than can be kept; counting answers alone does not see a few long statements. */
@@ -155,20 +145,20 @@ export class Ledger {
   parseComplete(): void {
     const entry = this.#expect(PARSE);
     if (entry.refused) throw new LedgerFault('The target took a statement that was refused.');
-    this.#know(entry.name, { text: entry.text, uses: entry.verdict?.uses ?? NO_USES });
+    this.#taken.prepare(entry.name, { text: entry.text, uses: entry.verdict?.uses ?? NO_USES });
     this.#pop();
   }
 
   bindComplete(): void {
     const entry = this.#expect(BIND);
-    this.#portals.set(entry.name, this.#statements.get(entry.source) ?? unknown('statement', entry.source));
+    this.#taken.bind(entry.name, entry.source);
     this.#pop();
   }
 
   closeComplete(): void {
     const entry = this.#expect(CLOSE);
-    if (entry.source === 'S') this.#forget(entry.name);
-    else this.#portals.delete(entry.name);
+    if (entry.source === 'S') this.#taken.forget(entry.name);
+    else this.#taken.closePortal(entry.name);
     this.#pop();
   }
 
@@ -187,7 +177,7 @@ export class Ledger {
     const head = this.#running();
     head.settled += affected < 0 ? head.rows : affected;
     head.rows = 0;
-    this.#learnNames(head);
+    this.#taken.learnNames(head);
     if (head.kind === EXECUTE) this.#finish(head);
   }
 
@@ -282,8 +272,7 @@ export class Ledger {
     this.#copying = false;
     if (head.kind === QUERY) this.#finish(head);
     else this.#pop();
-    // Outside a transaction no portal of the protocol lives on.
-    if (status === IDLE && this.#portals.size > 0) this.#portals.clear();
+    if (status === IDLE) this.#taken.closePortals();
   }
 
   /** Statements under way that the recording does not know yet; only the first can be running. */
@@ -353,7 +342,7 @@ export class Ledger {
 
   #resolve(entry: Entry): void {
     if (entry.text !== '') return;
-    const known = this.#portals.get(entry.name) ?? unknown('portal', entry.name);
+    const known = this.#taken.portal(entry.name);
     entry.text = known.text;
     entry.uses = known.uses;
   }
@@ -386,33 +375,7 @@ export class Ledger {
   #imagine(entry: Entry): void {
     if (entry.kind === PARSE) this.#skipped.addStatement(entry.name, entry.text);
     if (entry.kind !== BIND) return;
-    const text = this.#skipped.statement(entry.source) ?? this.#statements.get(entry.source)?.text;
+    const text = this.#skipped.statement(entry.source) ?? this.#taken.statement(entry.source)?.text;
     if (text !== undefined) this.#skipped.addPortal(entry.name, text);
   }
-
-  #know(name: string, known: Known): void {
-    this.#forget(name);
-    this.#statements.set(name, known);
-    this.#preparedCharacters += known.text.length;
-  }
-
-  #forget(name: string): void {
-    this.#preparedCharacters -= this.#statements.get(name)?.text.length ?? 0;
-    this.#statements.delete(name);
-  }
-
-  /** PREPARE and DECLARE in SQL make names that the protocol can use; they share one namespace with its own. */
-  #learnNames(entry: Entry): void {
-    const verdict = entry.verdict;
-    const prepares = verdict?.prepares ?? NO_NAMES;
-    const declares = verdict?.declares ?? NO_NAMES;
-    if (prepares.length + declares.length === 0) return;
-    const known = { text: entry.text, uses: entry.uses };
-    for (const name of prepares) this.#know(name.slice(0, 63), known);
-    for (const name of declares) this.#portals.set(name.slice(0, 63), known);
-  }
-}
-
-function unknown(what: string, name: string): Known {
-  return { text: `(${what} "${name}", not made in this session's record)`, uses: NO_USES };
 }
