@@ -12,6 +12,7 @@ import { decide, mayConnect } from './engine/decide.ts';
 import { exampleFacts } from './engine/example-facts.ts';
 import { createPolicies, policyFilesByDigest, publishPolicies, storeDecision } from './publish.ts';
 import { replayDecision } from './replay.ts';
+import { policyWarnings } from './warnings.ts';
 
 const READ = {
   'orders.cedar':
@@ -141,4 +142,63 @@ test('a stored decision replays with no difference by the same policies', async 
   }
   const files = await policyFilesByDigest(db, rows[0]?.policy_digest ?? '');
   assert.deepEqual(files, READ);
+});
+
+test('a stage that wants more people than its groups have is warned of, and one that has enough is not', async () => {
+  const file = (approvals: string) => ({
+    'a.cedar': `@id("ask") @approvals("${approvals.replaceAll('"', '\\"')}") permit (principal, action == Action::"request", resource);`,
+  });
+  const principal = (id: string, more = {}) => ({
+    id,
+    kind: 'person' as const,
+    name: id,
+    display_name: id,
+    ...more,
+  });
+  await db
+    .insertInto('principals')
+    .values([
+      principal('prn_a'),
+      principal('prn_a2', { same_person_as: 'prn_a' }),
+      principal('prn_b'),
+      principal('prn_gone', { disabled_at: new Date() }),
+    ])
+    .execute();
+  await db
+    .insertInto('groups')
+    .values([
+      { id: 'grp_dba', name: 'dba' },
+      { id: 'grp_leads', name: 'leads' },
+      { id: 'grp_none', name: 'none' },
+    ])
+    .execute();
+  const members = [
+    ['grp_dba', 'prn_a'],
+    ['grp_dba', 'prn_a2'],
+    ['grp_dba', 'prn_gone'],
+    ['grp_leads', 'prn_b'],
+  ];
+  await db
+    .insertInto('memberships')
+    .values(members.map(([group_id = '', principal_id = '']) => ({ group_id, principal_id })))
+    .execute();
+  const warned = async (approvals: string) => (await policyWarnings({ db }, file(approvals))).join(' | ');
+  assert.equal(await warned('1 of Group::"dba"'), '');
+  assert.equal(
+    await warned('2 of Group::"dba"'),
+    'a/ask asks for 2 approvals from "dba", where there is only one person.',
+  );
+  assert.equal(await warned('2 of Group::"dba", after 1h also Group::"leads"'), '');
+  assert.equal(
+    await warned('3 of onCall Group::"dba", after 1h also Group::"leads"; 1 of manager'),
+    'a/ask asks for 3 approvals from "dba" and "leads", where there are only 2 people.',
+  );
+  assert.equal(
+    await warned('2 of Group::"none"'),
+    'Nobody is in the group "none", and a/ask asks for its approval.',
+  );
+  assert.equal(
+    await warned('1 of Group::"nope"'),
+    'There is no group "nope", and a/ask asks for its approval.',
+  );
 });
