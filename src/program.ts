@@ -24,6 +24,7 @@ import { createGateway } from './gateway/gateway.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
 import { createDisabledWatch } from './grants/end-disabled.ts';
 import { createPolicyWatch } from './grants/end-forbidden.ts';
+import { createSessionWatch } from './grants/end-unconnected.ts';
 import { createRequestExpiry } from './grants/expire-requests.ts';
 import { freeLeasesOf } from './grants/lease.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
@@ -257,6 +258,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     createDisabledWatch(ctx),
     policyLook,
     createPolicyWatch(ctx),
+    createSessionWatch(ctx),
     createProposalExpiry(ctx),
     planner,
   ];

@@ -6,35 +6,15 @@
 
 import { SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
-import { principalsById } from '../identity/principals.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
-import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
-import { momentsOf, spanOf } from '../policy/engine/moments.ts';
+import { type Basis, basisNow, forgetOthers, liveGrantsChoice, type Seen } from './basis.ts';
 import type { GrantsContext } from './context.ts';
 import { endGrant } from './end.ts';
-import { loadLiveAsked } from './facts.ts';
-import {
-  factsNow,
-  type Holding,
-  LIVE_GRANTS_BATCH,
-  type LiveGrant,
-  readLiveGrants,
-  whyNoLonger,
-} from './live-grants.ts';
+import { factsNow, LIVE_GRANTS_BATCH, type LiveGrant, readLiveGrants, whyNoLonger } from './live-grants.ts';
 import { whatChanged } from './what-changed.ts';
 
 const EVERY_MS = 1_000;
-
-/** What a decision rests on. */
-interface Basis extends Holding {
-  /** All of it; equal texts are decided alike. */
-  text: string;
-  policies: CompiledPolicies;
-}
-
-/** What each live grant rested on when it was last decided here. */
-type Seen = Map<string, Basis>;
 
 export function createPolicyWatch(ctx: GrantsContext): Repeating {
   const seen: Seen = new Map();
@@ -60,14 +40,9 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
     grants.map((grant) => grant.id),
   );
   if (grants.length === 0) return 0;
-  const inForce = await ctx.db
-    .selectFrom('policy_sets')
-    .select('live_grants')
-    .where('in_force', '=', true)
-    .where('digest', '=', policies.digest)
-    .executeTakeFirst();
-  if (inForce === undefined) return null;
-  const basisOf = await basisNow(ctx, policies, grants);
+  const choice = await liveGrantsChoice(ctx, policies);
+  if (choice === null) return null;
+  const basisOf = await basisNow(ctx, policies, grants, ['request', 'autoApprove']);
   const changed = grants.flatMap((grant) => {
     const basis = basisOf(grant);
     return basis === null || seen.get(grant.id)?.text === basis.text ? [] : { id: grant.id, basis };
@@ -79,7 +54,7 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
       const basis = batch.get(grant.id);
       if (basis === undefined) continue;
       try {
-        if (await endUnlessAllowed(ctx, grant, basis, seen.get(grant.id), inForce.live_grants)) ended++;
+        if (await endUnlessAllowed(ctx, grant, basis, seen.get(grant.id), choice)) ended++;
         else seen.set(grant.id, basis);
       } catch (error) {
         ctx.log.error({ grant: grant.id, reason: messageOf(error) }, 'a grant could not be decided again');
@@ -87,43 +62,6 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
     }
   }
   return ended;
-}
-
-function forgetOthers(seen: Seen, ids: string[]): void {
-  const live = new Set(ids);
-  for (const id of seen.keys()) if (!live.has(id)) seen.delete(id);
-}
-
-interface Held {
-  principal_id: string;
-  target_id: string;
-  task_id: string;
-  duration_s: number;
-  starts_at: Date | null;
-}
-
-/** What grants rest on as it is now; few queries for all of them. */
-async function basisNow(
-  ctx: GrantsContext,
-  policies: CompiledPolicies,
-  grants: Held[],
-): Promise<(grant: Held) => Basis | null> {
-  const asked = await loadLiveAsked(ctx.db);
-  const holders = await principalsById(ctx.db, [...new Set(grants.map((grant) => grant.principal_id))]);
-  const sponsorIds = [...holders.values()].flatMap((holder) => holder.sponsorId ?? []);
-  const sponsors = await principalsById(ctx.db, [...new Set(sponsorIds)]);
-  const moments = momentsOf(policies);
-  return (grant) => {
-    const principal = holders.get(grant.principal_id);
-    const what = asked.get(`${grant.target_id} ${grant.task_id}`);
-    if (principal === undefined || what === undefined) return null;
-    const sponsor = sponsors.get(principal.sponsorId ?? '');
-    const { now, ...thing } = what;
-    const at = Math.max(now.getTime(), grant.starts_at?.getTime() ?? 0);
-    const span = spanOf(moments, at, what.timeZone);
-    const parts = [policies.digest, principal, sponsor ?? null, thing, span, grant.duration_s];
-    return { text: JSON.stringify(parts), policies, principal, sponsor, asked: what };
-  };
 }
 
 async function endUnlessAllowed(

@@ -7,7 +7,7 @@ import { problem } from '../api/problem.ts';
 import { admit, type SignedCaller } from './caller.ts';
 import type { HttpContext } from './context.ts';
 import { type Access, GUARD, type RouteName } from './guard.ts';
-import { createWaits } from './waits.ts';
+import { createWaits, keepAsking } from './waits.ts';
 
 /** Of a body, unless its route says otherwise. */
 export const BODY_LIMIT_BYTES = 64 * 1024;
@@ -106,10 +106,15 @@ export function route<
       if (spec.status !== undefined) reply.code(spec.status);
       const caller = callers.get(request) ?? null;
       // Before anything is done, so that a refusal has done nothing.
-      const over = caller !== null && isWaiting(request.query) ? WAITS.begin(caller.principal.id) : null;
+      const waits = caller !== null && isWaiting(request.query);
+      const over = waits ? WAITS.begin(caller.principal.id) : null;
+      const askAgain = async () => {
+        await admit(ctx, name, request);
+      };
+      const guarded = waits ? keepAsking(askAgain, gone) : null;
       try {
         // The validator has parsed body, query and params with these very schemas.
-        return await handle({
+        const answer = await handle({
           body: request.body as z.output<Body>,
           query: request.query as z.output<Query>,
           params: request.params as z.output<Params>,
@@ -117,11 +122,12 @@ export function route<
           request,
           reply,
           gone: gone.signal,
-          askAgain: async () => {
-            await admit(ctx, name, request);
-          },
+          askAgain,
         });
+        guarded?.throwIfRefused();
+        return answer;
       } finally {
+        guarded?.stop();
         over?.();
       }
     },

@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import type { Session, SessionDetail, sessionQuery } from '../api/sessions.ts';
 import type { pageQuery } from '../api/text.ts';
-import { append } from '../audit/append.ts';
 import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
-import { publish } from '../events/events.ts';
+import { askToEnd } from '../grants/ask-to-end.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import { mayAdminister, seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
@@ -69,17 +68,14 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       }
       if (row.ended_at !== null) throw conflict('session-ended', 'This session is over already.');
       await ctx.db.transaction().execute(async (trx) => {
-        await trx.updateTable('sessions').set({ ending: reason }).where('id', '=', id).execute();
-        await append(trx, {
-          kind: 'session.ending',
-          actor: actorOf(by.principal),
-          grantId: row.grant_id,
+        await askToEnd(trx, {
           sessionId: id,
+          grantId: row.grant_id,
           targetId: row.target_id,
+          reason,
+          actor: actorOf(by.principal),
           sourceAddress: by.sourceAddress,
-          detail: { reason },
         });
-        await publish(trx, { topic: 'sessions', id, act: 'end', reason });
       });
       return sessionFrom(row);
     },

@@ -53,6 +53,10 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
   'session.ended': (leaf, who) =>
     `The session${leaf.actor.kind === 'system' ? '' : ` of ${who}`} ended${words(leaf, ': ', 'reason')}${afterStatements(leaf)}.`,
+  'session.ending': (leaf, who) =>
+    leaf.actor.kind === 'system'
+      ? `A session is being ended${words(leaf, ': ', 'reason')}`
+      : `${who} ended a session${quoted(leaf, ': ', 'reason')}.`,
   'session.refused': (leaf, who) =>
     `A session of ${who} was refused${words(leaf, ': ', 'code')}${words(leaf, ', database ', 'database')}${from(leaf)}.`,
   'policy.proposed': (leaf, who) =>

@@ -8,11 +8,10 @@ import { Failure } from '../../base/errors.ts';
 import { monotonicMs } from '../../base/timer.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
+import { ASK_AGAIN_MS } from '../waits.ts';
 
 const MOST_STREAMS = 1_000;
 const HEARTBEAT_MS = 15_000;
-/** A page whose token ended goes dark within this. */
-const ASK_AGAIN_MS = 3_000;
 /** A page that does not read is cut off rather than remembered. */
 const MOST_BUFFERED_BYTES = 64 * 1024;
 

@@ -10,6 +10,7 @@ const moments = (condition: string, more = '') =>
     compilePolicies({
       'a.cedar': `${more} permit (principal, action in [Action::"request", Action::"autoApprove"], resource) when { ${condition} };`,
     }),
+    ['request', 'autoApprove'],
   );
 const at = (iso: string) => Date.parse(iso);
 const same = (condition: string, before: string, after: string, zone = 'Europe/Berlin', more = '') =>

@@ -3,6 +3,7 @@
 
 import type { CompiledPolicies } from './compile.ts';
 import { contextAttribute, isRecord, literalOf, parseCedarDurationMs } from './expressions.ts';
+import type { Action } from './facts.ts';
 import { localMoment } from './local-time.ts';
 
 export interface Moments {
@@ -19,21 +20,23 @@ export interface Moments {
 const ALWAYS_EVERY_MS = 2_000;
 const COMPARISONS = ['<', '<=', '>', '>=', '==', '!='];
 
-const known = new WeakMap<CompiledPolicies, Moments>();
+const known = new WeakMap<CompiledPolicies, Map<string, Moments>>();
 
-/** Of the policies on requests. */
-export function momentsOf(policies: CompiledPolicies): Moments {
-  const kept = known.get(policies);
+/** Of the policies on these actions. */
+export function momentsOf(policies: CompiledPolicies, actions: readonly Action[]): Moments {
+  const bySet = known.get(policies) ?? new Map<string, Moments>();
+  known.set(policies, bySet);
+  const kept = bySet.get(actions.join());
   if (kept !== undefined) return kept;
   const found = { clock: new Set<number>(), instants: new Set<number>(), days: false, always: false };
   for (const rule of policies.rules) {
-    if (!rule.actions.includes('request') && !rule.actions.includes('autoApprove')) continue;
+    if (!actions.some((action) => rule.actions.includes(action))) continue;
     note(rule.json.conditions, found);
     if (rule.notes.expiresAtMs !== null) found.instants.add(rule.notes.expiresAtMs);
   }
   const inOrder = (numbers: Set<number>) => [...numbers].sort((a, b) => a - b);
   const moments = { ...found, clock: inOrder(found.clock), instants: inOrder(found.instants) };
-  known.set(policies, moments);
+  bySet.set(actions.join(), moments);
   return moments;
 }
 
