@@ -51,6 +51,10 @@ const policySearch = z.object({
   action: policyAction.optional().catch(undefined),
 });
 const policyChangesSearch = z.object({ show: z.enum(['history']).optional().catch(undefined) });
+const peopleSearch = z.object({
+  show: z.enum(['groups', 'changes']).optional().catch(undefined),
+  who: word,
+});
 const auditSearch = z.object({
   view: z.enum(AUDIT_VIEWS).optional().catch(undefined),
   text: word,
@@ -173,6 +177,12 @@ const policyChange = createRoute({
   path: '/policy/changes/$id',
   component: lazyRouteComponent(() => import('./pages/policy-change-page.tsx'), 'PolicyChangePage'),
 });
+const people = createRoute({
+  getParentRoute: () => inside,
+  path: '/people',
+  component: lazyRouteComponent(() => import('./pages/people-page.tsx'), 'PeoplePage'),
+  validateSearch: peopleSearch,
+});
 const mySignIn = createRoute({
   getParentRoute: () => inside,
   path: '/my-sign-in',
@@ -215,6 +225,7 @@ export const router = createRouter({
       insights,
       policyChanges,
       policyChange,
+      people,
       mySignIn,
       cliLogin,
       deviceLogin,

@@ -19,7 +19,17 @@ interface Row {
 
 const EVERYTHING = ['*'];
 const FACTS = ['audit', 'audit/verify', 'events', 'jobs', 'db', 'api', 'base'];
-const READ = ['replicas', 'sessions', 'proposals', 'grants', 'policy', 'identity', 'targets', ...FACTS];
+const READ = [
+  'replicas',
+  'sessions',
+  'people',
+  'proposals',
+  'grants',
+  'policy',
+  'identity',
+  'targets',
+  ...FACTS,
+];
 const SURFACE = [
   'gateway',
   'insight',
@@ -69,6 +79,11 @@ const TABLE: Readonly<Record<string, Row>> = {
   proposals: {
     may: ['grants', 'policy', 'policy/engine', 'identity', 'targets', ...FACTS],
     packages: ['kysely', 'zod'],
+  },
+  // Changes of people that take two: what they confer (policy, its engine), who may be the second (proposals, grants).
+  people: {
+    may: ['proposals', 'grants', 'policy', 'policy/engine', 'identity', 'targets', ...FACTS],
+    packages: ['kysely'],
   },
   sessions: {
     // identity: whose sessions a reader may see.

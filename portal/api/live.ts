@@ -23,6 +23,7 @@ const STALE: Record<string, string[]> = {
   sessions: ['sessions', 'grants', 'insights'],
   audit: ['audit'],
   targets: ['targets', 'tasks', 'segments', 'reach'],
+  people: ['people', 'principals'],
   policies: ['preview', 'requests', 'segments', 'reach', 'policies', 'policy-changes'],
 };
 

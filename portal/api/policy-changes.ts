@@ -1,8 +1,15 @@
 // Changes of policy: proposals with their plans, signatures, and what was in force.
 
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { type ChangeAnswer, changeAnswer, proposal, publishedSet } from '../../src/api/policy-changes.ts';
-import { proposalDetail } from '../../src/api/policy-plan.ts';
+import { z } from 'zod';
+import {
+  type ChangeAnswer,
+  changeAnswer,
+  proposal,
+  type proposeBody,
+  publishedSet,
+} from '../../src/api/policy-changes.ts';
+import { policyPack, proposalDetail } from '../../src/api/policy-plan.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { get, post } from './client.ts';
 import { apiPath } from './paths.ts';
@@ -38,6 +45,23 @@ export const proposalQuery = (id: string) =>
     refetchInterval: ({ state }) =>
       state.data?.state === 'open' && state.data.plan === null ? PLANNING_MS : false,
   });
+
+const policySet = z.object({ digest: z.string(), files: z.record(z.string(), z.string()) });
+const packList = z.object({ items: z.array(policyPack) });
+
+/** The whole set in force; a draft is proposed on top of it. */
+export const inForceQuery = queryOptions({
+  queryKey: ['policies', 'in-force'],
+  queryFn: ({ signal }) => get(policySet, apiPath.policy(), signal),
+});
+
+export const packsQuery = queryOptions({
+  queryKey: ['policies', 'packs'],
+  queryFn: async ({ signal }) => (await get(packList, apiPath.policyPacks(), signal)).items,
+});
+
+export const propose = (body: z.input<typeof proposeBody>): Promise<ChangeAnswer> =>
+  post(changeAnswer, apiPath.policyProposals(), body);
 
 /** The digest is that of what is on the page. */
 export const signChange = (id: string, digest: string): Promise<ChangeAnswer> =>

@@ -13,6 +13,7 @@ import { questionFrom, type WhatIf, whatIfFrom } from '../words/what-if.ts';
 import { Circumstances, ObligationsAndNotes } from './draft-conditions.tsx';
 import { WhereAndHow, WhoAndWhat } from './draft-fields.tsx';
 import styles from './draft-form.module.css';
+import { ProposeDraftForm } from './propose-draft-form.tsx';
 import { WhatIfFields } from './what-if-fields.tsx';
 
 const TYPING_PAUSE_MS = 350;
@@ -28,6 +29,7 @@ interface Props {
 export function DraftForm({ me, targets, tasks, groups, segments }: Props) {
   const [draft, setDraft] = useState<PolicyDraft>(EMPTY_DRAFT);
   const [example, setExample] = useState<WhatIf>(whatIfFrom({}));
+  const [proposed, setProposed] = useState<{ name: string; text: string } | null>(null);
   const problems = draftProblems(draft);
   const text = Object.keys(problems).length === 0 ? cedarFrom(draft) : null;
   const question = questionFrom(example);
@@ -51,7 +53,7 @@ export function DraftForm({ me, targets, tasks, groups, segments }: Props) {
         <ObligationsAndNotes {...fields} />
       </form>
       <div className={styles.side}>
-        <DraftCedar text={text} name={idOf(draft)} problems={problems} />
+        <DraftCedar text={text} name={idOf(draft)} problems={problems} onPropose={setProposed} />
         {text === null ? null : <DraftChecked checked={checked.data} error={checked.error} part="said" />}
         <section className="sp-panel sp-pad sp-stack" aria-labelledby="example">
           <h2 id="example">For example</h2>
@@ -72,6 +74,14 @@ export function DraftForm({ me, targets, tasks, groups, segments }: Props) {
           )}
         </section>
       </div>
+      {proposed === null ? null : (
+        <ProposeDraftForm
+          draft={proposed}
+          segment={draft.whereKind === 'segment' ? draft.where : null}
+          everywhere={me.rights.includes('changePolicy')}
+          onClose={() => setProposed(null)}
+        />
+      )}
     </div>
   );
 }

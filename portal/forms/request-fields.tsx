@@ -7,6 +7,7 @@ import { DurationChips } from '../parts/duration-chips.tsx';
 import { PickOption } from '../parts/pick-option.tsx';
 import { durationProblem } from '../words/durations.ts';
 import type { Wish } from '../words/wish.ts';
+import { StartField } from './start-field.tsx';
 
 interface Props {
   wish: Wish;
@@ -86,6 +87,11 @@ export function RequestFields({ wish, change, targets, tasks, longestSeconds, pr
         chips={CHIPS}
         longestSeconds={longestSeconds}
         error={errorOf('duration') ?? (wish.duration === '' ? null : durationProblem(wish.duration))}
+      />
+      <StartField
+        value={wish.startsAt}
+        onChange={(startsAt) => change({ startsAt })}
+        error={errorOf('startsAt')}
       />
       <Textarea
         label="Reason"

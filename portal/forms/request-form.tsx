@@ -17,7 +17,7 @@ import { RequestFields } from './request-fields.tsx';
 import styles from './request-form.module.css';
 
 const TYPING_PAUSE_MS = 250;
-const FIELDS = new Set(['target', 'task', 'duration', 'reason', 'ticket']);
+const FIELDS = new Set(['target', 'task', 'duration', 'reason', 'ticket', 'startsAt']);
 
 interface Props {
   start: Wish;

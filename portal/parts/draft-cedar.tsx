@@ -43,8 +43,8 @@ export function DraftCedar({ text, name, problems, onPropose }: Props) {
             )}
           </div>
           <p className="sp-soft sp-small">
-            It is not in force. Put the file into the folder of your policies, and hand in the change with{' '}
-            <code className="sp-mono">sally policy apply</code>.
+            It is not in force. Propose it here, or put the file into the folder of your policies, and hand in
+            the change with <code className="sp-mono">sally policy apply</code>.
           </p>
         </>
       )}

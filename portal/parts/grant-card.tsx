@@ -7,6 +7,7 @@ import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import type { Grant } from '../../src/api/grants.ts';
 import type { Me } from '../../src/api/people.ts';
+import { describeDuration } from '../../src/base/duration.ts';
 import { done } from '../api/grants.ts';
 import { queries } from '../api/query-client.ts';
 import { ExtendForm } from '../forms/extend-form.tsx';
@@ -20,6 +21,7 @@ import { FailureNote } from './failure-note.tsx';
 import styles from './grant-card.module.css';
 import { GrantTrouble } from './grant-trouble.tsx';
 import { StateBadge } from './state-badge.tsx';
+import { When } from './when.tsx';
 import { WhyButton } from './why-button.tsx';
 
 export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; linked?: boolean }) {
@@ -58,7 +60,15 @@ export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; 
           <ConnectLines grant={grant} />
         </>
       ) : (
-        <p className="sp-soft">{GRANT_STATES[grant.state].meaning}</p>
+        <p className="sp-soft">
+          {grant.state === 'planned' && grant.startsAt !== null ? (
+            <>
+              It starts at <When at={grant.startsAt} />, for {describeDuration(grant.durationSeconds)}.
+            </>
+          ) : (
+            GRANT_STATES[grant.state].meaning
+          )}
+        </p>
       )}
       <GrantTrouble grant={grant} />
       {ending.error === null ? null : <FailureNote error={ending.error} />}
@@ -96,7 +106,7 @@ export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; 
                 : 'Gives it back now'
             }
           >
-            Done
+            {grant.state === 'planned' ? 'Call it off' : 'Done'}
           </Button>
         ) : null}
       </footer>

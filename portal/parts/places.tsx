@@ -11,6 +11,7 @@ import {
   IconSitemap,
   IconTerminal2,
   IconUserCheck,
+  IconUsers,
 } from '@tabler/icons-react';
 import type { Me } from '../../src/api/people.ts';
 import type { Shortcut } from '../words/shortcuts.ts';
@@ -24,6 +25,7 @@ export interface Place {
 }
 
 const everyone = () => true;
+const keepsPeople = (me: Me) => me.rights.some((right) => right !== 'audit');
 
 export const PLACES: Place[] = [
   { to: '/', label: 'My access', Icon: IconClockHour4, shown: everyone },
@@ -41,4 +43,5 @@ export const PLACES: Place[] = [
     Icon: IconGavel,
     shown: (me) => me.rights.length > 0,
   },
+  { to: '/people', label: 'People', Icon: IconUsers, shown: keepsPeople },
 ];

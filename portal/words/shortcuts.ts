@@ -13,7 +13,8 @@ export interface Shortcut {
     | '/insights'
     | '/map'
     | '/policy'
-    | '/policy/changes';
+    | '/policy/changes'
+    | '/people';
 }
 
 export const SHORTCUTS: Shortcut[] = [
@@ -27,6 +28,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g y', label: 'Policy', to: '/policy' },
   { keys: 'g i', label: 'Insights', to: '/insights' },
   { keys: 'g c', label: 'Policy changes', to: '/policy/changes' },
+  { keys: 'g w', label: 'People', to: '/people' },
 ];
 
 const CHORD_MS = 1_500;

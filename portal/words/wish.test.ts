@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { previewBody, submitBody } from '../../src/api/requests.ts';
 import { exampleRequest } from './examples.ts';
-import { bodyOf, EMPTY_WISH, missingIn, previewOf, wishLike } from './wish.ts';
+import { bodyOf, EMPTY_WISH, missingIn, previewOf, startProblem, wishLike } from './wish.ts';
 
 test('an unfinished wish says what is missing and asks nothing', () => {
   assert.deepEqual(missingIn(EMPTY_WISH), ['a target', 'a task', 'a reason']);
@@ -22,4 +22,19 @@ test('the same again is complete and passes the wire schemas', () => {
   });
   assert.ok(previewBody.safeParse(previewOf(wish)).success);
   assert.ok(!('ticket' in bodyOf({ ...wish, ticket: '  ' })));
+});
+
+test('a start is now, or a moment in the future; what has passed is said and never sent', () => {
+  const wish = wishLike(exampleRequest({}));
+  assert.ok(!('startsAt' in bodyOf(wish)));
+  const later = { ...wish, startsAt: '2099-01-02T03:04' };
+  assert.equal(bodyOf(later).startsAt, new Date('2099-01-02T03:04').toISOString());
+  assert.equal(previewOf(later)?.startsAt, bodyOf(later).startsAt);
+  assert.ok(submitBody.safeParse(bodyOf(later)).success);
+  const nowMs = Date.parse('2026-01-01T00:00:00');
+  assert.equal(startProblem('2026-01-01T00:00', nowMs), 'That has passed already.');
+  assert.equal(startProblem('2026-01-01T00:01', nowMs), null);
+  assert.match(startProblem('soon', nowMs) ?? '', /Say on which day/);
+  assert.deepEqual(missingIn({ ...wish, startsAt: '2020-01-01T00:00' }), ['a start in the future']);
+  assert.equal(previewOf({ ...wish, startsAt: '2020-01-01T00:00' }), null);
 });

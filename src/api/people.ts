@@ -38,20 +38,41 @@ export const principal = principalRef.extend({
   fromDirectory: z.boolean(),
   /** Of `groups`, those whose members a directory keeps. */
   directoryGroups: z.array(z.string()),
+  /** Of `groups`, those that the identity provider gives at each sign-in. */
+  providerGroups: z.array(z.string()),
+  /** What the identity provider says at each sign-in, so that nobody changes it here. */
+  providerKeeps: z.array(z.enum(['displayName', 'accountType', 'title'])),
+  manager: principalRef.nullable(),
+  /** Who answers for an agent. */
+  sponsor: principalRef.nullable(),
+  /** Of any of their tokens; null for never. */
+  lastUsedAt: timestamp.nullable(),
+  /** That could be used now, browsers' too. */
+  liveTokens: z.number().int(),
 });
 export type PrincipalView = z.infer<typeof principal>;
 
-const groupName = nameText.regex(/^[a-z0-9][a-z0-9._-]*$/, 'Lower-case letters, digits and . _ - only.');
+export const groupName = nameText.regex(
+  /^[a-z0-9][a-z0-9._-]*$/,
+  'Lower-case letters, digits and . _ - only.',
+);
+
+export const accountType = z
+  .string()
+  .regex(
+    /^[a-z][a-z0-9-]{0,39}$/,
+    'Lower-case letters, digits and - only, at most 40, beginning with a letter.',
+  );
 
 export const addPrincipalBody = z.object({
-  kind: z.enum(['person', 'service']).default('person'),
+  /** An agent has a sponsor. */
+  kind: principalKind.default('person'),
   name: nameText,
   displayName: lineText(100),
-  accountType: z
-    .string()
-    .regex(/^[a-z][a-z0-9-]{0,39}$/)
-    .optional(),
+  accountType: accountType.optional(),
   title: lineText(100).optional(),
+  manager: nameText.optional(),
+  sponsor: nameText.optional(),
   groups: z.array(groupName).max(100).default([]),
 });
 export type AddPrincipalBody = z.infer<typeof addPrincipalBody>;

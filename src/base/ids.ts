@@ -23,6 +23,7 @@ export const ID_PREFIXES = {
   delegation: 'dlg',
   installation: 'ins',
   passkey: 'psk',
+  peopleChange: 'pch',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

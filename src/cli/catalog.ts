@@ -95,8 +95,13 @@ export const CATALOG: Section[] = [
       { name: 'task', summary: 'list and add tasks', load: () => import('./commands/task.ts') },
       {
         name: 'principal',
-        summary: 'list, add and disable people and services',
+        summary: 'list, add, change and disable people, services and agents',
         load: () => import('./commands/principal.ts'),
+      },
+      {
+        name: 'group',
+        summary: 'list, add and delete groups',
+        load: () => import('./commands/group.ts'),
       },
       {
         name: 'on-call',

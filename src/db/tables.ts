@@ -57,6 +57,8 @@ export interface Tables {
     signed_in_by: SignedInBy | null;
     /** When a passkey was used in it last. */
     mfa_at: Date | null;
+    /** Whose hands it went through on its way to its principal: ids of principals. */
+    handed_by: Generated<string[]>;
   };
   segments: {
     path: Fixed<string>;
@@ -125,6 +127,7 @@ export interface Tables {
     decided_at: Date | null;
     reason: string | null;
     plan: Json<object> | null;
+    handed_by: Generated<string[]>;
   };
   policy_signatures: {
     proposal_id: string;
@@ -402,6 +405,7 @@ export interface Tables {
     principal_id: Fixed<string>;
     linked_at: Now;
     last_used_at: Date | null;
+    handed_by: Generated<string[]>;
   };
   provider_memberships: { issuer: string; group_id: string; principal_id: string };
   passkeys: {
@@ -415,6 +419,7 @@ export interface Tables {
     name: string;
     created_at: Now;
     last_used_at: Date | null;
+    handed_by: Generated<string[]>;
   };
   ceremonies: {
     hash: Fixed<Buffer>;
@@ -438,6 +443,23 @@ export interface Tables {
     polled_at: Date | null;
     expires_at: Date;
     created_at: Now;
+    handed_by: Generated<string[]>;
+  };
+  people_changes: {
+    id: Fixed<string>;
+    principal_id: Fixed<string>;
+    change: Json<object>;
+    why_two: Fixed<string[]>;
+    state: Generated<PeopleChangeState>;
+    proposed_by: Fixed<string>;
+    proposed_handed_by: Fixed<string[]>;
+    reason: Fixed<string>;
+    source_address: Fixed<string>;
+    proposed_at: Now;
+    expires_at: Date;
+    decided_by: string | null;
+    decided_at: Date | null;
+    decided_reason: string | null;
   };
 }
 
@@ -458,5 +480,6 @@ export type CeremonyKind =
 
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'expired';
 export type Outcome = 'allow' | 'needs-approval' | 'deny';
+export type PeopleChangeState = 'open' | 'confirmed' | 'refused' | 'withdrawn';
 export type LiveGrants = 'end' | 'run-out';
 export type ProposalState = 'open' | 'published' | 'refused' | 'withdrawn' | 'expired' | 'outdated';

@@ -18,13 +18,18 @@ import { quorumFacts } from './quorum.ts';
 import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 
 /** Of an approver, when they approved. */
-export type Circumstances = Pick<ContextFacts, 'sourceIp' | 'nowMs' | 'mfaAgeSeconds'>;
+export type Circumstances = Pick<ContextFacts, 'sourceIp' | 'nowMs' | 'mfaAgeSeconds'> & {
+  /** Whose voice theirs also was (people/hand-out.ts). */
+  handedBy?: string[];
+};
 
 /** One yes, with who gave it as they are now (on call: as they were then). */
 export interface Yes extends Given {
   by: Principal;
   /** Who was away, where `by` stood in for them. */
   onBehalfOf: Principal | null;
+  /** Whose voice it also was. */
+  handers: Principal[];
   circumstances: Circumstances | null;
   durationSeconds: number | null;
 }
@@ -44,16 +49,26 @@ export async function approvalsOf(db: Db | Trx, rows: readonly Card[]): Promise<
     .where('a.verdict', '=', 'approve')
     .orderBy('a.given_at')
     .execute();
-  const absent = await principalsById(db, [...new Set(given.flatMap((one) => one.on_behalf_of ?? []))]);
-  for (const one of given) {
+  const said = given.map((one) => one.circumstances as Circumstances | null);
+  const others = await principalsById(db, [
+    ...new Set([
+      ...given.flatMap((one) => one.on_behalf_of ?? []),
+      ...said.flatMap((one) => one?.handedBy ?? []),
+    ]),
+  ]);
+  for (const [index, one] of given.entries()) {
     if (one.digest !== digests.get(one.request_id)) continue;
+    const circumstances = said[index] ?? null;
+    const handedBy = circumstances?.handedBy ?? [];
     found.get(one.request_id)?.push({
       accountId: one.id,
       atMs: one.given_at.getTime(),
       forId: one.on_behalf_of ?? undefined,
-      onBehalfOf: absent.get(one.on_behalf_of ?? '') ?? null,
+      onBehalfOf: others.get(one.on_behalf_of ?? '') ?? null,
+      handedBy,
+      handers: handedBy.flatMap((id) => others.get(id) ?? []),
       by: { ...principalFrom(one), onCallFor: one.on_call_then },
-      circumstances: one.circumstances as Circumstances | null,
+      circumstances,
       durationSeconds: one.duration_s,
     });
   }
@@ -81,7 +96,11 @@ export function countApprovals(policies: CompiledPolicies, counting: Counting): 
   const { row, requester, facts, given, others, standIns = [] } = counting;
   const counts = given.filter((yes) => stillMay(policies, yes, requester, facts));
   const stages = (row.obligations as Obligations).approvals;
-  const said = given.flatMap((yes) => [yes.by, ...(yes.onBehalfOf === null ? [] : [yes.onBehalfOf])]);
+  const said = given.flatMap((yes) => [
+    yes.by,
+    ...(yes.onBehalfOf === null ? [] : [yes.onBehalfOf]),
+    ...yes.handers,
+  ]);
   const people = [...others, ...standIns.map((one) => one.by), ...said];
   const about = {
     ...quorumFacts(requester, people),
@@ -115,7 +134,9 @@ function stillMay(
   requester: Principal,
   facts: DecisionFacts,
 ): boolean {
-  const then = { ...facts, context: { ...facts.context, ...circumstances } };
+  const { sourceIp: from = facts.context.sourceIp, nowMs = facts.context.nowMs } = circumstances ?? {};
+  const age = circumstances === null ? facts.context.mfaAgeSeconds : circumstances.mfaAgeSeconds;
+  const then = { ...facts, context: { ...facts.context, sourceIp: from, nowMs, mfaAgeSeconds: age } };
   const { sourceIp, mfaAgeSeconds = null } = circumstances ?? {};
   return onBehalfOf === null
     ? whyNotApprove(policies, by, requester, then, sourceIp, mfaAgeSeconds) === null

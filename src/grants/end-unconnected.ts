@@ -60,7 +60,10 @@ export async function endUnconnected(ctx: GrantsContext, seen: Seen = new Map())
         if (why === null) seen.set(session.id, basis);
         else if (await endOne(ctx, session, why)) ended++;
       } catch (error) {
-        ctx.log.error({ session: session.id, reason: messageOf(error) }, 'a session could not be asked again');
+        ctx.log.error(
+          { session: session.id, reason: messageOf(error) },
+          'a session could not be asked again',
+        );
       }
     }
   }

@@ -40,6 +40,8 @@ export interface Caller {
   sourceAddress: string;
   /** Since they used a passkey in this session; null when they did not, or cannot. */
   mfaAgeSeconds: number | null;
+  /** Whose voice it also is, by the way in which they came in (people/hand-out.ts); left out for nobody's. */
+  handedBy?: readonly string[];
 }
 
 export interface SubmitResult {

@@ -19,6 +19,7 @@ const LOOPBACK_HOSTS = /^(127\.0\.0\.1|localhost|\[::1\])(:\d+)?$/;
 
 export interface SignedCaller extends Caller {
   tokenId: string;
+  handedBy: readonly string[];
   limits: TokenLimits;
   tokenKind: TokenKind;
 }
@@ -123,6 +124,10 @@ function isAllowed(ctx: Pick<HttpContext, 'grants'>, access: SignedAccess, calle
   if (access === 'signed-in') return true;
   if (access === 'person') return caller.principal.kind === 'person';
   if (access === 'directory') return isDirectory(caller);
+  if (access === 'keepPeople')
+    return (['administer', 'changePolicy'] as const).some((right) =>
+      mayOnPlatform(ctx.grants, caller, right),
+    );
   return mayOnPlatform(ctx.grants, caller, access === 'metrics' ? 'audit' : access);
 }
 
@@ -139,6 +144,7 @@ const MAY_NOT: Record<SignedAccess, string> = {
   metrics: 'This needs the right to audit, which policy gives (action "audit").',
   directory: 'This needs a token with the scope "scim", of a service in the group "directory".',
   administer: 'This needs the right to administer, which policy gives (action "administer").',
+  keepPeople: 'This needs the right to administer or to change policies, which policy gives.',
   changePolicy: 'This needs the right to change policies, which policy gives (action "changePolicy").',
 };
 

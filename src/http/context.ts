@@ -6,6 +6,7 @@ import type { Logger } from '../base/log.ts';
 import type { Events } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import type { GrantWorker } from '../grants/worker.ts';
+import type { ProviderSettings } from '../identity/principal-view.ts';
 import type { RefusedUses } from '../identity/refused-use.ts';
 import type { Principals } from '../identity/sign-in.ts';
 import type { SignInContext } from '../identity/sign-in-context.ts';
@@ -44,3 +45,6 @@ export interface HttpContext {
   /** The folder with the built portal. */
   portalFolder: string;
 }
+
+/** What the identity provider keeps of people; null where there is none. */
+export const providerOf = (ctx: HttpContext): ProviderSettings => ctx.signIn.oidc?.settings ?? null;

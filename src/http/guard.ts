@@ -4,6 +4,7 @@
 
 /**
  * `loopback` is anyone on this machine, with a Host that names it; `metrics` is loopback, or the right to audit;
+ * `keepPeople` is the right to administer or to change policy: either is a second person for a change of people;
  * `directory` is a service of the group of that name, with a token that has the scope `scim` by name.
  */
 export type Access =
@@ -14,6 +15,7 @@ export type Access =
   | 'audit'
   | 'administer'
   | 'changePolicy'
+  | 'keepPeople'
   | 'metrics'
   | 'directory';
 
@@ -56,8 +58,17 @@ export const GUARD = {
   'GET /api/principals/:name/tokens': 'administer',
   'POST /api/principals/:name/tokens': 'administer',
   'POST /api/principals/:name/tokens/:id/revoke': 'administer',
+  'POST /api/principals/:name/change': 'administer',
   'POST /api/principals/:name/disable': 'administer',
+  'POST /api/principals/:name/enable': 'administer',
   'POST /api/principals/:name/registration-link': 'administer',
+
+  'GET /api/groups': 'keepPeople',
+  'POST /api/groups': 'administer',
+  'POST /api/groups/:name/delete': 'administer',
+  'GET /api/people-changes': 'keepPeople',
+  'POST /api/people-changes/:id/confirm': 'keepPeople',
+  'POST /api/people-changes/:id/refuse': 'keepPeople',
 
   'POST /api/segments': 'administer',
 

@@ -2,6 +2,7 @@
 
 import type { FastifyInstance } from 'fastify';
 import type { HttpContext } from './context.ts';
+import { addGroups } from './routes/add-group.ts';
 import { addPasskeys } from './routes/add-passkey.ts';
 import { addPrincipals } from './routes/add-principal.ts';
 import { addShifts } from './routes/add-shift.ts';
@@ -13,13 +14,17 @@ import { beginPasskeys } from './routes/begin-passkey.ts';
 import { beginPasskeySignIns } from './routes/begin-passkey-sign-in.ts';
 import { beginStepUps } from './routes/begin-step-up.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
+import { changePrincipals } from './routes/change-principal.ts';
 import { checkPolicy } from './routes/check-policy.ts';
 import { checkTarget } from './routes/check-target.ts';
 import { confirmCliLogins } from './routes/confirm-cli-login.ts';
+import { confirmPeopleChanges } from './routes/confirm-people-change.ts';
 import { decideDeviceLogins } from './routes/decide-device-login.ts';
 import { delegateApprovals } from './routes/delegate.ts';
+import { deleteGroups } from './routes/delete-group.ts';
 import { denyRequest } from './routes/deny-request.ts';
 import { disablePrincipals } from './routes/disable-principal.ts';
+import { enablePrincipals } from './routes/enable-principal.ts';
 import { endDelegations } from './routes/end-delegation.ts';
 import { endSession } from './routes/end-session.ts';
 import { endShifts } from './routes/end-shift.ts';
@@ -55,7 +60,9 @@ import { linkOidc } from './routes/link-oidc.ts';
 import { getDelegations } from './routes/list-delegations.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
 import { getGrants } from './routes/list-grants.ts';
+import { getGroups } from './routes/list-groups.ts';
 import { getPacks } from './routes/list-packs.ts';
+import { getPeopleChanges } from './routes/list-people-changes.ts';
 import { listPolicies } from './routes/list-policies.ts';
 import { getPrincipals } from './routes/list-principals.ts';
 import { getProposals } from './routes/list-proposals.ts';
@@ -75,6 +82,7 @@ import { previewRequests } from './routes/preview-request.ts';
 import { proposePolicy } from './routes/propose-policy.ts';
 import { redeemCliLogins } from './routes/redeem-cli-login.ts';
 import { redeemDeviceLogins } from './routes/redeem-device-login.ts';
+import { refusePeopleChanges } from './routes/refuse-people-change.ts';
 import { refuseProposal } from './routes/refuse-proposal.ts';
 import { removePasskeys } from './routes/remove-passkey.ts';
 import { returnGrants } from './routes/return-grant.ts';
@@ -105,6 +113,14 @@ const ROUTES = [
   issueTokens,
   revokeTokens,
   addPrincipals,
+  refusePeopleChanges,
+  getPeopleChanges,
+  getGroups,
+  enablePrincipals,
+  deleteGroups,
+  confirmPeopleChanges,
+  changePrincipals,
+  addGroups,
   getPrincipals,
   setSegments,
   labelColumns,

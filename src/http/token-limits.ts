@@ -55,6 +55,15 @@ export const ROUTE_SCOPE = {
   'POST /api/principals/:name/tokens/:id/revoke': 'administer',
   'POST /api/principals/:name/registration-link': 'whole',
   'POST /api/principals/:name/disable': 'administer',
+  'POST /api/principals/:name/change': 'administer',
+  'POST /api/principals/:name/enable': 'administer',
+
+  'GET /api/groups': 'administer',
+  'POST /api/groups': 'administer',
+  'POST /api/groups/:name/delete': 'administer',
+  'GET /api/people-changes': 'administer',
+  'POST /api/people-changes/:id/confirm': 'administer',
+  'POST /api/people-changes/:id/refuse': 'administer',
 
   'GET /api/targets': 'read',
   'POST /api/targets': 'administer',

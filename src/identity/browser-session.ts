@@ -24,6 +24,8 @@ export interface NewSession {
   replaces: string | null;
   /** A passkey was used just now. */
   withPasskey?: boolean;
+  /** Of the way in which they signed in. */
+  handedBy?: readonly string[];
   name?: string;
   lifetimeSeconds?: number;
 }
@@ -40,6 +42,7 @@ export async function openBrowserSession(trx: Trx, input: NewSession): Promise<S
     lifetimeSeconds: input.lifetimeSeconds ?? BROWSER_SECONDS,
     signedInBy: how,
     mfaAt: input.withPasskey === true ? 'now' : null,
+    handedBy: input.handedBy ?? [],
     by: actorOf(principal),
     sourceAddress: address,
   });
@@ -47,18 +50,23 @@ export async function openBrowserSession(trx: Trx, input: NewSession): Promise<S
   return { principal, token: issued.token, expiresAt: issued.expiresAt };
 }
 
-/** The same session under a new token in which a passkey was just used; it ends when the old one would have. */
+/**
+ * The same session under a new token in which a passkey was just used; it ends when the old one would have. It is its
+ * person's own as soon as one of both, session and passkey, is.
+ */
 export async function stepUpSession(
   trx: Trx,
   principal: Principal,
   tokenId: string,
   address: string,
+  passkeyHandedBy: readonly string[],
 ): Promise<SignedIn> {
   const old = await trx
     .selectFrom('tokens')
     .select([
       'name',
       'signed_in_by',
+      'handed_by',
       sql<number>`extract(epoch from expires_at - now())::float8`.as('left_s'),
     ])
     .where('id', '=', tokenId)
@@ -75,6 +83,10 @@ export async function stepUpSession(
     lifetimeSeconds: old.left_s,
     signedInBy: old.signed_in_by,
     mfaAt: 'now',
+    handedBy:
+      old.handed_by.length === 0 || passkeyHandedBy.length === 0
+        ? []
+        : [...new Set([...old.handed_by, ...passkeyHandedBy])],
     by: actorOf(principal),
     sourceAddress: address,
   });

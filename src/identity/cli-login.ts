@@ -62,14 +62,27 @@ export async function redeemCliLogin(
       },
     );
   }
-  return issueCliToken(ctx, session.principalId, { machine, mfaAt: session.mfaAt, how: 'browser' }, address);
+  return issueCliToken(
+    ctx,
+    session.principalId,
+    { machine, mfaAt: session.mfaAt, handedBy: session.handedBy, how: 'browser' },
+    address,
+  );
+}
+
+export interface NewCliToken {
+  machine: string;
+  mfaAt: Date | null;
+  /** Of the session that let it in. */
+  handedBy: readonly string[];
+  how: 'browser' | 'code';
 }
 
 /** A token for the machine, that counts the passkey which the browser had used. Errors, noted: `account-disabled`. */
 export async function issueCliToken(
   ctx: SignInContext,
   principalId: string,
-  given: { machine: string; mfaAt: Date | null; how: 'browser' | 'code' },
+  given: NewCliToken,
   address: string,
 ): Promise<IssuedToken> {
   const principal = await principalById(ctx.db, principalId);
@@ -88,7 +101,7 @@ export async function issueCliToken(
 async function issue(
   trx: Trx,
   principal: Principal,
-  given: { machine: string; mfaAt: Date | null; how: 'browser' | 'code' },
+  given: NewCliToken,
   address: string,
 ): Promise<IssuedToken> {
   const actor = actorOf(principal);
@@ -98,6 +111,7 @@ async function issue(
     name: `sally on ${given.machine}`,
     lifetimeSeconds: CLI_TOKEN_SECONDS,
     mfaAt: given.mfaAt,
+    handedBy: given.handedBy,
     by: actor,
     sourceAddress: address,
   });
@@ -113,15 +127,17 @@ async function issue(
 async function liveSession(
   db: Db,
   tokenId: string,
-): Promise<{ principalId: string; mfaAt: Date | null } | null> {
+): Promise<{ principalId: string; mfaAt: Date | null; handedBy: string[] } | null> {
   const row = await db
     .selectFrom('tokens')
-    .select(['principal_id', 'mfa_at'])
+    .select(['principal_id', 'mfa_at', 'handed_by'])
     .where('id', '=', tokenId)
     .where('revoked_at', 'is', null)
     .where('expires_at', '>', sql<Date>`now()`)
     .executeTakeFirst();
-  return row === undefined ? null : { principalId: row.principal_id, mfaAt: row.mfa_at };
+  return row === undefined
+    ? null
+    : { principalId: row.principal_id, mfaAt: row.mfa_at, handedBy: row.handed_by };
 }
 
 function isVerifierOf(verifier: string, challenge: string): boolean {

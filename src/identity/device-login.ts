@@ -84,11 +84,12 @@ export async function redeemDeviceLogin(
   const taken = await ctx.db
     .deleteFrom('device_logins')
     .where('device_hash', '=', hash)
-    .returning(['state', 'principal_id', 'machine', 'mfa_at'])
+    .returning(['state', 'principal_id', 'machine', 'mfa_at', 'handed_by'])
     .executeTakeFirst();
   if (taken === undefined || taken.principal_id === null) throw expired();
   if (taken.state === 'denied') throw new Failure('denied', 'login-refused', 'This login was refused.');
-  const given = { machine: taken.machine, mfaAt: taken.mfa_at, how: 'code' } as const;
+  const { machine, mfa_at: mfaAt, handed_by: handedBy } = taken;
+  const given = { machine, mfaAt, handedBy, how: 'code' } as const;
   return issueCliToken(ctx, taken.principal_id, given, address);
 }
 
@@ -127,6 +128,7 @@ export async function decideDeviceLogin(
         state: allow ? 'allowed' : 'denied',
         principal_id: caller.principal.id,
         mfa_at: sql<Date | null>`(select mfa_at from tokens where id = ${caller.tokenId})`,
+        handed_by: [...caller.handedBy],
       })
       .where('user_code_hash', '=', hashOf(lettersOf(userCode)))
       .where('state', '=', 'pending')

@@ -30,7 +30,7 @@ export async function giveToken(
   db: Db,
   name: string,
   body: IssueTokenBody,
-  by: Administrator & { limits: TokenLimits },
+  by: Administrator & { limits: TokenLimits; handedBy: readonly string[] },
 ): Promise<IssuedToken> {
   const principal = await principalByName(db, name);
   const limits = limitsWithin(by.limits, {
@@ -67,6 +67,7 @@ export async function giveToken(
       name: body.name ?? `from ${by.principal.name}`,
       lifetimeSeconds,
       limits,
+      handedBy: by.handedBy,
       by: actorOf(by.principal),
       sourceAddress: by.sourceAddress,
     });

@@ -21,7 +21,7 @@ import {
   selectPrincipals,
 } from './principals.ts';
 import type { From } from './sign-in.ts';
-import { type BrowserCaller, requireFresh, type SignInContext } from './sign-in-context.ts';
+import { type BrowserCaller, isTheirOwnBy, requireFresh, type SignInContext } from './sign-in-context.ts';
 
 export const OIDC_CALLBACK = '/api/sign-in/oidc/callback';
 /** From the button to the way back: a password, a second factor, a forgotten phone in the next room. */
@@ -86,11 +86,12 @@ export async function finishOidc(
     whose = await knownPerson(ctx, person);
     const signed = await ctx.db.transaction().execute(async (trx) => {
       if (ceremony.principalId !== null) return link(trx, ceremony, person, address);
-      const principal = await personOf(trx, provider, person, address);
+      const { principal, handedBy } = await personOf(trx, provider, person, address);
       whose = principal;
       return openBrowserSession(trx, {
         principal,
         how: 'oidc',
+        handedBy,
         address,
         replaces: ceremony.tokenId,
       });
@@ -140,22 +141,25 @@ async function personOf(
   provider: OidcProvider,
   person: PersonClaims,
   address: string,
-): Promise<Principal> {
+): Promise<{ principal: Principal; handedBy: string[] }> {
   const known = await trx
     .updateTable('identities')
     .set({ last_used_at: sql<Date>`now()` })
     .where('issuer', '=', person.issuer)
     .where('subject', '=', person.subject)
-    .returning('principal_id')
+    .returning(['principal_id', 'handed_by', 'linked_at'])
     .executeTakeFirst();
   if (known !== undefined) {
     const principal = await principalById(trx, known.principal_id);
     // Of somebody who is not let in, nothing is changed either.
-    return principal.disabled ? principal : follow(trx, principal, person, address);
+    return {
+      principal: principal.disabled ? principal : await follow(trx, principal, person, address),
+      handedBy: isTheirOwnBy(known.linked_at) ? [] : known.handed_by,
+    };
   }
   const made = await makePerson(trx, provider, person, address);
-  await insertIdentity(trx, made, person, address);
-  return follow(trx, made, person, address);
+  await insertIdentity(trx, made, person, address, []);
+  return { principal: await follow(trx, made, person, address), handedBy: [] };
 }
 
 async function makePerson(
@@ -210,6 +214,7 @@ function nameTaken(login: string): Failure {
 async function link(trx: Trx, ceremony: Ceremony, person: PersonClaims, address: string): Promise<null> {
   const row = await selectPrincipals(trx)
     .innerJoin('tokens as t', 't.principal_id', 'p.id')
+    .select('t.handed_by')
     .where('t.id', '=', ceremony.tokenId)
     .where('p.id', '=', ceremony.principalId)
     .where('t.revoked_at', 'is', null)
@@ -218,7 +223,7 @@ async function link(trx: Trx, ceremony: Ceremony, person: PersonClaims, address:
     .executeTakeFirst();
   if (row === undefined) throw signInOver();
   const principal = principalFrom(row);
-  await insertIdentity(trx, principal, person, address);
+  await insertIdentity(trx, principal, person, address, row.handed_by);
   await follow(trx, principal, person, address);
   return null;
 }
@@ -228,11 +233,18 @@ async function insertIdentity(
   principal: Principal,
   person: PersonClaims,
   address: string,
+  handedBy: string[],
 ): Promise<void> {
   const { issuer, subject } = person;
   const inserted = await trx
     .insertInto('identities')
-    .values({ issuer, subject, principal_id: principal.id, last_used_at: sql<Date>`now()` })
+    .values({
+      issuer,
+      subject,
+      principal_id: principal.id,
+      last_used_at: sql<Date>`now()`,
+      handed_by: handedBy,
+    })
     .onConflict((oc) => oc.doNothing())
     .executeTakeFirst();
   if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) {

@@ -126,7 +126,15 @@ export async function finishRegistration(
   });
   await ctx.db
     .transaction()
-    .execute((trx) => keepPasskey(trx, caller.principal, verified, given, caller.sourceAddress));
+    .execute((trx) =>
+      keepPasskey(
+        trx,
+        caller.principal,
+        verified,
+        { ...given, handedBy: caller.handedBy },
+        caller.sourceAddress,
+      ),
+    );
 }
 
 export type VerifiedPasskey = NonNullable<VerifiedRegistrationResponse['registrationInfo']>;
@@ -168,7 +176,7 @@ export async function keepPasskey(
   trx: Trx,
   principal: Principal,
   verified: VerifiedPasskey,
-  given: { name: string; passkey: NewPasskey },
+  given: { name: string; passkey: NewPasskey; handedBy: readonly string[] },
   address: string,
 ): Promise<void> {
   const { credential, credentialBackedUp } = verified;
@@ -192,6 +200,7 @@ export async function keepPasskey(
       transports: given.passkey.response.transports ?? [],
       backed_up: credentialBackedUp,
       name: given.name,
+      handed_by: [...given.handedBy],
     })
     .onConflict((oc) => oc.column('credential_id').doNothing())
     .executeTakeFirst();

@@ -21,6 +21,7 @@ export async function issueLink(
   name: string,
   lifetimeSeconds: number,
   by: Administrator,
+  handedBy: readonly string[],
 ): Promise<{ url: string; expiresAt: string }> {
   if (lifetimeSeconds > LONGEST_LINK_SECONDS) throw invalid('lifetime', 'A link works for 7 days at most.');
   const principal = await principalByName(ctx.db, name);
@@ -36,13 +37,18 @@ export async function issueLink(
       kind: 'registration-link.issued',
       actor: actorOf(by.principal),
       sourceAddress: by.sourceAddress,
-      detail: { principal: { id: principal.id, name, kind: principal.kind }, lifetimeSeconds },
+      detail: {
+        principal: { id: principal.id, name, kind: principal.kind },
+        lifetimeSeconds,
+        handedBy: handedBy.length > 0 ? handedBy : undefined,
+      },
     });
     return beginCeremony(trx, {
       kind: 'registration-link',
       principalId: principal.id,
       sourceAddress: by.sourceAddress,
       lifetimeSeconds,
+      detail: { handedBy },
     });
   });
   return {
@@ -84,17 +90,24 @@ export async function registerByLink(
     const replaces = await browserTokenId(ctx.db, from.cookie);
     return ctx.db.transaction().execute(async (trx) => {
       // Of two who use it at once, one has it.
-      if ((await takeCeremony(trx, 'registration-link', code)) === null) throw linkOver();
-      await keepPasskey(trx, principal, verified, given, from.address);
+      const taken = await takeCeremony(trx, 'registration-link', code);
+      if (taken === null) throw linkOver();
+      const handedBy = idsIn(taken.detail.handedBy);
+      await keepPasskey(trx, principal, verified, { ...given, handedBy }, from.address);
       return openBrowserSession(trx, {
         principal,
         how: 'link',
         address: from.address,
         replaces,
         withPasskey: true,
+        handedBy,
       });
     });
   });
+}
+
+function idsIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
 }
 
 async function personOf(ctx: SignInContext, principalId: string | null | undefined): Promise<Principal> {

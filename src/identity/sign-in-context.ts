@@ -30,6 +30,16 @@ export interface BrowserCaller {
   tokenId: string;
   tokenKind: TokenKind;
   mfaAgeSeconds: number | null;
+  handedBy: readonly string[];
+}
+
+/** A passkey or a link with the provider that somebody handed out is its person's own after this: they had time to see it. */
+export const HANDED_OUT_DAYS = 7;
+
+const DAY_MS = 86_400_000;
+
+export function isTheirOwnBy(since: Date): boolean {
+  return Date.now() - since.getTime() > HANDED_OUT_DAYS * DAY_MS;
 }
 
 /** A passkey that was used longer ago is asked for again. */

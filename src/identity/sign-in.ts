@@ -59,6 +59,7 @@ export function createPrincipals(ctx: { db: Db; failures: FailedSignIns }): Prin
         openBrowserSession(trx, {
           principal: signed.principal,
           how: 'token',
+          handedBy: signed.handedBy,
           address: from.address,
           replaces,
           name: signedInWith(signed.tokenId),

@@ -41,6 +41,8 @@ export interface NewToken {
   signedInBy?: SignedInBy | null;
   /** When a passkey was used for it; `now` is the store's. */
   mfaAt?: Date | 'now' | null;
+  /** Ids of those through whose hands it goes (people/hand-out.ts). */
+  handedBy?: readonly string[];
   by: Actor;
   sourceAddress?: string;
 }
@@ -84,6 +86,7 @@ export async function storeTokenHash(
       issued_by: input.by.kind === 'system' ? null : input.by.id,
       signed_in_by: input.signedInBy ?? null,
       mfa_at: input.mfaAt === 'now' ? sql<Date>`now()` : (input.mfaAt ?? null),
+      handed_by: [...(input.handedBy ?? [])],
     })
     .returning(['id', 'expires_at'])
     .executeTakeFirstOrThrow();
@@ -99,6 +102,7 @@ export async function storeTokenHash(
       expiresAt: row.expires_at.toISOString(),
       scopes: scopes ?? undefined,
       addresses: addressRanges ?? undefined,
+      handedBy: input.handedBy?.length ? [...input.handedBy] : undefined,
     },
   });
   return { id: row.id, expiresAt: row.expires_at };
@@ -146,6 +150,8 @@ export interface Authenticated {
   leftSeconds: number;
   /** Since a passkey was used with this token; null when none was. */
   mfaAgeSeconds: number | null;
+  /** Whose voice it also is; empty as a rule. */
+  handedBy: string[];
 }
 
 /** Errors: Failure `unauthenticated`, the same for a wrong, expired, revoked and disabled one. */
@@ -160,9 +166,10 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
       scopes: string[] | null;
       address_ranges: string[] | null;
       mfa_age_s: number | null;
+      handed_by: string[];
     }
   >`
-    select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind, t.scopes, t.address_ranges,
+    select ${PRINCIPAL_COLUMNS}, t.id as token_id, t.kind as token_kind, t.scopes, t.address_ranges, t.handed_by,
       floor(extract(epoch from t.expires_at - now()))::float8 as left_s,
       floor(extract(epoch from now() - t.mfa_at))::float8 as mfa_age_s,
       t.last_used_at is null or t.last_used_at < now() - make_interval(secs => ${USE_NOTED_EVERY_SECONDS}) as note_use
@@ -181,6 +188,7 @@ export async function authenticate(db: Db, token: string): Promise<Authenticated
     limits: limitsFrom(row),
     leftSeconds: row.left_s,
     mfaAgeSeconds: row.mfa_age_s === null ? null : Math.max(0, row.mfa_age_s),
+    handedBy: row.handed_by,
   };
 }
 

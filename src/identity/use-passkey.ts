@@ -21,7 +21,7 @@ import {
 } from './passkeys.ts';
 import { actorOf, type Principal, principalById } from './principals.ts';
 import type { From } from './sign-in.ts';
-import { type BrowserCaller, requireBrowser, type SignInContext } from './sign-in-context.ts';
+import { type BrowserCaller, isTheirOwnBy, requireBrowser, type SignInContext } from './sign-in-context.ts';
 
 export interface PasskeyQuestion {
   options: PasskeyOptions;
@@ -49,7 +49,7 @@ export async function finishPasskeySignIn(
   return noted(ctx, address, async (know) => {
     const ceremony = await takeCeremony(ctx.db, 'passkey-sign-in', secret);
     if (ceremony === null) throw passkeyOver();
-    const principal = await verifyUse(ctx, secret, passkey, null, know);
+    const { principal, handedBy } = await verifyUse(ctx, secret, passkey, null, know);
     return ctx.db.transaction().execute((trx) =>
       openBrowserSession(trx, {
         principal,
@@ -57,6 +57,7 @@ export async function finishPasskeySignIn(
         address,
         replaces: ceremony.tokenId,
         withPasskey: true,
+        handedBy,
       }),
     );
   });
@@ -98,10 +99,10 @@ export async function finishStepUp(
   return noted(ctx, caller.sourceAddress, async (know) => {
     const ceremony = await takeCeremony(ctx.db, 'step-up', secret);
     if (ceremony?.tokenId !== caller.tokenId) throw passkeyOver();
-    const principal = await verifyUse(ctx, secret, passkey, caller.principal.id, know);
+    const { principal, handedBy } = await verifyUse(ctx, secret, passkey, caller.principal.id, know);
     return ctx.db
       .transaction()
-      .execute((trx) => stepUpSession(trx, principal, caller.tokenId, caller.sourceAddress));
+      .execute((trx) => stepUpSession(trx, principal, caller.tokenId, caller.sourceAddress, handedBy));
   });
 }
 
@@ -120,14 +121,14 @@ async function question(
   return passkeyOptions.parse({ ...options, allowCredentials: options.allowCredentials ?? [] });
 }
 
-/** Whose passkey it is. `expected`: only that person's is accepted. */
+/** Whose passkey it is, and whose voice besides. `expected`: only that person's is accepted. */
 async function verifyUse(
   ctx: SignInContext,
   secret: string,
   passkey: UsedPasskey,
   expected: string | null,
   know: (principal: Principal) => void,
-): Promise<Principal> {
+): Promise<{ principal: Principal; handedBy: string[] }> {
   const row = await passkeyByCredential(ctx.db, passkey.id);
   if (row === undefined || (expected !== null && row.principal_id !== expected)) throw passkeyRefused();
   const { userHandle } = passkey.response;
@@ -161,7 +162,7 @@ async function verifyUse(
       hint: 'Remove it under My sign-in with another one, and tell an administrator.',
     });
   }
-  return principal;
+  return { principal, handedBy: isTheirOwnBy(row.created_at) ? [] : row.handed_by };
 }
 
 function withoutUndefined({ userHandle, ...needed }: UsedPasskey['response']) {

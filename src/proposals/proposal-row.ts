@@ -27,6 +27,7 @@ export const PROPOSAL_COLUMNS = [
   'decided_by',
   'decided_at',
   'reason',
+  'handed_by',
 ] as const;
 
 /** Who may change policy, administer or audit sees all; others what they proposed themselves. */

@@ -142,6 +142,7 @@ async function write(
       rollback,
       proposed_by: caller.principal.id,
       source_address: caller.sourceAddress,
+      handed_by: [...(caller.handedBy ?? [])],
       expires_at: sql`now() + make_interval(days => ${sql.lit(PROPOSAL_LIFETIME_DAYS)})`,
     })
     .execute();

@@ -8,6 +8,7 @@ import type { Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import { principalFacts } from '../grants/facts.ts';
+import { sharedVoice } from '../grants/handed-voice.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf, type Principal, principalById } from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
@@ -43,7 +44,8 @@ export async function sign(
     const proposer = await principalById(trx, row.proposed_by);
     await requireProposerStillMay(ctx, trx, row, proposer);
     const alone = isSole(await holders(ctx, trx), proposer);
-    const why = whyNotSign(ctx, caller, proposer, alone);
+    const why =
+      whyNotSign(ctx, caller, proposer, alone) ?? (alone ? null : await sameVoice(trx, caller, row));
     if (why !== null) throw new Failure('denied', 'may-not-sign', why);
     refuseLockOut(compiled, caller);
     // While nobody else could sign, whoever signs is the proposer, by whichever account.
@@ -64,6 +66,15 @@ function otherDigest(): Failure {
       hint: 'Look at the proposal again; its digest is what you sign.',
     },
   );
+}
+
+/** Why signer and proposer are one voice by what one of them handed out to the other, or somebody to both; or null. */
+async function sameVoice(trx: Trx, caller: Caller, row: ProposalRow): Promise<string | null> {
+  const signing = [caller.principal.id, ...(caller.handedBy ?? [])];
+  const same = await sharedVoice(trx, signing, [row.proposed_by, ...row.handed_by]);
+  return same === null
+    ? null
+    : `${same.displayName} handed out a way to sign in that was used for this change: both signatures together are one person's.`;
 }
 
 // With the address and the hour of the proposal, and the groups of now: who has left since has not proposed anything.

@@ -5,7 +5,8 @@
 import { sql } from 'kysely';
 import type { Db, Trx } from '../db/client.ts';
 import { principalFacts } from '../grants/facts.ts';
-import { mayOnPlatform } from '../grants/platform-rights.ts';
+import { personOf } from '../grants/handed-voice.ts';
+import { mayOnPlatform, type PlatformRight } from '../grants/platform-rights.ts';
 import { quorumFacts } from '../grants/quorum.ts';
 import type { Caller } from '../grants/submit.ts';
 import { type Principal, principalFrom, selectPrincipals } from '../identity/principals.ts';
@@ -21,10 +22,14 @@ interface SignersContext {
   policies: Policies;
 }
 
-/** Everybody whom the set in force could let change policy, disabled ones of the last week included. */
+/**
+ * Everybody whom the set in force could let do one of these with Sallyport (change policy, unless said otherwise), disabled
+ * ones of the last week included.
+ */
 export async function holders(
   ctx: SignersContext,
   db: Db | Trx,
+  rights: readonly PlatformRight[] = ['changePolicy'],
 ): Promise<{ people: Principal[]; complete: boolean }> {
   const rows = await selectPrincipals(db)
     .where('p.kind', '=', 'person')
@@ -45,7 +50,9 @@ export async function holders(
   const context = { sourceIp: '127.0.0.1', nowMs: Date.now(), mfaAgeSeconds: null };
   const people = rows
     .map(principalFrom)
-    .filter((one) => couldOnPlatform(policies, 'changePolicy', { principal: principalFacts(one), context }));
+    .filter((one) =>
+      rights.some((right) => couldOnPlatform(policies, right, { principal: principalFacts(one), context })),
+    );
   return { people, complete: rows.length < MOST_PEOPLE };
 }
 
@@ -81,8 +88,4 @@ export function signersFor(people: readonly Principal[], proposer: Principal): P
   return people.filter(
     (one) => !one.disabled && whyNeverCounts(one.id, quorumFacts(proposer, [one])) === null,
   );
-}
-
-function personOf(principal: Principal): string {
-  return principal.samePersonAs ?? principal.id;
 }

@@ -21,6 +21,7 @@ import { type PortalBrowser, portalBrowser } from '../harness/portal-browser.ts'
 import { type RawAnswer, rawHttp } from '../harness/raw-http.ts';
 import {
   type Answer,
+  joinGroups,
   type Person,
   policiesInForce,
   type Sallyport,
@@ -55,6 +56,13 @@ after(async () => {
   await store.end();
   await sallyport[Symbol.asyncDispose]();
 });
+
+/** The id of a change that makes a new person an approver. */
+async function waitingChange(name: string): Promise<string> {
+  await post('admin', '/api/principals', { name, displayName: name });
+  const { body } = await post('admin', `/api/principals/${name}/change`, { join: ['approvers'], ...REASON });
+  return (body as { waiting: { id: string } }).waiting.id;
+}
 
 async function call(person: Person | null, method: string, path: string, body?: unknown): Promise<Answer> {
   const answer = await rawHttp({
@@ -145,8 +153,9 @@ const newProposal = async () => changeAnswer.parse((await proposed()).body).prop
 let directoryToken = '';
 async function directory(method: string, path: string, body?: unknown): Promise<Answer> {
   if (directoryToken === '') {
-    const service = { kind: 'service', name: 'entra', displayName: 'Entra', groups: ['directory'] };
+    const service = { kind: 'service', name: 'entra', displayName: 'Entra' };
     await post('admin', '/api/principals', service);
+    await joinGroups(sallyport, 'entra', ['directory']);
     const issued = await post('admin', '/api/principals/entra/tokens', { scopes: ['scim'] });
     directoryToken = (issued.body as { token: string }).token;
   }
@@ -376,6 +385,46 @@ const ROWS: Partial<Record<RouteName, Row>> = {
       await post('admin', '/api/principals', { name: 'leaver', displayName: 'Lea Ver' });
       return post('admin', '/api/principals/leaver/disable', { reason: 'a test of the log' });
     },
+  },
+  'POST /api/principals/:name/change': {
+    writes: ['principal.changed'],
+    by: 'admin',
+    act: async () => {
+      await post('admin', '/api/principals', { name: 'mover', displayName: 'Mo Ver' });
+      return post('admin', '/api/principals/mover/change', { title: 'Data engineer', ...REASON });
+    },
+  },
+  'POST /api/principals/:name/enable': {
+    writes: ['principal.enabled'],
+    by: 'admin',
+    act: async () => {
+      await post('admin', '/api/principals', { name: 'returner', displayName: 'Ret Urner' });
+      await post('admin', '/api/principals/returner/disable', REASON);
+      return post('admin', '/api/principals/returner/enable', REASON);
+    },
+  },
+  'POST /api/groups': {
+    writes: ['group.added'],
+    by: 'admin',
+    act: () => post('admin', '/api/groups', { name: 'newcomers' }),
+  },
+  'POST /api/groups/:name/delete': {
+    writes: ['group.deleted'],
+    by: 'admin',
+    act: async () => {
+      await post('admin', '/api/groups', { name: 'passing' });
+      return post('admin', '/api/groups/passing/delete');
+    },
+  },
+  'POST /api/people-changes/:id/confirm': {
+    writes: ['principal.changed'],
+    by: 'approver',
+    act: async () => post('approver', `/api/people-changes/${await waitingChange('riser')}/confirm`),
+  },
+  'POST /api/people-changes/:id/refuse': {
+    writes: ['principal.change-refused'],
+    by: 'approver',
+    act: async () => post('approver', `/api/people-changes/${await waitingChange('hopeful')}/refuse`, REASON),
   },
   'POST /api/segments': {
     writes: ['segment.set'],

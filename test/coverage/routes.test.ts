@@ -122,6 +122,40 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 404,
     path: () => '/api/principals/deploy-bot/tokens/tok_00000000000000000000000000/revoke',
   },
+  'POST /api/principals/:name/change': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/principals/no-such-person/change',
+    body: REASON,
+  },
+  'POST /api/principals/:name/enable': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/principals/no-such-person/enable',
+    body: REASON,
+  },
+  // The second person for a change of people may be one who changes policy: the demo's approvers.
+  'GET /api/groups': { ...all(403), approver: 200, admin: 200 },
+  'POST /api/groups': { ...all(403), admin: 422, body: { name: 'UPPER' } },
+  'POST /api/groups/:name/delete': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/groups/no-such-group/delete',
+  },
+  'GET /api/people-changes': { ...all(403), approver: 200, admin: 200 },
+  'POST /api/people-changes/:id/confirm': {
+    ...all(403),
+    approver: 404,
+    admin: 404,
+    path: () => '/api/people-changes/pch_00000000000000000000000000/confirm',
+  },
+  'POST /api/people-changes/:id/refuse': {
+    ...all(403),
+    approver: 404,
+    admin: 404,
+    path: () => '/api/people-changes/pch_00000000000000000000000000/refuse',
+    body: REASON,
+  },
   'POST /api/principals/:name/disable': {
     ...all(403),
     admin: 409,

@@ -139,7 +139,10 @@ test("a policy change asks open sessions by their own socket's address: one is c
      forbid (principal, action == Action::"connect", resource) unless { context.sourceIp.isInRange(ip("127.0.0.8/31")) };`,
   );
   const since = Date.now();
-  assert.match(await cut(outside, since), /policy does not let it go on: .*Sessions come from the inner network/);
+  assert.match(
+    await cut(outside, since),
+    /policy does not let it go on: .*Sessions come from the inner network/,
+  );
   assert.equal(await inside.alive(), true);
   await inside.client.end();
   await company.publish(anywhere);
@@ -158,7 +161,9 @@ test('a call that waits ends when its token is revoked or its principal disabled
       await company.ask('admin', 'POST', `${path}/${body.items[0]?.id}/revoke`, token, {});
     },
     waitress: async () => {
-      const left = await company.call('admin', 'POST', '/api/principals/waitress/disable', { reason: 'left' });
+      const left = await company.call('admin', 'POST', '/api/principals/waitress/disable', {
+        reason: 'left',
+      });
       assert.equal(left.status, 200);
     },
   };

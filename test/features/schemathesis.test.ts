@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { z } from 'zod';
 import { issuedToken } from '../../src/api/people.ts';
-import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import { joinGroups, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 import { services, skipWithout } from '../harness/services.ts';
 
 const CHECKS = [
@@ -61,8 +61,9 @@ describe('schemathesis', { skip: skipWithout('schemathesis') }, () => {
   }
 
   test('as a directory, on its own', { timeout: LIMIT_MS }, async () => {
-    const entra = { kind: 'service', name: 'entra', displayName: 'Entra', groups: ['directory'] };
+    const entra = { kind: 'service', name: 'entra', displayName: 'Entra' };
     await sallyport.ask('admin', 'POST', '/api/principals', z.unknown(), entra);
+    await joinGroups(sallyport, 'entra', ['directory']);
     const body = { scopes: ['scim'] };
     const path = '/api/principals/entra/tokens';
     const { token } = await sallyport.ask('admin', 'POST', path, issuedToken, body);

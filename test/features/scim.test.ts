@@ -9,7 +9,13 @@ import { grant as grantSchema, issuedCredential } from '../../src/api/grants.ts'
 import { issuedToken, type PrincipalView, principal } from '../../src/api/people.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { type RawAnswer, rawHttp } from '../harness/raw-http.ts';
-import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
+import {
+  joinGroups,
+  policiesInForce,
+  publishPolicies,
+  type Sallyport,
+  startSallyport,
+} from '../harness/sallyport.ts';
 import { services, skipWithout } from '../harness/services.ts';
 
 const USER = 'urn:ietf:params:scim:schemas:core:2.0:User';
@@ -46,8 +52,8 @@ before(async () => {
     kind: 'service',
     name: 'entra',
     displayName: 'Entra ID',
-    groups: ['directory'],
   });
+  await joinGroups(sallyport, 'entra', ['directory']);
   token = await tokenOf('entra', { scopes: ['scim'] });
 });
 after(async () => {

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { changedPrincipal } from '../../src/api/people-changes.ts';
 import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { ROOT } from './checks.ts';
 import { copyPreparedDemo } from './prepared-demo.ts';
@@ -253,4 +254,14 @@ export function runCli(args: string[], env: Record<string, string>, input = ''):
     cli.once('close', (code) => resolve({ ...result, code }));
     cli.stdin.end(input);
   });
+}
+
+/** As two people do it: what gives a right or a voice waits for the second. */
+export async function joinGroups(sallyport: Sallyport, name: string, groups: string[]): Promise<void> {
+  for (const group of groups) await sallyport.call('admin', 'POST', '/api/groups', { name: group });
+  const wanted = { join: groups, reason: 'a test' };
+  const path = `/api/principals/${name}/change`;
+  const { waiting } = await sallyport.ask('admin', 'POST', path, changedPrincipal, wanted);
+  if (waiting === null) return;
+  await sallyport.ask('approver', 'POST', `/api/people-changes/${waiting.id}/confirm`, changedPrincipal, {});
 }

@@ -84,6 +84,17 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'principal.added': (leaf, who) => `${who} added ${principalOf(leaf)}.`,
   'principal.disabled': (leaf, who) => `${who} disabled ${principalOf(leaf)}.`,
   'principal.enabled': (leaf, who) => `${who} enabled ${principalOf(leaf)}.`,
+  'principal.changed': (leaf, who) =>
+    `${who} changed ${principalOf(leaf)}${listed(leaf, ': ', 'changes')}${words(leaf, ' Proposed by ', 'proposedBy', '.')}${alone(leaf)}`,
+  'principal.change-proposed': (leaf, who) =>
+    `${who} proposed a change of ${principalOf(leaf)}${listed(leaf, ': ', 'changes')} It waits for a second person.`,
+  'principal.change-refused': (leaf, who) =>
+    `${who} refused a change of ${principalOf(leaf)}${quoted(leaf, ': ', 'reason')}.`,
+  'principal.change-withdrawn': (leaf, who) =>
+    `${who} took back a change of ${principalOf(leaf)}${quoted(leaf, ': ', 'reason')}.`,
+  'group.added': (leaf, who) => `${who} made the group${words(leaf, ' ', 'group')}.`,
+  'group.deleted': (leaf, who) =>
+    `${who} deleted the group${words(leaf, ' ', 'group')}${words(leaf, ', with ', 'count', ' members')}.`,
   'directory.user-changed': (leaf, who) =>
     `${who} changed ${principalOf(leaf)}${words(leaf, ', before called ', 'nameBefore')}.`,
   'directory.user-deleted': (leaf, who) => `${who} deleted ${principalOf(leaf)}.`,
@@ -198,6 +209,12 @@ function words(leaf: Leaf, before: string, field: string, after = ''): string {
   const value = leaf.detail[field];
   if (typeof value === 'number') return `${before}${value}${after}`;
   return typeof value === 'string' && value !== '' ? `${before}${visible(value)}${after}` : '';
+}
+
+function listed(leaf: Leaf, before: string, field: string): string {
+  const value = leaf.detail[field];
+  if (!Array.isArray(value) || value.length === 0) return '.';
+  return `${before}${value.map((one) => visible(String(one))).join(' ')}`;
 }
 
 function several(leaf: Leaf, before: string, field: string, after: string): string {

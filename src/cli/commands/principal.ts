@@ -1,4 +1,4 @@
-// `sally principal`: people and services, until a directory brings them.
+// `sally principal`: people, services and agents, until a directory brings them.
 
 import type { Command } from 'commander';
 import { z } from 'zod';
@@ -14,16 +14,28 @@ import { usage } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
 import { neededReason } from '../needed.ts';
 import { group, leaf, startRun } from '../run.ts';
+import {
+  changeCommand,
+  changesCommand,
+  confirmCommand,
+  enableCommand,
+  refuseCommand,
+} from './principal-change.ts';
 import { tokensCommand } from './principal-tokens.ts';
 
 export function command(): Command {
-  return group('principal', 'list, add and disable people and services', [
+  return group('principal', 'list, add, change and disable people, services and agents', [
     listCommand(),
     addCommand(),
+    changeCommand(),
     tokenCommand(),
     tokensCommand(),
     linkCommand(),
     disableCommand(),
+    enableCommand(),
+    changesCommand(),
+    confirmCommand(),
+    refuseCommand(),
   ]);
 }
 
@@ -40,7 +52,10 @@ function listCommand(): Command {
           { title: 'KIND', cell: (p) => p.kind, whole: true },
           { title: 'WHO', cell: (p) => p.displayName },
           { title: 'GROUPS', cell: (p) => p.groups.map((name) => groupText(p, name)).join(', ') },
-          { title: 'KEPT', cell: (p) => (p.fromDirectory ? 'directory' : 'here'), whole: true },
+          { title: 'MANAGER', cell: (p) => p.manager?.name ?? '' },
+          { title: 'SPONSOR', cell: (p) => p.sponsor?.name ?? '' },
+          { title: 'KEPT', cell: keptText, whole: true },
+          { title: 'LAST USED', cell: (p) => p.lastUsedAt ?? 'never', whole: true },
           { title: 'STATE', cell: (p) => (p.disabled ? 'disabled' : 'active'), whole: true },
         ],
       });
@@ -48,8 +63,14 @@ function listCommand(): Command {
   );
 }
 
+function keptText(of: PrincipalView): string {
+  if (of.fromDirectory) return 'directory';
+  return of.providerKeeps.length > 0 ? 'provider' : 'here';
+}
+
 function groupText(of: PrincipalView, name: string): string {
-  return of.directoryGroups.includes(name) ? `${name} (directory)` : name;
+  if (of.directoryGroups.includes(name)) return `${name} (directory)`;
+  return of.providerGroups.includes(name) ? `${name} (provider)` : name;
 }
 
 interface AddOptions {
@@ -58,20 +79,25 @@ interface AddOptions {
   group: string[];
   accountType?: string;
   title?: string;
+  manager?: string;
+  sponsor?: string;
 }
 
 const collect = (one: string, all: string[]) => [...all, one];
 
 function addCommand(): Command {
-  return leaf('add <name>', 'add a person or service', [
+  return leaf('add <name>', 'add a person, service or agent', [
     'principal add grace --display-name "Grace Hopper" --group engineering --group approvers',
     'principal add deploy-bot --kind service --group pipelines',
+    'principal add build-agent --kind agent --sponsor grace',
   ])
     .option('--display-name <text>', 'the name that people read; the short name when left out')
-    .option('--kind <kind>', 'person or service', 'person')
+    .option('--kind <kind>', 'person, service or agent', 'person')
     .option('--group <name>', 'a group of theirs; may be given again', collect, [])
     .option('--account-type <type>', 'for policies: employee, contractor …')
     .option('--title <text>', 'what they do')
+    .option('--manager <name>', 'who policies may ask as their manager')
+    .option('--sponsor <name>', 'who answers for an agent')
     .action(async (name: string, options: AddOptions, self: Command) => {
       const run = startRun(self);
       const body = addPrincipalBody.safeParse({

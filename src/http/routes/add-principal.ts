@@ -2,8 +2,8 @@
 
 import type { FastifyInstance } from 'fastify';
 import { addPrincipalBody, principal } from '../../api/people.ts';
-import { addPrincipal } from '../../identity/administer.ts';
-import type { HttpContext } from '../context.ts';
+import { addPrincipal } from '../../people/add-principal.ts';
+import { type HttpContext, providerOf } from '../context.ts';
 import { route } from '../route.ts';
 
 export function addPrincipals(app: FastifyInstance, ctx: HttpContext): void {
@@ -12,6 +12,6 @@ export function addPrincipals(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'POST /api/principals',
     { summary: 'Add a principal', body: addPrincipalBody, answer: principal, status: 201 },
-    async ({ body, caller }) => addPrincipal(ctx.grants.db, body, caller),
+    async ({ body, caller }) => addPrincipal(ctx.grants, providerOf(ctx), body, caller),
   );
 }

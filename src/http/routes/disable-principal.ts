@@ -6,7 +6,7 @@ import { revokeBody } from '../../api/grants.ts';
 import { principal } from '../../api/people.ts';
 import { nameText } from '../../api/text.ts';
 import { disablePrincipal } from '../../identity/administer.ts';
-import type { HttpContext } from '../context.ts';
+import { type HttpContext, providerOf } from '../context.ts';
 import { route } from '../route.ts';
 
 const params = z.object({ name: nameText });
@@ -17,6 +17,7 @@ export function disablePrincipals(app: FastifyInstance, ctx: HttpContext): void 
     ctx,
     'POST /api/principals/:name/disable',
     { summary: 'Disable a principal', params, body: revokeBody, answer: principal },
-    async ({ params: { name }, body, caller }) => disablePrincipal(ctx.grants.db, name, body.reason, caller),
+    async ({ params: { name }, body: { reason }, caller }) =>
+      disablePrincipal(ctx.grants.db, providerOf(ctx), { name, reason }, caller),
   );
 }

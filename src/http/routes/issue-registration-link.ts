@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { issuedLink, issueLinkBody } from '../../api/sign-in.ts';
 import { nameText } from '../../api/text.ts';
 import { parseDuration } from '../../base/duration.ts';
-import { issueLink } from '../../identity/registration-links.ts';
+import { handOutLink } from '../../people/hand-out.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 
@@ -19,7 +19,7 @@ export function issueRegistrationLinks(app: FastifyInstance, ctx: HttpContext): 
     { summary: 'Issue a registration link', params, body: issueLinkBody, answer: issuedLink, status: 201 },
     async ({ params: { name }, body, caller }) => {
       const lifetimeSeconds = parseDuration(body.lifetime, 'lifetime');
-      return issueLink(ctx.signIn, name, lifetimeSeconds, caller);
+      return handOutLink(ctx.grants, ctx.signIn, { name, lifetimeSeconds }, caller);
     },
   );
 }

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { issuedToken, issueTokenBody } from '../../api/people.ts';
 import { nameText } from '../../api/text.ts';
-import { giveToken } from '../../identity/manage-tokens.ts';
+import { handOutToken } from '../../people/hand-out.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 
@@ -16,6 +16,6 @@ export function issueTokens(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'POST /api/principals/:name/tokens',
     { summary: 'Issue a token', params, body: issueTokenBody, answer: issuedToken, status: 201 },
-    async ({ params: { name }, body, caller }) => giveToken(ctx.grants.db, name, body, caller),
+    async ({ params: { name }, body, caller }) => handOutToken(ctx.grants, name, body, caller),
   );
 }

@@ -3,8 +3,8 @@
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { principal } from '../../api/people.ts';
-import { listPrincipals } from '../../identity/administer.ts';
-import type { HttpContext } from '../context.ts';
+import { listPrincipals } from '../../identity/principal-view.ts';
+import { type HttpContext, providerOf } from '../context.ts';
 import { route } from '../route.ts';
 
 export function getPrincipals(app: FastifyInstance, ctx: HttpContext): void {
@@ -13,6 +13,6 @@ export function getPrincipals(app: FastifyInstance, ctx: HttpContext): void {
     ctx,
     'GET /api/principals',
     { summary: 'Principals', answer: z.object({ items: z.array(principal) }) },
-    async () => ({ items: await listPrincipals(ctx.grants.db) }),
+    async () => ({ items: await listPrincipals(ctx.grants.db, providerOf(ctx)) }),
   );
 }

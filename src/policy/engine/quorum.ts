@@ -39,6 +39,8 @@ export interface Given {
   atMs: number;
   /** For whom, where somebody stood in: it fills the places of whoever was away. */
   forId?: string | undefined;
+  /** Accounts through whose hands the approver's way to sign in went: all of them are one person with the approver. */
+  handedBy?: readonly string[] | undefined;
 }
 
 export interface StageState extends ApprovalStage {
@@ -195,11 +197,15 @@ class Count {
   /** What may count, one list for all that one person said, by any account and for anybody. */
   #byPerson(given: readonly Given[]): Said[][] {
     let givers: { people: Set<string>; said: Said[] }[] = [];
-    for (const { accountId, atMs, forId } of given) {
+    for (const { accountId, atMs, forId, handedBy = [] } of given) {
       const accounts = [accountId, ...(forId === undefined ? [] : [forId])].map((id) => this.#whoCounts(id));
       const account = accounts.at(-1);
       if (account === undefined || accounts.includes(undefined)) continue;
-      const people = accounts.flatMap((one) => (one === undefined ? [] : this.#people.of(one.id)));
+      if (handedBy.some((id) => this.#people.isRequester(id))) continue;
+      const people = [
+        ...accounts.flatMap((one) => (one === undefined ? [] : this.#people.of(one.id))),
+        ...handedBy.map((id) => this.#people.of(id)),
+      ];
       const same = givers.filter((giver) => people.some((person) => giver.people.has(person)));
       givers = givers.filter((giver) => !same.includes(giver));
       givers.push({
@@ -272,6 +278,10 @@ class People {
       at = next;
     }
     return at;
+  }
+
+  isRequester(accountId: string): boolean {
+    return this.of(accountId) === this.#requester;
   }
 
   whyNot(account: QuorumAccount): string | null {
