@@ -22,7 +22,9 @@ export function PersonLine({ principal, onLook }: { principal: PrincipalView; on
         <span className="sp-mono sp-small">{name}</span>
         <span className={styles.sub}>{said.join(' · ')}</span>
       </div>
-      <StateBadge words={stateOf(principal)} />
+      <span className={styles.state}>
+        <StateBadge words={stateOf(principal)} />
+      </span>
       <span className={styles.when}>
         {principal.lastUsedAt === null ? 'never used' : <When at={principal.lastUsedAt} as="ago" />}
       </span>

@@ -60,7 +60,7 @@ export function PrincipalPanel({ principal, people, onClose }: Props) {
         <WhyButton
           size="sm"
           variant="outline"
-          color={disabled ? 'brass' : 'ember'}
+          color={disabled ? 'slate' : 'ember'}
           mayNot={me.id === principal.id ? 'Nobody disables their own account.' : null}
           onClick={() => setDoing('switch')}
         >

@@ -1,4 +1,4 @@
-// The store's tables as kysely sees them, one interface a table, in the order of migrations/.
+// The store's tables as kysely sees them, one interface a table, in the order of migrations/. Long because they are one type.
 // `Generated` columns may be left out of an insert; timestamps are Dates read from the store's own clock.
 // Long because every table stands here, once.
 
@@ -158,6 +158,8 @@ export interface Tables {
     created_at: Now;
     version: Generated<number>;
     mfa_age_s: Fixed<number | null>;
+    /** Of the session or token that it was asked with. */
+    handed_by: Generated<string[]>;
   };
   decisions: {
     id: Fixed<string>;

@@ -19,7 +19,7 @@ import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { approvalsOf, type Circumstances, countApprovals } from './count-approvals.ts';
 import { type Asked, cardDigest, decisionFacts, loadAsked, loadSponsor, requestDigest } from './facts.ts';
-import { whyHandedVoiceFails } from './handed-voice.ts';
+import { refuseHandedVoice } from './handed-voice.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { intendGrant } from './intend.ts';
 import { heldOf } from './limits.ts';
@@ -70,7 +70,7 @@ export async function approve(
       const changed = await decideAgain(ctx, trx, open);
       if (changed) return { changed: true, grantId: null };
       const onBehalfOf = await forWhom(ctx, trx, open, caller.principal);
-      await refuseHandedVoice(trx, open, caller, onBehalfOf);
+      await refuseHandedVoice(trx, open, { caller, onBehalfOf });
       const given = { verdict: 'approve', durationSeconds: shorter, reason: null, onBehalfOf } as const;
       await recordVerdict(trx, open, caller, given);
       return { changed: false, grantId: await completeIfMet(ctx, trx, open) };
@@ -229,23 +229,6 @@ async function forWhom(
 function notYours(own: boolean, absent: readonly Principal[]): string {
   if (own) return 'Your approval';
   return `An approval for ${absent.map((one) => one.name).join(' or ')}, who is away,`;
-}
-
-// Otherwise whoever hands out a way to sign in could say yes with it.
-async function refuseHandedVoice(
-  trx: Trx,
-  open: Open,
-  caller: Caller,
-  onBehalfOf: Principal | null,
-): Promise<void> {
-  const handed = caller.handedBy ?? [];
-  const before = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
-  const handers = [...(await principalsById(trx, handed)).values()];
-  const why = whyHandedVoiceFails({ by: caller.principal, onBehalfOf, handers }, open.requester, before);
-  if (why !== null)
-    throw new Failure('denied', 'handed-out', why, {
-      hint: 'Sign in through the identity provider, or with a passkey of your own that is older than a week.',
-    });
 }
 
 /** `sponsor`: the requester's, where it matters what is decided. */

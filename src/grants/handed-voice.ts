@@ -1,9 +1,12 @@
 // A yes that was given with a token or passkey which somebody else handed out is that somebody's too: both are one person
 // where people are counted (people/hand-out.ts says when). Said to the approver at once, rather than counted as nothing.
 
+import { Failure } from '../base/errors.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { type Principal, principalsById } from '../identity/principals.ts';
-import type { Yes } from './count-approvals.ts';
+import type { RequestRow } from './approve.ts';
+import { approvalsOf, type Yes } from './count-approvals.ts';
+import type { Caller } from './submit.ts';
 
 interface Voice {
   by: Principal;
@@ -11,15 +14,34 @@ interface Voice {
   handers: Principal[];
 }
 
-/** Why this yes would not be one more person's, for whoever gives it; null when it is. */
-export function whyHandedVoiceFails(
+/** Errors: `handed-out`, when this yes would be somebody's who has said yes already, or asks. */
+export async function refuseHandedVoice(
+  trx: Trx,
+  open: { row: RequestRow; requester: Principal },
+  { caller, onBehalfOf }: { caller: Caller; onBehalfOf: Principal | null },
+): Promise<void> {
+  const asking = open.row.handed_by;
+  const known = await principalsById(trx, [...new Set([...asking, ...(caller.handedBy ?? [])])]);
+  const people = (ids: readonly string[]) => ids.flatMap((id) => known.get(id) ?? []);
+  const voice = { by: caller.principal, onBehalfOf, handers: people(caller.handedBy ?? []) };
+  const before = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
+  const why = whyHandedVoiceFails(voice, [open.requester, ...people(asking)], before);
+  if (why !== null)
+    throw new Failure('denied', 'handed-out', why, {
+      hint: 'Whoever was handed it uses a way of their own: the identity provider, or a passkey that is older than a week.',
+    });
+}
+
+/** Why it would not be one more person's, for whoever gives it; null when it is. */
+function whyHandedVoiceFails(
   voice: Voice,
-  requester: Principal,
+  asking: readonly Principal[],
   before: readonly Pick<Yes, 'by' | 'onBehalfOf' | 'handers'>[],
 ): string | null {
-  const own = voice.handers.find((one) => personOf(one) === personOf(requester));
+  const askers = new Set(asking.map(personOf));
+  const own = everybody(voice).find((one) => askers.has(personOf(one)));
   if (own !== undefined)
-    return `${own.displayName} handed out what you signed in with, and asks here: this would be their own yes.`;
+    return `${own.displayName} handed out a way to sign in that was used here: this would be a yes to their own request.`;
   const people = new Set(everybody(voice).map(personOf));
   const handed = voice.handers.length > 0;
   for (const yes of before) {

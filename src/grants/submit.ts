@@ -155,6 +155,7 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     ticket: body.ticket ?? null,
     source_address: caller.sourceAddress,
     mfa_age_s: caller.mfaAgeSeconds,
+    handed_by: [...(caller.handedBy ?? [])],
     starts_at: circumstances.startsAt,
     digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
     state: STATE_AFTER[decided.outcome],
@@ -200,12 +201,12 @@ function writeRequest(
   return sql<Written>`
     with asked as (
       insert into requests (id, requester_id, target_id, task_id, duration_s, reason, ticket, source_address, digest,
-        state, outcome, reasons, obligations, starts_at, expires_at, decided_at, mfa_age_s)
+        state, outcome, reasons, obligations, starts_at, expires_at, decided_at, mfa_age_s, handed_by)
       values (${draft.id}, ${draft.requester_id}, ${draft.target_id}, ${draft.task_id}, ${draft.duration_s},
         ${draft.reason}, ${draft.ticket}, ${draft.source_address}, ${draft.digest}, ${draft.state}, ${draft.outcome},
         ${JSON.stringify(draft.reasons)}, ${JSON.stringify(draft.obligations)},
         ${draft.starts_at}, coalesce(${draft.starts_at}::timestamptz, now() + make_interval(secs => ${ctx.pendingLifetimeSeconds})),
-        ${decidedAt}, ${draft.mfa_age_s})
+        ${decidedAt}, ${draft.mfa_age_s}, ${draft.handed_by}::text[])
       returning created_at as request_created_at, decided_at as request_decided_at,
         expires_at as request_expires_at),
     decided as (${decisionInsert(stored).insert}),

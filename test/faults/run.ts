@@ -9,6 +9,7 @@ import { setUp } from '../harness/set-up.ts';
 
 const CRASHES = '100';
 const POLICY_QUESTIONS = '100000';
+const POLICIES = '50000';
 const FILE_LIMIT_MS = 3_600_000;
 
 const words = process.argv.slice(2);
@@ -34,7 +35,12 @@ const runner = spawn(
   ],
   {
     stdio: 'inherit',
-    env: { ...process.env, SALLY_CRASHES: CRASHES, SALLY_POLICY_QUESTIONS: POLICY_QUESTIONS },
+    env: {
+      ...process.env,
+      SALLY_CRASHES: CRASHES,
+      SALLY_POLICY_QUESTIONS: POLICY_QUESTIONS,
+      SALLY_POLICIES: POLICIES,
+    },
   },
 );
 runner.once('exit', (code) => process.exit(code ?? 1));

@@ -346,7 +346,15 @@ test('a token that an administrator hands out is no second voice beside them', a
   const path = `/api/requests/${own.request.id}/approve`;
   const yes = await withToken(one, path, {});
   assert.deepEqual([yes.status, codeOf(yes)], [403, 'handed-out']);
-  assert.match(JSON.stringify(yes.body), /this would be their own yes/);
+  assert.match(JSON.stringify(yes.body), /a yes to their own request/);
+
+  const puppet = await handed('engineer');
+  const look = { target: 'orders-db', task: 'read-orders', duration: '30m', ...REASON };
+  const asked = (await withToken(puppet, '/api/requests', look)).body as { request: { id: string } };
+  const asPuppet = `/api/requests/${asked.request.id}/approve`;
+  const through = await withToken(one, asPuppet, {});
+  assert.deepEqual([through.status, codeOf(through)], [403, 'handed-out'], 'asked and approved by one hand');
+  assert.equal((await company.call('approver', 'POST', asPuppet, {})).status, 200, 'somebody else may');
 
   const theirs = await company.request('engineer');
   const approve = `/api/requests/${theirs.request.id}/approve`;

@@ -129,7 +129,7 @@ test('a session is cut when a group, a shift or a time window that let it in is 
   await regular.client.end();
 });
 
-test("a policy change asks open sessions by their own socket's address: one is cut, its neighbour stays", async () => {
+test("a policy change asks open sessions by their own socket's address: one is cut, its neighbour stays, until one ends the grant", async () => {
   const anywhere = `${REQUESTS} permit (principal, action == Action::"connect", resource);`;
   await company.publish(anywhere);
   const inside = await open('engineer', '127.0.0.9');
@@ -144,8 +144,16 @@ test("a policy change asks open sessions by their own socket's address: one is c
     /policy does not let it go on: .*Sessions come from the inner network/,
   );
   assert.equal(await inside.alive(), true);
-  await inside.client.end();
-  await company.publish(anywhere);
+
+  await company.publish(`${anywhere} @id("over") forbid (principal, action == Action::"request", resource);`);
+  const changedAt = Date.now();
+  assert.match(
+    await cut(inside, changedAt),
+    /^Your access was ended: /,
+    'the grant itself ends, with its sessions',
+  );
+  const { state } = await sallyport.ask('auditor', 'GET', `/api/grants/${inside.grantId}`, grantSchema);
+  assert.notEqual(state, 'active');
 });
 
 test('a call that waits ends when its token is revoked or its principal disabled, and tells nothing more', async () => {

@@ -20,22 +20,18 @@ const cli = (token: string, ...args: string[]) =>
 
 test('a new engineer asks, a new approver approves, and disabling ends everything', async () => {
   const admin = sallyport.token('admin');
-  for (const [name, group] of [
-    ['grace', 'engineering'],
-    ['linus', 'approvers'],
-  ] as const) {
-    const added = await cli(
-      admin,
-      'principal',
-      'add',
-      name,
-      '--display-name',
-      `${name} of the test`,
-      '--group',
-      group,
-    );
+  for (const name of ['grace', 'linus']) {
+    const more = name === 'grace' ? ['--group', 'engineering'] : [];
+    const added = await cli(admin, 'principal', 'add', name, '--display-name', `${name} of the test`, ...more);
     assert.equal(added.code, 0, added.stderr);
   }
+  const reason = ['--reason', 'a first day'];
+  const joins = await cli(admin, 'principal', 'change', 'linus', '--join', 'approvers', ...reason);
+  assert.match(joins.stdout, /Nothing has changed yet: linus of the test could then change policies/);
+  const approver = sallyport.token('approver');
+  const [waiting] = JSON.parse((await cli(approver, 'principal', 'changes', '--json')).stdout) as { id: string }[];
+  assert.equal((await cli(admin, 'principal', 'confirm', waiting?.id ?? '')).code, 4, 'not alone');
+  assert.equal((await cli(approver, 'principal', 'confirm', waiting?.id ?? '')).code, 0);
   const again = await cli(admin, 'principal', 'add', 'grace');
   assert.equal(again.code, 1);
   const [grace, linus] = await Promise.all(
@@ -59,7 +55,10 @@ test('a new engineer asks, a new approver approves, and disabling ends everythin
   assert.equal(request.state, 'pending');
   assert.ok(request.stages[0]?.candidates.some((one) => one.name === 'linus'));
   assert.equal((await cli(grace, 'approve', request.id)).code, 4, 'not by herself');
-  assert.equal((await cli(linus, 'approve', request.id)).code, 0);
+  const handed = await cli(linus, 'approve', request.id);
+  assert.equal(handed.code, 4, 'both tokens went through one hand');
+  assert.match(handed.stderr, /Alex Admin handed out a way to sign in that was used here/);
+  assert.equal((await cli(approver, 'approve', request.id)).code, 0);
   const active = await cli(grace, 'requests', '--json');
   assert.equal(active.code, 0);
 

@@ -8,6 +8,7 @@ import { after, before, describe, test } from 'node:test';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { policyPage } from '../../src/api/policies.ts';
 import { checkedPolicy } from '../../src/api/policy-draft.ts';
+import { proposalDetail } from '../../src/api/policy-plan.ts';
 import { preview } from '../../src/api/requests.ts';
 import { reach, segmentList } from '../../src/api/segments.ts';
 import { type Chromium, startChromium } from '../harness/browser.ts';
@@ -212,7 +213,7 @@ describe('in Chromium', { skip }, () => {
     await chromium.settle();
   });
 
-  test('a policy is built, read as a sentence, tried on an example and downloaded', async () => {
+  test('a policy is built, read as a sentence, tried on an example, downloaded and proposed', async () => {
     const page = await enter('admin', '/policy/build');
     await page.getByText('Say who: a name such as engineering.').waitFor();
     await page.getByRole('combobox', { name: 'Group', exact: true }).fill('engineering');
@@ -243,6 +244,19 @@ describe('in Chromium', { skip }, () => {
     const checked = await sallyport.ask('admin', 'POST', '/api/policy/check', checkedPolicy, { text });
     assert.deepEqual(checked.problems, []);
     assert.equal(checked.policies.length, 2);
+
+    await page.getByRole('button', { name: 'Propose', exact: true }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('A new file.').waitFor();
+    await dialog.getByRole('textbox', { name: 'Why' }).fill('fixes at once in prod/eu');
+    await dialog.getByRole('button', { name: 'Propose', exact: true }).click();
+    await page.waitForURL(/\/policy\/changes\/prp_/);
+    await page.getByRole('heading', { level: 1, name: 'fixes at once in prod/eu' }).waitFor();
+    await page.getByText('engineering-fix-orders-at-once.cedar').first().waitFor();
+    const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+    const proposed = await sallyport.ask('admin', 'GET', `/api/policy/proposals/${id}`, proposalDetail);
+    assert.deepEqual(proposed.changes, [{ file: 'engineering-fix-orders-at-once.cedar', what: 'added' }]);
+    await sallyport.call('admin', 'POST', `/api/policy/proposals/${id}/withdraw`, {});
     await chromium.settle();
   });
 

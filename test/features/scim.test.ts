@@ -608,6 +608,25 @@ describe('versions, pages and sizes', () => {
       await refused(scim('GET', `/Users?filter=${encodeURIComponent(filter)}`), 400, 'invalidFilter');
   });
 
+  test('a group that owns a segment and has shifts is renamed and deleted', async () => {
+    const duty = await addUser('duty@example.com');
+    const owners = await addGroup('Owners', [duty.id]);
+    const post = (path: string, body: object) => sallyport.call('admin', 'POST', path, body);
+    assert.equal((await post('/api/segments', { path: 'dev/owned', owner: 'owners' })).status, 200);
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    assert.equal(
+      (await post('/api/on-call', { group: 'owners', principal: 'duty@example.com', until })).status,
+      201,
+    );
+    await ok('PATCH', `/Groups/${owners.id}`, patch({ op: 'replace', path: 'displayName', value: 'Owning' }));
+    const ownerOf = async () =>
+      (await store.query<{ owner: string | null }>(`select owner from segments where path = 'dev/owned'`))
+        .rows[0]?.owner;
+    assert.equal(await ownerOf(), 'owning');
+    assert.equal((await scim('DELETE', `/Groups/${owners.id}`)).status, 204);
+    assert.equal(await ownerOf(), null);
+  });
+
   test('a group of 10,000, and a body that is too large', async () => {
     await store.query(
       `with made as (insert into principals (id, kind, name, display_name)

@@ -1,5 +1,5 @@
 // Changes of people that wait for a second person, and whose hands a way to sign in went through: what somebody handed
-// out is no second voice beside them.
+// out is no second voice beside them. A group that owns a segment can be renamed and deleted by its directory.
 
 import { type Kysely, sql } from 'kysely';
 
@@ -28,6 +28,11 @@ create table people_changes (
 
 create index people_changes_open on people_changes (proposed_at) where state = 'open';
 
+alter table segments drop constraint segments_owner_fkey;
+
+alter table segments add constraint segments_owner_fkey
+  foreign key (owner) references groups(name) on update cascade on delete set null;
+
 alter table tokens add column handed_by text[] not null default '{}';
 
 alter table passkeys add column handed_by text[] not null default '{}';
@@ -36,4 +41,6 @@ alter table identities add column handed_by text[] not null default '{}';
 
 alter table device_logins add column handed_by text[] not null default '{}';
 
-alter table policy_proposals add column handed_by text[] not null default '{}'`;
+alter table policy_proposals add column handed_by text[] not null default '{}';
+
+alter table requests add column handed_by text[] not null default '{}'`;

@@ -144,10 +144,17 @@ export async function deleteGroup(db: Db, change: Change, by: Administrator): Pr
   await db.transaction().execute(async (trx) => {
     const row = await lockedGroup(trx, change);
     const removed = await removeMembers(trx, row.id, null);
+    await forgetGroup(trx, row.id);
     await trx.deleteFrom('directory_groups').where('group_id', '=', row.id).execute();
     await trx.deleteFrom('groups').where('id', '=', row.id).execute();
     await noteGroupChange(trx, row, { added: [], removed }, { deleted: true }, by);
   });
+}
+
+// What else speaks of it here goes with it; segments that it owned belong to nobody (the owner above them counts then).
+async function forgetGroup(trx: Trx, groupId: string): Promise<void> {
+  await trx.deleteFrom('provider_memberships').where('group_id', '=', groupId).execute();
+  await trx.deleteFrom('on_call_shifts').where('group_id', '=', groupId).execute();
 }
 
 async function lockedGroup(trx: Trx, { id, ifMatch }: Change): Promise<GroupRow> {

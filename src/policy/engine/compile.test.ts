@@ -72,6 +72,7 @@ test('annotations are checked: unknown, empty, misplaced, malformed', () => {
   assert.match(on('@maxduration("1h")'), /not an annotation that Sallyport knows/);
   assert.match(on('@maxDuration'), /needs a value/);
   assert.match(on('@maxDuration("1y")'), /@maxDuration: "1y" is not a duration/);
+  assert.match(on('@maxDuration("1 fortnight")'), /@maxDuration: "1 fortnight" is not a duration/);
   assert.match(on('@maxDuration("0s")'), /at least 1s/);
   assert.match(on('@maxDuration("25d")'), /limit of 24d/);
   assert.match(on('@approvals("two of Group::\\"dba\\"")'), /is not a stage/);
@@ -148,8 +149,13 @@ test('two policies of one id, templates, impossible policies and impossible name
     /Templates/,
   );
   assert.match(problemOf('forbid (principal, action, resource) when { false };').reason, /impossible/);
-  for (const segment of ['Prod', 'prod/', '/prod', 'prod//eu', 'prod/./eu', 'prod/eü', ' prod']) {
-    const reason = problemOf(`forbid (principal, action, resource in Segment::"${segment}");`).reason;
+  const plain = ['Prod', 'prod/', '/prod', 'prod//eu', 'prod/./eu', 'prod/../dev', 'prod/eü', ' prod'];
+  for (const segment of [...plain, 'pr\u043ed', '\uff50rod', 'prod\u200b', 'prod\u2215eu']) {
+    // Of look-alikes Cedar says something too.
+    const [first] = problemsOf({
+      'a.cedar': `forbid (principal, action, resource in Segment::"${segment}");`,
+    });
+    const reason = first?.reason ?? '';
     assert.match(reason, /can never exist/, segment);
   }
   assert.match(
