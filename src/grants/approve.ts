@@ -24,7 +24,7 @@ import { refuseWhileHeldBack } from './hold-back.ts';
 import { intendGrant } from './intend.ts';
 import { heldOf } from './limits.ts';
 import { seesEverything } from './platform-rights.ts';
-import { orNoteRefusal } from './refusals.ts';
+import { orNoteRefusal, requestChanged } from './refusals.ts';
 import { atStart } from './start.ts';
 import { askForPasskeyIf, requireStepUp } from './step-up.ts';
 import type { Caller } from './submit.ts';
@@ -390,14 +390,4 @@ function circumstancesOfApprover(open: Open, caller: Caller): Circumstances {
 
 function alreadyDecided(): Failure {
   return conflict('already-decided', 'You have approved this request already; it waits for others.');
-}
-
-function requestChanged(): Failure {
-  return conflict(
-    'request-changed',
-    'What was asked for, or what the task means, has changed since you looked.',
-    {
-      hint: 'It has to be requested again.',
-    },
-  );
 }

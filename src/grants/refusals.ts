@@ -2,7 +2,7 @@
 // itself has rolled back, so the entry is a transaction of its own.
 
 import { append } from '../audit/append.ts';
-import { Failure } from '../base/errors.ts';
+import { conflict, Failure } from '../base/errors.ts';
 import { actorOf } from '../identity/principals.ts';
 import type { GrantsContext } from './context.ts';
 import type { Caller } from './submit.ts';
@@ -50,4 +50,14 @@ async function noteRefusal(
       detail,
     });
   });
+}
+
+export function requestChanged(): Failure {
+  return conflict(
+    'request-changed',
+    'What was asked for, or what the task means, has changed since you looked.',
+    {
+      hint: 'It has to be requested again.',
+    },
+  );
 }

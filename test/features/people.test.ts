@@ -22,14 +22,24 @@ test('a new engineer asks, a new approver approves, and disabling ends everythin
   const admin = sallyport.token('admin');
   for (const name of ['grace', 'linus']) {
     const more = name === 'grace' ? ['--group', 'engineering'] : [];
-    const added = await cli(admin, 'principal', 'add', name, '--display-name', `${name} of the test`, ...more);
+    const added = await cli(
+      admin,
+      'principal',
+      'add',
+      name,
+      '--display-name',
+      `${name} of the test`,
+      ...more,
+    );
     assert.equal(added.code, 0, added.stderr);
   }
   const reason = ['--reason', 'a first day'];
   const joins = await cli(admin, 'principal', 'change', 'linus', '--join', 'approvers', ...reason);
   assert.match(joins.stdout, /Nothing has changed yet: linus of the test could then change policies/);
   const approver = sallyport.token('approver');
-  const [waiting] = JSON.parse((await cli(approver, 'principal', 'changes', '--json')).stdout) as { id: string }[];
+  const [waiting] = JSON.parse((await cli(approver, 'principal', 'changes', '--json')).stdout) as {
+    id: string;
+  }[];
   assert.equal((await cli(admin, 'principal', 'confirm', waiting?.id ?? '')).code, 4, 'not alone');
   assert.equal((await cli(approver, 'principal', 'confirm', waiting?.id ?? '')).code, 0);
   const again = await cli(admin, 'principal', 'add', 'grace');

@@ -251,8 +251,9 @@ describe('in Chromium', { skip }, () => {
     await dialog.getByRole('textbox', { name: 'Why' }).fill('fixes at once in prod/eu');
     await dialog.getByRole('button', { name: 'Propose', exact: true }).click();
     await page.waitForURL(/\/policy\/changes\/prp_/);
-    await page.getByRole('heading', { level: 1, name: 'fixes at once in prod/eu' }).waitFor();
-    await page.getByText('engineering-fix-orders-at-once.cedar').first().waitFor();
+    await page.getByRole('heading', { level: 1, name: 'Change of policy' }).waitFor();
+    await page.getByText('fixes at once in prod/eu').first().waitFor();
+    await page.getByRole('heading', { name: 'What it would do' }).waitFor();
     const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';
     const proposed = await sallyport.ask('admin', 'GET', `/api/policy/proposals/${id}`, proposalDetail);
     assert.deepEqual(proposed.changes, [{ file: 'engineering-fix-orders-at-once.cedar', what: 'added' }]);
