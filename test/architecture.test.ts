@@ -96,7 +96,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   notify: { may: READ, packages: ['kysely'] },
   gateway: {
     may: ['sessions', 'grants', 'events', 'base'],
-    packages: ['@peculiar/x509', 'libpg-query', 'pg-protocol', 'reflect-metadata'],
+    packages: ['@peculiar/x509', 'koffi', 'libpg-query', 'pg-protocol', 'reflect-metadata'],
   },
   http: {
     may: SURFACE,

@@ -1,6 +1,9 @@
 // Waiting, by the monotonic clock: a wall clock that jumps neither lengthens nor shortens a wait.
 // `setTimeout` fires at once beyond 2^31-1 ms (24.8 days; measured), so long waits are re-armed.
 
+// Not the global of the same name: that is a getter, which costs more than the clock.
+import { performance } from 'node:perf_hooks';
+
 const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** Milliseconds on a clock that never jumps; only differences mean anything. */

@@ -10,6 +10,7 @@ import type { LiveSession } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { type CertificateFiles, loadCertificate } from './certificate.ts';
 import { createFailureLimit } from './failure-limit.ts';
+import { type FastSockets, fastSockets } from './fast-socket.ts';
 import { createCancelKeys, type OtherGateways } from './postgres/cancel-keys.ts';
 import { errorResponse } from './postgres/frames.ts';
 import { createGuard, type Guard } from './postgres/guard/guard.ts';
@@ -44,6 +45,8 @@ export interface GatewayContext {
   otherGateways?: OtherGateways;
   /** The product's own guard, unless given. */
   guard?: Guard;
+  /** How sessions read and write: the fastest way that this machine has, unless given. */
+  sockets?: FastSockets;
   limits?: Partial<GatewayLimits>;
 }
 
@@ -60,7 +63,7 @@ export interface Gateway {
 
 export function createGateway(ctx: GatewayContext): Gateway {
   const limits = { ...LIMITS, ...ctx.limits };
-  const sockets = new Set<Duplex>();
+  const connections = new Set<{ destroy(): void }>();
   const endings = new Set<Promise<void>>();
   const stopping = new AbortController();
   const cancelKeys = createCancelKeys(ctx.otherGateways);
@@ -70,13 +73,15 @@ export function createGateway(ctx: GatewayContext): Gateway {
   let port = ctx.port;
   let logins = 0;
   let guard: Guard;
+  let sockets: FastSockets;
   let tls: SecureContext;
 
   function accept(socket: Socket): void {
     socket.on('error', () => undefined);
     socket.setNoDelay(true);
-    track(socket);
-    if (sockets.size > limits.connections || logins >= limits.logins) {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+    if (connections.size > limits.connections || logins >= limits.logins) {
       tell(socket, new ProtocolError('limit', 'Too many connections.'));
       return;
     }
@@ -84,11 +89,6 @@ export function createGateway(ctx: GatewayContext): Gateway {
     void serve(socket).finally(() => {
       logins--;
     });
-  }
-
-  function track(stream: Duplex): void {
-    sockets.add(stream);
-    stream.once('close', () => sockets.delete(stream));
   }
 
   /** Resolves when the login is over, whether a session runs or not. */
@@ -132,14 +132,15 @@ export function createGateway(ctx: GatewayContext): Gateway {
       log: ctx.log,
       session,
       guard,
+      sockets,
       client,
       upstream,
       early,
-      replaced(stream) {
-        if (stream === socket || stream === client) return;
-        sockets.delete(socket);
-        track(stream);
+      replaced(fast) {
+        connections.delete(socket);
+        connections.add(fast);
       },
+      clientClosed: (fast) => connections.delete(fast),
       whenOver(reason) {
         shared.cancelKeys.remove(cancelKey);
         const ending = session.end(reason).catch((error: unknown) => {
@@ -156,9 +157,10 @@ export function createGateway(ctx: GatewayContext): Gateway {
       return port;
     },
     async start() {
-      [guard, tls] = await Promise.all([
+      [guard, tls, sockets] = await Promise.all([
         ctx.guard ?? createGuard(),
         loadCertificate(ctx.dataFolder, ctx.certificate),
+        ctx.sockets ?? fastSockets(),
       ]);
       const listening = createServer({ noDelay: true, pauseOnConnect: true }, accept);
       await new Promise<void>((resolve, reject) => {
@@ -181,7 +183,7 @@ export function createGateway(ctx: GatewayContext): Gateway {
       ctx.sessions.cutAll(reason, 'the gateway stopped');
       const patience = new Promise<void>((resolve) => setTimeout(resolve, STOP_GRACE_MS).unref());
       await Promise.race([Promise.all(endings), patience]);
-      for (const socket of sockets) socket.destroy();
+      for (const connection of connections) connection.destroy();
       await Promise.race([Promise.all(endings), patience]);
     },
     live: () => ctx.sessions.live(),

@@ -25,7 +25,7 @@ export interface ClientSideContext {
   terms: Terms;
   /** Rows are masked: each Execute is described first, so that every row has a description. */
   masked: boolean;
-  /** To the target. Called with parts of the chunk, in order. */
+  /** To the target. Called with parts of the chunk, in order; they are lent. */
   send(bytes: Buffer): void;
   /** A verdict is being waited for: true, read nothing more; false, go on with `take` of nothing. */
   hold(waiting: boolean): void;
@@ -49,6 +49,7 @@ export class ClientSide {
     this.#ctx = ctx;
   }
 
+  /** `arrived` is lent for the length of the call. */
   take(arrived: Buffer): void {
     let chunk = arrived;
     if (this.#held !== null) {
@@ -56,7 +57,7 @@ export class ClientSide {
       this.#held = null;
     }
     if (this.#asking) {
-      this.#held = chunk;
+      this.#held = chunk === arrived ? Buffer.from(chunk) : chunk;
       return;
     }
     const length = chunk.length;
@@ -104,8 +105,8 @@ export class ClientSide {
       return;
     }
     if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
-    // A copy: a slice would keep the whole chunk alive for some bytes of it.
-    if (at < length) this.#held = at === 0 ? chunk : Buffer.from(chunk.subarray(at));
+    // A copy: the chunk is only lent.
+    if (at < length) this.#held = Buffer.from(chunk.subarray(at));
   }
 
   #message(chunk: Buffer, type: number, at: number, end: number): Step {

@@ -313,12 +313,14 @@ export class Ledger {
 
   #pop(): void {
     this.#waitingCharacters -= this.#entries[this.#at]?.sentCharacters ?? 0;
+    if (this.#entries.length === 1) {
+      // The usual case. Setting `length` instead would cost a call into the engine for each statement.
+      this.#entries.pop();
+      return;
+    }
     this.#at++;
     while (this.#entries[this.#at]?.kind === COPY_END) this.#at++;
-    if (this.#at >= this.#entries.length) {
-      this.#entries.length = 0;
-      this.#at = 0;
-    } else if (this.#at > 1_000) {
+    if (this.#at >= this.#entries.length || this.#at > 1_000) {
       this.#entries = this.#entries.slice(this.#at);
       this.#at = 0;
     }

@@ -6,11 +6,10 @@
 
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { TLSSocket } from 'node:tls';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
-import { fastSocket } from '../fast-socket.ts';
+import type { FastSocket, FastSockets } from '../fast-socket.ts';
 import { ClientSide } from './client-side.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from './frames.ts';
 import type { Guard } from './guard/guard.ts';
@@ -27,12 +26,15 @@ export interface RelayContext {
   log: Logger;
   session: LiveSession;
   guard: Guard;
+  sockets: FastSockets;
   client: Duplex;
   upstream: Upstream;
   /** What the client sent after its login, before we listened. */
   early: Buffer;
-  /** The client's socket is another object from now on (fast-socket.ts). */
-  replaced(client: Duplex): void;
+  /** The client's socket is this from now on. */
+  replaced(client: FastSocket): void;
+  /** The client's socket is closed. */
+  clientClosed(client: FastSocket): void;
   /** The session is over, for whatever reason. */
   whenOver(reason: string): void;
 }
@@ -56,33 +58,23 @@ export function startRelay(ctx: RelayContext): void {
 
 class Relay {
   readonly #ctx: RelayContext;
-  readonly #client: Duplex;
-  readonly #target: Duplex;
-  /** The TCP socket below, which alone can be reset. */
-  readonly #targetSocket: Socket;
-  readonly #early: { client: Buffer; target: Buffer };
+  readonly #client: FastSocket;
+  readonly #target: FastSocket;
   readonly #ledger: Ledger;
   readonly #clientSide: ClientSide;
   readonly #serverSide: ServerSide;
   #paused = 0;
   #over = false;
   #left = false;
+  #farewellTimer: NodeJS.Timeout | undefined;
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
-    const client = fastSocket(ctx.client, (chunk) => this.#fromClient(chunk));
-    const target = fastSocket(ctx.upstream.stream, (chunk) => this.#fromTarget(chunk));
-    this.#client = client.stream;
-    this.#target = target.stream;
-    this.#targetSocket =
-      target.stream instanceof Socket && !(target.stream instanceof TLSSocket)
-        ? target.stream
-        : ctx.upstream.socket;
-    this.#early = {
-      client: Buffer.concat([ctx.early, client.early]),
-      target: Buffer.concat([ctx.upstream.early, target.early]),
-    };
-    ctx.replaced(this.#client);
+    const client = this.#clientSocket();
+    const target = this.#targetSocket();
+    this.#client = client;
+    this.#target = target;
+    ctx.replaced(client);
     this.#ledger = new Ledger(ctx.session.recorder, ctx.session.startedAt);
     const standIns = createStandIns();
     const terms = termsOf(ctx.session.ticket.guard, ctx.session.ticket.task);
@@ -111,16 +103,36 @@ class Relay {
     });
   }
 
+  #clientSocket(): FastSocket {
+    const { sockets, client, clientClosed } = this.#ctx;
+    return sockets(client, client instanceof Socket ? client : null, {
+      chunk: (bytes) => this.#fromClient(bytes),
+      drain: () => {
+        if (!this.#over) this.#target.resume();
+      },
+      end: () => this.#finish('the client left'),
+      close: () => {
+        clearTimeout(this.#farewellTimer);
+        clientClosed(this.#client);
+        this.#finish('the client left');
+      },
+      failed: (error) => this.#failed(error),
+    });
+  }
+
+  #targetSocket(): FastSocket {
+    const { sockets, upstream } = this.#ctx;
+    return sockets(upstream.stream, upstream.socket, {
+      chunk: (bytes) => this.#fromTarget(bytes),
+      drain: () => this.#resume(PAUSED_BY_TARGET),
+      end: () => this.#finish('the target closed the connection'),
+      close: () => this.#finish('the target closed the connection'),
+      failed: (error) => this.#failed(error),
+    });
+  }
+
   start(): void {
-    const { session } = this.#ctx;
-    this.#client
-      .on('drain', () => this.#over || this.#target.resume())
-      .on('end', () => this.#finish('the client left'))
-      .on('close', () => this.#finish('the client left'));
-    this.#target
-      .on('drain', () => this.#resume(PAUSED_BY_TARGET))
-      .on('end', () => this.#finish('the target closed the connection'))
-      .on('close', () => this.#finish('the target closed the connection'));
+    const { session, upstream } = this.#ctx;
     session.attach({
       cut: (said, reason) => this.#cut('57P01', said, reason),
       warn: (said) => this.#warn(said),
@@ -128,11 +140,11 @@ class Relay {
       running: () => this.#ledger.running(),
     });
     // Only now: a session that was cut while its target answered sends nothing any more.
-    if (this.#early.target.length > 0) this.#fromTarget(this.#early.target);
-    if (this.#early.client.length > 0) this.#fromClient(this.#early.client);
+    for (const early of [upstream.early, this.#target.early]) if (early.length > 0) this.#fromTarget(early);
+    for (const early of [this.#ctx.early, this.#client.early]) if (early.length > 0) this.#fromClient(early);
     // What closed before anybody listened gives no event any more.
-    if (this.#client.destroyed) this.#finish('the client left');
-    if (this.#target.destroyed) this.#finish('the target closed the connection');
+    if (this.#client.closed) this.#finish('the client left');
+    if (this.#target.closed) this.#finish('the target closed the connection');
     if (this.#over) return;
     this.#client.resume();
     this.#target.resume();
@@ -206,7 +218,7 @@ class Relay {
   #leave(): void {
     this.#left = true;
     this.#target.end(message(FROM_CLIENT.terminate));
-    setTimeout(() => this.#targetSocket.destroy(), LEAVE_MS).unref();
+    setTimeout(() => this.#target.destroy(), LEAVE_MS).unref();
   }
 
   /** The target first: nothing more may begin there. */
@@ -214,8 +226,7 @@ class Relay {
     if (this.#over) return;
     this.#over = true;
     const { session, upstream, log } = this.#ctx;
-    reset(this.#targetSocket);
-    this.#target.destroy();
+    this.#target.reset();
     if (upstream.cancelKey !== null) {
       cancelUpstream(session.ticket, upstream.cancelKey, CANCEL_TIMEOUT_MS).catch((error: unknown) => {
         log.warn(
@@ -230,20 +241,28 @@ class Relay {
     this.#done(reason);
   }
 
+  /** A fault of ours ends this session and no other; its socket is closed already. */
+  #failed(error: unknown): void {
+    this.#ctx.log.error(
+      { session: this.#ctx.session.ticket.sessionId, err: error },
+      'a session failed unexpectedly',
+    );
+    this.#cut('XX000', 'The session failed and ends here.', 'failed');
+  }
+
   /** One side has gone; so goes the other. */
   #finish(reason: string): void {
     if (this.#over) return;
     this.#over = true;
     this.#target.end();
-    setTimeout(() => this.#targetSocket.destroy(), LEAVE_MS).unref();
+    setTimeout(() => this.#target.destroy(), LEAVE_MS).unref();
     this.#farewell();
     this.#done(this.#left ? 'the client left' : reason);
   }
 
   #farewell(): void {
     this.#client.end();
-    const timer = setTimeout(() => this.#client.destroy(), FAREWELL_MS);
-    this.#client.once('close', () => clearTimeout(timer));
+    this.#farewellTimer = setTimeout(() => this.#client.destroy(), FAREWELL_MS);
     // What it still sends is of no use to anybody, and its end must be seen.
     this.#client.resume();
   }
@@ -251,15 +270,5 @@ class Relay {
   #done(reason: string): void {
     this.#ledger.abandon();
     this.#ctx.whenOver(reason);
-  }
-}
-
-/** RST, where the socket is still one of the kernel's. */
-function reset(socket: Socket): void {
-  if (socket.destroyed) return;
-  try {
-    socket.resetAndDestroy();
-  } catch {
-    socket.destroy();
   }
 }

@@ -22,7 +22,7 @@ export interface ServerSideContext {
   standIns: StandIns;
   /** null: rows go on as they came. */
   mask: RowMask | null;
-  /** To the client. Called with parts of the chunk, in order. */
+  /** To the client. Called with parts of the chunk, in order; they are lent. */
   send(bytes: Buffer): void;
   /** The target reported a setting. */
   setting(name: string, value: string): void;
@@ -45,6 +45,7 @@ export class ServerSide {
     return this.#streaming === 0;
   }
 
+  /** `arrived` is lent for the length of the call. */
   take(arrived: Buffer): void {
     let chunk = arrived;
     let at = 0;
@@ -125,7 +126,8 @@ export class ServerSide {
       at = length;
     }
     if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
-    if (at < length) this.#held = chunk.subarray(at);
+    // A copy: the chunk is only lent.
+    if (at < length) this.#held = Buffer.from(chunk.subarray(at));
   }
 
   /** As `#walk`, one message at a time: each is whole before any of it goes on. Errors: RowMaskFault too. */
@@ -146,7 +148,7 @@ export class ServerSide {
       at = end;
     }
     if (out.length > 0) this.#ctx.send(out.length === 1 ? (out[0] ?? NOTHING) : Buffer.concat(out));
-    // A copy: a slice would keep the whole chunk alive for some bytes of it.
+    // A copy: the chunk is only lent.
     if (at < chunk.length) this.#held = Buffer.from(chunk.subarray(at));
   }
 
