@@ -19,6 +19,7 @@ const target = (name: string, segment: string): Target => ({
     promise: '',
   },
   tasks: [],
+  nodes: [],
   activeGrants: 0,
   check: null,
 });

@@ -43,6 +43,8 @@ export const target = z.object({
   owner: z.string().nullable(),
   /** `host:port/database`; never a credential. */
   address: z.string(),
+  /** Its standbys, `host:port`. */
+  nodes: z.array(z.string()),
   capabilities,
   tasks: z.array(z.string()),
   activeGrants: z.number().int(),
@@ -62,6 +64,19 @@ export const addTargetBody = z.object({
   admin: z.object({ user: z.string().min(1).max(63), password: z.string().max(1000) }),
 });
 export type AddTargetBody = z.infer<typeof addTargetBody>;
+
+/** `user` left out: the same as before. */
+export const changeCredentialBody = z.object({
+  user: z.string().min(1).max(63).optional(),
+  password: z.string().min(1).max(1000),
+});
+
+/** What is named replaces what is there, null takes it away; the connector's own schema has the last word. */
+export const changeSettingsBody = z.object({
+  settings: z
+    .record(z.string().max(60), z.unknown())
+    .refine((settings) => Object.keys(settings).length > 0, 'Name at least one setting.'),
+});
 
 export const addTaskBody = z.object({
   name: nameText.regex(/^[a-z0-9][a-z0-9-]{0,62}$/),

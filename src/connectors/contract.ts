@@ -126,6 +126,8 @@ export interface CheckItem {
   detail: string;
   /** What to run on the target to mend it, ready to paste. */
   fix?: string;
+  /** While this fails, nothing can be made or ended there: a new credential or address with it is not taken. */
+  blocks?: boolean;
 }
 
 /** One right that exists on the target outside any grant. */
@@ -214,6 +216,8 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   capabilities: Capabilities;
   /** Where sessions go: what the gateway dials for this target. */
   endpoint(settings: Settings): Endpoint;
+  /** Nodes beside the one of the endpoint, by the names that reports give them. */
+  nodeNames(settings: Settings): string[];
   /** What a task may do, one right an item: insight compares them with what sessions used. */
   rights(entitlement: Entitlement): Right[];
   /** What sessions of a task get from the gateway. */

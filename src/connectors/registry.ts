@@ -62,6 +62,7 @@ export interface BoundKind {
   rights(entitlement: unknown): Right[];
   session(entitlement: unknown): SessionTerms;
   endpoint(settings: unknown): Endpoint;
+  nodeNames(settings: unknown): string[];
   open(access: TargetAccess<unknown>): OpenTarget;
 }
 
@@ -90,6 +91,7 @@ export function bindKind<
     rights: (value) => connector.rights(entitlementOf(value)),
     session: (value) => connector.session(entitlementOf(value)),
     endpoint: (value) => connector.endpoint(settingsOf(value)),
+    nodeNames: (value) => connector.nodeNames(settingsOf(value)),
     open: (access) => {
       const client = connector.connect({ ...access, settings: settingsOf(access.settings) });
       return {

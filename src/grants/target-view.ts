@@ -33,6 +33,7 @@ function targetFrom(
     sensitivity: row.sensitivity,
     owner: row.owner,
     address: `${host}:${port}/${database}`,
+    nodes: kind.nodeNames(row.settings),
     capabilities: kind.capabilities,
     tasks: tasks.filter((task) => taskFits(task, row)).map((task) => task.name),
     activeGrants: active.get(row.id) ?? 0,

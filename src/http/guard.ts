@@ -82,6 +82,8 @@ export const GUARD = {
   'GET /api/targets': 'signed-in',
   'POST /api/targets': 'administer',
   'POST /api/targets/:name/check': 'administer',
+  'POST /api/targets/:name/credential': 'administer',
+  'POST /api/targets/:name/settings': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
   'GET /api/targets/:name/labels': 'signed-in',
   'POST /api/targets/:name/labels': 'administer',

@@ -15,6 +15,8 @@ import { beginPasskeySignIns } from './routes/begin-passkey-sign-in.ts';
 import { beginStepUps } from './routes/begin-step-up.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
 import { changePrincipals } from './routes/change-principal.ts';
+import { changeCredentials } from './routes/change-credential.ts';
+import { changeTargetSettings } from './routes/change-target-settings.ts';
 import { checkPolicy } from './routes/check-policy.ts';
 import { checkTarget } from './routes/check-target.ts';
 import { confirmCliLogins } from './routes/confirm-cli-login.ts';
@@ -136,6 +138,8 @@ const ROUTES = [
   cancelRequest,
   checkPolicy,
   checkTarget,
+  changeCredentials,
+  changeTargetSettings,
   denyRequest,
   endSession,
   explainPolicy,

@@ -68,6 +68,8 @@ export const ROUTE_SCOPE = {
   'GET /api/targets': 'read',
   'POST /api/targets': 'administer',
   'POST /api/targets/:name/check': 'administer',
+  'POST /api/targets/:name/credential': 'administer',
+  'POST /api/targets/:name/settings': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
   'GET /api/targets/:name/labels': 'read',
   'POST /api/targets/:name/labels': 'administer',

@@ -14,6 +14,7 @@ import type { BoundKind, OpenTarget, Registry } from '../connectors/registry.ts'
 import type { Db, Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
+import { changeTarget, type TargetChange } from './change-target.ts';
 import { ensureSegment } from './segments.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -48,8 +49,20 @@ export interface Targets {
   endpoint(id: string): Promise<Endpoint>;
   dial: Dial;
   kindOf(row: Pick<TargetRow, 'kind'>): BoundKind;
+  /** Who Sallyport is there. */
+  adminUser(row: Pick<TargetRow, 'id' | 'credential'>): string;
   /** Asks the target what works, keeps the report. `signal` bounds it. */
   check(row: TargetRow, by: Actor, signal: AbortSignal, sourceAddress?: string): Promise<CheckReport>;
+  /**
+   * Another credential, or other settings, once the target has been tried with them. Errors: those of `changeTarget`,
+   * `invalid-input` naming the setting.
+   */
+  change(
+    row: TargetRow,
+    change: TargetChange,
+    by: { actor: Actor; sourceAddress?: string },
+    signal: AbortSignal,
+  ): Promise<CheckReport>;
   close(): Promise<void>;
 }
 
@@ -165,6 +178,7 @@ export function createTargets(ctx: TargetsContext): Targets {
 
     dial: ctx.dial,
     kindOf: (row) => ctx.registry.kind(row.kind),
+    adminUser: (row) => adminOf(ctx.masterKey.open(row.credential, sealContext(row.id))).user,
 
     async check(row, by, signal, sourceAddress) {
       const client = await this.open(row.id);
@@ -193,6 +207,32 @@ export function createTargets(ctx: TargetsContext): Targets {
         await publish(trx, { topic: 'targets', id: row.id });
       });
       return report;
+    },
+
+    async change(row, change, by, signal) {
+      const kind = ctx.registry.kind(row.kind);
+      const settings = change.settings === undefined ? undefined : kind.parseSettings(change.settings);
+      const admin = change.admin ?? adminOf(ctx.masterKey.open(row.credential, sealContext(row.id)));
+      const { id, name } = row;
+      const candidate = kind.open({
+        id,
+        name,
+        settings: settings ?? row.settings,
+        admin,
+        mark: ctx.mark,
+        dial: ctx.dial,
+      });
+      try {
+        const entitlements = await ctx.tasks.entitlementsFor(row);
+        const credential = change.admin === undefined ? null : seal(id, admin);
+        const { host, port } = kind.endpoint(settings ?? row.settings);
+        const nodes = [`${host}:${port}`, ...kind.nodeNames(settings ?? row.settings)];
+        const steps = { db: ctx.db, candidate, entitlements, credential, nodes };
+        const parsed = settings === undefined ? change : { ...change, settings };
+        return await changeTarget(steps, row, parsed, by, signal);
+      } finally {
+        void candidate.close();
+      }
     },
 
     async close() {

@@ -359,6 +359,20 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: () => post('admin', '/api/targets/orders-db/labels/suggest'),
   },
+  'POST /api/targets/:name/credential': {
+    writes: ['target.credential-changed'],
+    by: 'admin',
+    act: () =>
+      post('admin', '/api/targets/orders-db/credential', {
+        user: new URL(sallyport.adminUrl()).username,
+        password: decodeURIComponent(new URL(sallyport.adminUrl()).password),
+      }),
+  },
+  'POST /api/targets/:name/settings': {
+    writes: ['target.changed'],
+    by: 'admin',
+    act: () => post('admin', '/api/targets/orders-db/settings', { settings: { nodes: null } }),
+  },
   'POST /api/principals': {
     writes: ['principal.added'],
     by: 'admin',

@@ -202,6 +202,18 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 404,
     path: () => '/api/targets/no-such-target/labels/suggest',
   },
+  'POST /api/targets/:name/credential': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/targets/no-such-target/credential',
+    body: { password: 'another' },
+  },
+  'POST /api/targets/:name/settings': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/targets/no-such-target/settings',
+    body: { settings: { nodes: null } },
+  },
   'GET /api/targets/:name/standing-access': {
     ...all(403),
     auditor: 200,

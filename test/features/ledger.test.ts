@@ -3,7 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { sql } from 'kysely';
 import pg from 'pg';
+import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
+import { Failure } from '../../src/base/errors.ts';
+import { Secret } from '../../src/base/secret.ts';
 import { claim } from '../../src/grants/lease.ts';
 import { takeStep } from '../../src/grants/reconcile.ts';
 import { grantState } from '../../src/grants/transitions.ts';
@@ -292,5 +296,107 @@ describe('the ledger of a cluster', { skip: skipWithout('postgres15') }, () => {
     assert.equal(copied.rowCount, 0);
     await world.end(id);
     await over(id);
+  });
+
+  describe('an administrator whose password was changed while grants are live', () => {
+    const { user, password } = { user: 'sallyport_admin', password: new Secret('another-password') };
+    const signal = () => AbortSignal.timeout(20_000);
+    const by = { actor: SYSTEM_ACTOR };
+    const change = async (admin: { user: string; password: Secret }) =>
+      world.ctx.targets.change(await world.ctx.targets.byId(targetId), { admin }, by, signal());
+    let id: string;
+
+    before(async () => {
+      ({ id } = await active());
+      await target.superuser.query(`ALTER ROLE ${user} PASSWORD '${password.reveal()}'`);
+      await target.superuser.query(
+        `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '${user}'`,
+      );
+      await world.end(id);
+    });
+
+    test('the revocation fails and says why, and is overdue', async () => {
+      assert.equal(await world.step(id), 'failed');
+      await world.ctx.db
+        .updateTable('grants')
+        .set({ ended_at: new Date(Date.now() - 61_000) })
+        .where('id', '=', id)
+        .execute();
+      const row = await world.see(id);
+      assert.equal(row.overdue, true);
+      assert.match(row.last_error ?? '', /password/);
+      await world.patrol();
+      const primary = await world.ctx.db
+        .selectFrom('target_nodes')
+        .selectAll()
+        .where('role', '=', 'primary')
+        .executeTakeFirstOrThrow();
+      assert.notEqual(primary.failing_since, null);
+      assert.match(primary.last_error ?? '', /password/);
+    });
+
+    test('one that does not work is not stored', async () => {
+      const version = (await world.ctx.targets.byId(targetId)).version;
+      const refused = (field: string, says: RegExp) => (error: unknown) =>
+        error instanceof Failure &&
+        error.code === 'target-refused' &&
+        error.field === field &&
+        says.test(error.message);
+      await assert.rejects(change({ user, password: new Secret('guess') }), refused('password', /password/));
+      await assert.rejects(change({ user: 'nobody', password }), refused('password', /password|log in/));
+      await target.superuser.query("CREATE ROLE weak LOGIN PASSWORD 'weak'");
+      await assert.rejects(
+        change({ user: 'weak', password: new Secret('weak') }),
+        refused('password', /may not make roles/),
+      );
+      assert.equal((await world.ctx.targets.byId(targetId)).version, version);
+    });
+
+    test('with the new one it goes on at once, and the log names no password', async () => {
+      const report = await change({ user, password });
+      assert.equal(report.ok, true, JSON.stringify(report));
+      const row = await world.see(id);
+      assert.ok(row.next_attempt_at.getTime() <= Date.now() + 100);
+      await over(id);
+      const { rows } = await sql<{ leaf: string }>`
+        select leaf from audit_entries where kind = 'target.credential-changed'`.execute(world.ctx.db);
+      assert.equal(rows.length, 1);
+      assert.equal(rows[0]?.leaf.includes(password.reveal()), false);
+    });
+
+    test('settings that lead to another server are refused while grants are live', async () => {
+      const live = await active();
+      const other = await startPostgresTarget(18);
+      try {
+        await other.superuser.query(`ALTER ROLE ${user} PASSWORD '${password.reveal()}'`);
+        const row = await world.ctx.targets.byId(targetId);
+        const moved = { ...row.settings, port: other.server.port, nodes: [] };
+        await assert.rejects(
+          world.ctx.targets.change(row, { settings: moved }, by, signal()),
+          (error) => error instanceof Failure && error.code === 'target-differs',
+        );
+        await assert.rejects(
+          world.ctx.targets.change(
+            row,
+            { settings: { ...row.settings, nodes: [{ host: '-' }] } },
+            by,
+            signal(),
+          ),
+          (error) => error instanceof Failure && error.field === 'settings.nodes.0.host',
+        );
+        const alone = await world.ctx.targets.change(
+          row,
+          { settings: { ...row.settings, nodes: [] } },
+          by,
+          signal(),
+        );
+        assert.equal(alone.items.find((item) => item.name === 'standbys')?.status, 'warn');
+        assert.deepEqual(await nodesOf(live.id), [['primary', 'present']]);
+        await world.end(live.id);
+        await over(live.id);
+      } finally {
+        await other.stop();
+      }
+    });
   });
 });

@@ -41,6 +41,9 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'grant.orphan-removed': () => 'An identity on the target that belonged to no grant was removed.',
   'grant.account-vanished': (leaf) =>
     `The login${words(leaf, ' ', 'login')} of an active grant was gone from the target: somebody else removed it.`,
+  'target.changed': (leaf, who) => `${who} changed the settings of the target${words(leaf, ' ', 'target')}.`,
+  'target.credential-changed': (leaf, who) =>
+    `${who} gave the target${words(leaf, ' ', 'target')} another credential${words(leaf, ', for the administrator ', 'adminUser')}.`,
   'grant.altered': (leaf) =>
     `Somebody changed the identity of an active grant on its target${words(leaf, ': ', 'what')}${leaf.detail.ended === true ? ' The grant was ended' : ''}`.replace(
       /([^.])$/,

@@ -64,6 +64,7 @@ const TARGET = targetSchema.parse({
     promise: 'Ends sessions.',
   },
   tasks: ['read-orders'],
+  nodes: [],
   activeGrants: 0,
   check: null,
 });

@@ -3,19 +3,15 @@
 
 import type { Command } from 'commander';
 import { addTargetBody, checkReport, target as targetSchema } from '../../api/targets.ts';
-import { Failure } from '../../base/errors.ts';
-import { Secret } from '../../base/secret.ts';
+import { findPassword, type PasswordOptions } from '../admin-password.ts';
 import { describeCheck } from '../check-report.ts';
 import { type Api, path } from '../client.ts';
-import { readVariable } from '../environment.ts';
 import { EXIT, usage } from '../exit-codes.ts';
 import { needed, wholeNumber } from '../needed.ts';
-import { readIfThere } from '../private-file.ts';
-import { askSecret } from '../prompts.ts';
+import { collect, readNode } from '../node-address.ts';
 import { leaf, type Run, startRun } from '../run.ts';
-import { firstLine, readSecretFromStdin } from '../stdin.ts';
 
-interface Options {
+interface Options extends PasswordOptions {
   kind: string;
   segment?: string;
   environment?: string;
@@ -25,9 +21,8 @@ interface Options {
   port: string;
   database?: string;
   tls?: string;
+  node: string[];
   adminUser?: string;
-  passwordFile?: string;
-  passwordEnv?: string;
 }
 
 const HIGHEST_PORT = 65_535;
@@ -46,6 +41,12 @@ export function addCommand(): Command {
     .option('--port <port>', 'its port', '5432')
     .option('--database <name>', 'the database')
     .option('--tls <mode>', 'off, prefer or require')
+    .option(
+      '--node <host:port>',
+      'a standby of it, by the address where clients find it; may be repeated',
+      collect,
+      [],
+    )
     .option('--admin-user <name>', "Sallyport's own administrator on it")
     .option('--password-file <file>', "that administrator's password: first line of a file, - for stdin")
     .option('--password-env <name>', "that administrator's password: from this environment variable")
@@ -62,6 +63,7 @@ async function add(run: Run, api: Api, name: string, options: Options): Promise<
     port: wholeNumber(options.port, '--port', 1, HIGHEST_PORT),
     database: await needed(run, options.database, { flag: '--database', question: 'Which database?' }),
     ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.node.length === 0 ? {} : { nodes: options.node.map(readNode) }),
   };
   const segment = await needed(run, options.segment, {
     flag: '--segment',
@@ -103,41 +105,4 @@ async function add(run: Run, api: Api, name: string, options: Options): Promise<
     ...describeCheck(check, run.out),
   ]);
   if (!check.ok) run.finish(EXIT.failed);
-}
-
-async function findPassword(run: Run, options: Options, user: string): Promise<Secret> {
-  if (options.passwordEnv !== undefined) {
-    const value = readVariable(options.passwordEnv);
-    if (value === null)
-      throw usage(
-        `The variable ${options.passwordEnv} is not set.`,
-        'Export it first, or use --password-file.',
-      );
-    return new Secret(value);
-  }
-  if (options.passwordFile !== undefined) {
-    const secret =
-      options.passwordFile === '-'
-        ? await readSecretFromStdin()
-        : firstLine(readFileOrFail(options.passwordFile));
-    if (secret === null)
-      throw usage(
-        `${options.passwordFile === '-' ? 'stdin' : options.passwordFile} holds no password.`,
-        'Its first line is the password.',
-      );
-    return secret;
-  }
-  if (!run.interactive)
-    throw usage(
-      "The administrator's password is missing.",
-      'Add --password-file <file>, --password-file - or --password-env <name>.',
-    );
-  return new Secret(await askSecret(`Password of ${user}`));
-}
-
-function readFileOrFail(file: string): string {
-  const text = readIfThere(file);
-  if (text === null)
-    throw new Failure('invalid', 'unreadable-file', `${file} does not exist.`, { field: '--password-file' });
-  return text;
 }

@@ -9,12 +9,15 @@ import { EXIT } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
 import { group, leaf, startRun } from '../run.ts';
 import { addCommand } from './target-add.ts';
+import { credentialCommand, nodesCommand } from './target-change.ts';
 
 export function command(): Command {
-  return group('target', 'list, add and check targets', [
+  return group('target', 'list, add, check and change targets', [
     listCommand(),
     addCommand(),
     checkCommand(),
+    credentialCommand(),
+    nodesCommand(),
     standingAccessCommand(),
   ]);
 }

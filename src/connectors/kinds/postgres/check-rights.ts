@@ -5,12 +5,15 @@ import type { CheckItem, TargetAccess } from '../../contract.ts';
 import type { Connection } from './client.ts';
 import type { Entitlement } from './entitlement.ts';
 import { asFailure, isDatabaseError } from './failures.ts';
-import { quoteName } from './names.ts';
+import { ownMarkPrefix, quoteName } from './names.ts';
 import { mayPassOn, type ObjectRight, wantedRights } from './object-rights.ts';
 import { requiredRolesSql } from './required-rights.ts';
-import { flag, number, only } from './row.ts';
+import { flag, number, only, texts } from './row.ts';
 import type { TargetSettings } from './settings.ts';
 import { MEMBERSHIP_OPTIONS_VERSION } from './statements.ts';
+
+/** Printed at once; the next check prints the next. */
+const MOST_FIXED = 200;
 
 /** Roles are made, shut and dropped, and sessions ended: superuser is not needed for that. */
 export async function checkAdmin(
@@ -39,7 +42,13 @@ export async function checkAdmin(
   const items: CheckItem[] = [
     flag(row, 'createrole')
       ? { name: 'administrator', status: 'ok', detail: `${admin} may make and end logins.` }
-      : { name: 'administrator', status: 'fail', detail: `${admin} may not make roles.`, fix: createRole },
+      : {
+          name: 'administrator',
+          status: 'fail',
+          detail: `${admin} may not make roles.`,
+          fix: createRole,
+          blocks: true,
+        },
     flag(row, 'signal')
       ? { name: 'end-sessions', status: 'ok', detail: `${admin} may end sessions.` }
       : {
@@ -47,6 +56,7 @@ export async function checkAdmin(
           status: 'fail',
           detail: `${admin} may not end sessions of others.`,
           fix: signal,
+          blocks: true,
         },
   ];
   if (version < MEMBERSHIP_OPTIONS_VERSION)
@@ -58,6 +68,44 @@ export async function checkAdmin(
       fix: 'Upgrade to PostgreSQL 16 or later.',
     });
   return items;
+}
+
+/** Roles that are there already: since 16 another administrator may not touch what its predecessor made. */
+export async function checkLiveRoles(
+  connection: Connection,
+  access: TargetAccess<TargetSettings>,
+  version: number,
+): Promise<CheckItem> {
+  const name = 'live-logins';
+  const admin = access.admin.user;
+  if (version < MEMBERSHIP_OPTIONS_VERSION)
+    return { name, status: 'ok', detail: `${admin} may end every login that Sallyport made.` };
+  const row = only(
+    await connection.rows(
+      `WITH others AS (SELECT r.rolname::text AS name FROM pg_roles r
+         JOIN pg_shdescription d ON d.objoid = r.oid AND d.classoid = 'pg_authid'::regclass
+         WHERE starts_with(d.description, $1) AND NOT pg_has_role(current_user, r.oid, 'MEMBER WITH ADMIN OPTION')
+           AND NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
+       SELECT (SELECT count(*) FROM others)::int AS count,
+         ARRAY(SELECT name FROM others ORDER BY 1 LIMIT ${MOST_FIXED}) AS names`,
+      [ownMarkPrefix(access.mark)],
+    ),
+  );
+  const names = texts(row, 'names');
+  if (names.length === 0)
+    return { name, status: 'ok', detail: `${admin} may end every login that Sallyport made.` };
+  return {
+    name,
+    status: 'fail',
+    detail: `${admin} may not end ${number(row, 'count')} roles that another administrator made for Sallyport. Run this as that one, or as a superuser.`,
+    fix: names
+      .map(
+        (role) =>
+          `GRANT ${quoteName(role)} TO ${quoteName(admin)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE;`,
+      )
+      .join('\n'),
+    blocks: true,
+  };
 }
 
 /** One item for all tasks: what cannot be passed on, with the GRANT that would allow it. */

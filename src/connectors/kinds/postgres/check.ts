@@ -4,7 +4,7 @@
 import { Failure } from '../../../base/errors.ts';
 import type { CheckItem } from '../../contract.ts';
 import { checkNodes } from './check-nodes.ts';
-import { checkAdmin, checkTasks } from './check-rights.ts';
+import { checkAdmin, checkLiveRoles, checkTasks } from './check-rights.ts';
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
 import type { Entitlement } from './entitlement.ts';
 import { ANY_MARK_PREFIX, quoteName, readMark } from './names.ts';
@@ -28,6 +28,7 @@ export async function check(
       const server = await checkServer(connection, client);
       const items = server.items;
       items.push(...(await checkAdmin(connection, client.access.admin.user, server.version)));
+      items.push(await checkLiveRoles(connection, client.access, server.version));
       items.push(...(await checkTasks(connection, client.access, tasks, server.version)));
       items.push(await checkPublicConnect(connection), await checkPublicCreate(connection));
       items.push(
@@ -41,7 +42,7 @@ export async function check(
   } catch (error) {
     if (!(error instanceof Failure) || signal.aborted) throw error;
     const detail = error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
-    return [{ name: 'reachable', status: 'fail', detail }];
+    return [{ name: 'reachable', status: 'fail', detail, blocks: true }];
   }
 }
 
@@ -82,6 +83,7 @@ async function checkServer(
       name: 'primary',
       status: 'fail',
       detail: 'This server is a standby: logins can only be made and ended on the primary.',
+      blocks: true,
     });
   return { items, version };
 }

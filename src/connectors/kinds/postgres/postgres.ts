@@ -12,7 +12,7 @@ import { inspect, marked, renew, sweep } from './inspect.ts';
 import { inventory } from './inventory.ts';
 import { nodes } from './node-health.ts';
 import { revoke } from './revoke.ts';
-import { targetSettings } from './settings.ts';
+import { nodeName, targetSettings } from './settings.ts';
 
 export const postgres = defineConnector({
   kind: 'postgres',
@@ -33,6 +33,7 @@ export const postgres = defineConnector({
     tls,
     ...(ca === undefined ? {} : { ca }),
   }),
+  nodeNames: ({ nodes: standbys = [] }) => standbys.map(nodeName),
   rights: rightsOf,
   session: (task) => ({ database: task.database ?? null, guard: guardTermsOf(task) }),
   connect: createClient,
