@@ -166,6 +166,11 @@ const insights = createRoute({
   path: '/insights',
   component: lazyRouteComponent(() => import('./pages/insights-page.tsx'), 'InsightsPage'),
 });
+const health = createRoute({
+  getParentRoute: () => inside,
+  path: '/health',
+  component: lazyRouteComponent(() => import('./pages/health-page.tsx'), 'HealthPage'),
+});
 const policyChanges = createRoute({
   getParentRoute: () => inside,
   path: '/policy/changes',
@@ -223,6 +228,7 @@ export const router = createRouter({
       whatIf,
       buildPolicy,
       insights,
+      health,
       policyChanges,
       policyChange,
       people,

@@ -313,7 +313,13 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     },
     sessions: createSessionReader({ db, policies, dataFolder: config.dataFolder }),
     audit: createAuditLog({ db, sequencer, keys, dataFolder: config.dataFolder }),
-    insight: createInsight({ db, tasks }),
+    insight: createInsight({
+      db,
+      tasks,
+      logStatus: () => sequencer.status(),
+      replicas,
+      recordingsFolder: join(config.dataFolder, 'recordings'),
+    }),
     demo: input.demo,
     portalFolder: input.portalFolder,
   });

@@ -90,6 +90,7 @@ export const apiPath = {
   refusePolicy: (id: string) => at('api', 'policy', 'proposals', id, 'refuse'),
   withdrawPolicy: (id: string) => at('api', 'policy', 'proposals', id, 'withdraw'),
   policyHistory: (query: { limit?: number; cursor?: string } = {}) => withQuery('/api/policy/history', query),
+  installationHealth: () => '/api/health',
   insights: (days: number) => withQuery('/api/insights', { days }),
   events: () => '/api/events',
   openapi: () => '/api/openapi.json',

@@ -5,6 +5,7 @@ import {
   IconClockHour4,
   IconDoorEnter,
   IconGavel,
+  IconHeartbeat,
   IconListSearch,
   IconScale,
   IconServer2,
@@ -37,6 +38,12 @@ export const PLACES: Place[] = [
   { to: '/map', label: 'Map', Icon: IconSitemap, shown: everyone },
   { to: '/policy', label: 'Policy', Icon: IconScale, shown: everyone },
   { to: '/insights', label: 'Insights', Icon: IconChartBar, shown: everyone },
+  {
+    to: '/health',
+    label: 'Health',
+    Icon: IconHeartbeat,
+    shown: (me) => me.rights.includes('audit') || me.rights.includes('administer'),
+  },
   {
     to: '/policy/changes',
     label: 'Policy changes',

@@ -11,6 +11,7 @@ export interface Shortcut {
     | '/audit'
     | '/targets'
     | '/insights'
+    | '/health'
     | '/map'
     | '/policy'
     | '/policy/changes'
@@ -27,6 +28,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g m', label: 'Map', to: '/map' },
   { keys: 'g y', label: 'Policy', to: '/policy' },
   { keys: 'g i', label: 'Insights', to: '/insights' },
+  { keys: 'g h', label: 'Health', to: '/health' },
   { keys: 'g c', label: 'Policy changes', to: '/policy/changes' },
   { keys: 'g w', label: 'People', to: '/people' },
 ];

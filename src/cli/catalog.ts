@@ -81,6 +81,11 @@ export const CATALOG: Section[] = [
     title: 'Run it',
     entries: [
       { name: 'init', summary: 'set up an own installation', load: () => import('./commands/init.ts') },
+      {
+        name: 'health',
+        summary: 'what is not where it should be, and what to do',
+        load: () => import('./commands/health.ts'),
+      },
       { name: 'target', summary: 'list, add and check targets', load: () => import('./commands/target.ts') },
       {
         name: 'segment',

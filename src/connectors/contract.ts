@@ -106,6 +106,8 @@ export interface NodeHealth {
   role: 'primary' | 'standby';
   /** null: it answered, as what it should be. */
   error: string | null;
+  /** The failure's code, like `target-down` or `target-login-failed`. */
+  code: string | null;
   /** How far its clock is from ours, as far as the answer's own delay lets one say; null: it did not answer. */
   clockSkewSeconds: number | null;
 }

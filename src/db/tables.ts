@@ -239,6 +239,7 @@ export interface Tables {
     last_contact_at: Date | null;
     failing_since: Date | null;
     last_error: string | null;
+    last_error_code: string | null;
     clock_skew_s: number | null;
     looked_at: Date;
   };

@@ -34,15 +34,15 @@ async function keepNodes(db: Db, targetId: string, nodes: NodeHealth[]): Promise
     with before as (select node, failing_since from target_nodes where target_id = ${targetId}),
     gone as (delete from target_nodes where target_id = ${targetId} and node <> all(${names}::text[])),
     kept as (
-      insert into target_nodes as n (target_id, node, role, last_contact_at, failing_since, last_error, clock_skew_s, looked_at)
+      insert into target_nodes as n (target_id, node, role, last_contact_at, failing_since, last_error, last_error_code, clock_skew_s, looked_at)
       select ${targetId}, s.node, s.role, case when s.error is null then now() end,
-        case when s.error is not null then now() end, s.error, s."clockSkewSeconds", now()
+        case when s.error is not null then now() end, s.error, s.code, s."clockSkewSeconds", now()
       from jsonb_to_recordset(${JSON.stringify(seen)}::jsonb)
-        as s(node text, role text, error text, "clockSkewSeconds" float8)
+        as s(node text, role text, error text, code text, "clockSkewSeconds" float8)
       on conflict (target_id, node) do update set role = excluded.role,
         last_contact_at = coalesce(excluded.last_contact_at, n.last_contact_at),
         failing_since = case when excluded.last_error is null then null else coalesce(n.failing_since, excluded.failing_since) end,
-        last_error = excluded.last_error, clock_skew_s = coalesce(excluded.clock_skew_s, n.clock_skew_s),
+        last_error = excluded.last_error, last_error_code = excluded.last_error_code, clock_skew_s = coalesce(excluded.clock_skew_s, n.clock_skew_s),
         looked_at = excluded.looked_at
       returning node, failing_since)
     select bool_or((b.failing_since is null) <> (k.failing_since is null)) as changed

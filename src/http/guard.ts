@@ -137,6 +137,7 @@ export const GUARD = {
 
   'GET /api/replicas': 'administer',
 
+  'GET /api/health': 'signed-in',
   'GET /api/insights': 'signed-in',
   'GET /api/events': 'signed-in',
 

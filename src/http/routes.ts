@@ -41,6 +41,7 @@ import { getCheckpoint } from './routes/get-checkpoint.ts';
 import { getGrant } from './routes/get-grant.ts';
 import { getHealth } from './routes/get-health.ts';
 import { getInsights } from './routes/get-insights.ts';
+import { getInstallationHealth } from './routes/get-installation-health.ts';
 import { getMe } from './routes/get-me.ts';
 import { getMetrics } from './routes/get-metrics.ts';
 import { getMySignIn } from './routes/get-my-sign-in.ts';
@@ -150,6 +151,7 @@ const ROUTES = [
   getHealth,
   getReadiness,
   getReplicas,
+  getInstallationHealth,
   getInsights,
   getMe,
   getMetrics,

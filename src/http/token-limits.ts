@@ -125,6 +125,7 @@ export const ROUTE_SCOPE = {
   'POST /api/policy/proposals/:id/refuse': 'policy',
   'POST /api/policy/proposals/:id/withdraw': 'policy',
 
+  'GET /api/health': 'read',
   'GET /api/insights': 'read',
   'GET /api/events': 'read',
 

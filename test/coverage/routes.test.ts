@@ -344,6 +344,7 @@ const EXPECTED: Record<RouteName, Row> = {
   },
   'GET /api/policy/sentences': all(200),
   'POST /api/policy/check': { ...all(403), approver: 200, admin: 200, body: { text: 'permit (' } },
+  'GET /api/health': { ...all(403), auditor: 200, admin: 200 },
   'GET /api/insights': all(200),
   'GET /api/events': all(200),
   // Nobody of these is a directory: test/features/scim.test.ts.

@@ -29,6 +29,7 @@ create table target_nodes (
   last_contact_at timestamptz,
   failing_since timestamptz,
   last_error text,
+  last_error_code text,
   clock_skew_s double precision,
   looked_at timestamptz not null,
   primary key (target_id, node)

@@ -12,7 +12,11 @@ export async function nodes(client: PostgresClient, signal: AbortSignal): Promis
   const known = primary.cluster;
   return [primary, ...standbys].map(({ cluster, ...health }) =>
     known !== null && cluster !== null && cluster !== known
-      ? { ...health, error: 'It belongs to another cluster: nothing is ended there. Name the right standby.' }
+      ? {
+          ...health,
+          error: 'It belongs to another cluster: nothing is ended there. Name the right standby.',
+          code: 'target-node-other-cluster',
+        }
       : health,
   );
 }
@@ -33,11 +37,13 @@ async function ask(
       );
       const { cluster } = connection;
       const clockSkewSeconds = skewSeconds(before, number(row, 'now_ms'), Date.now());
-      return { node, role, error: wrongRole(role, flag(row, 'standby')), clockSkewSeconds, cluster };
+      const error = wrongRole(role, flag(row, 'standby'));
+      const code = error === null ? null : 'target-node-not-standby';
+      return { node, role, error, code, clockSkewSeconds, cluster };
     });
   } catch (error) {
     if (!(error instanceof Failure) || signal.aborted) throw error;
-    return { node, role, error: error.message, clockSkewSeconds: null, cluster: null };
+    return { node, role, error: error.message, code: error.code, clockSkewSeconds: null, cluster: null };
   }
 }
 
