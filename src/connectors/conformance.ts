@@ -299,6 +299,70 @@ export function conformance<Settings, Entitlement, Client>(
   });
 }
 
+export interface SharingTarget<Settings, Entitlement> {
+  access: TargetAccess<Settings>;
+  /** Two plans of it share what they hold. */
+  entitlement: Entitlement;
+  /** The target's own word on whether that is there, past the connector. */
+  there(): Promise<boolean>;
+  stop(): Promise<void>;
+}
+
+/** What the ledger relies on where grants share a right: it is put and taken, twice is once, and the target says so. */
+export function sharedConformance<Settings, Entitlement, Client>(
+  name: string,
+  connector: Connector<Settings, Entitlement, Client>,
+  start: () => Promise<SharingTarget<Settings, Entitlement>>,
+): void {
+  describe(`${name}: conformance of what grants share`, () => {
+    let target: SharingTarget<Settings, Entitlement>;
+    let client: Client;
+    let key: string;
+    const { shared } = connector;
+    assert.ok(shared !== undefined, 'this kind shares nothing');
+    before(async () => {
+      target = await start();
+      client = connector.connect(target.access);
+      [key = ''] = shared.keys(planOf(target.entitlement));
+    });
+    after(async () => {
+      await connector.disconnect(client);
+      await target.stop();
+    });
+
+    it('names the same for two grants of one entitlement, and holds no secret in it', () => {
+      const plans = [planOf(target.entitlement), planOf(target.entitlement)] as const;
+      assert.ok(key.length > 0 && key.length <= 500);
+      for (const plan of plans) {
+        assert.deepEqual(shared.keys(plan), shared.keys(plans[0]));
+        for (const one of shared.keys(plan)) assert.equal(one.includes(plan.password.reveal()), false);
+      }
+    });
+
+    it('puts it there and takes it away; twice is once', async () => {
+      assert.deepEqual([await shared.held(client, key, limit()), await target.there()], [false, false]);
+      await shared.take(client, key, limit());
+      for (const _ of [1, 2]) {
+        await shared.put(client, key, limit());
+        assert.deepEqual([await shared.held(client, key, limit()), await target.there()], [true, true]);
+      }
+      for (const _ of [1, 2]) {
+        await shared.take(client, key, limit());
+        assert.deepEqual([await shared.held(client, key, limit()), await target.there()], [false, false]);
+      }
+    });
+
+    it('leaves what grants share alone when an identity of a grant comes and goes', async () => {
+      await shared.put(client, key, limit());
+      const plan = planOf(target.entitlement);
+      const { handle } = await connector.grant(client, plan, limit());
+      await connector.revoke(client, handle, limit());
+      assert.equal(await target.there(), true);
+      await shared.take(client, key, limit());
+    });
+  });
+}
+
 /** A Failure of that code which shows none of these texts, wherever one looks at it. */
 function tells(code: string, secrets: string[]): (error: unknown) => boolean {
   return (error) => {

@@ -207,6 +207,20 @@ export interface Capabilities {
 }
 
 /**
+ * For kinds whose targets force one identity on several grants: rights that are there or not, however many grants hold
+ * them. Sallyport counts the holders; these only put and take, both idempotent, and look.
+ */
+export interface SharedPart<Entitlement, Client> {
+  /** What a grant of this plan holds: each a text that names it, the same for everybody, at most 500 characters. */
+  keys(plan: GrantPlan<Entitlement>): string[];
+  put(client: Client, key: string, signal: AbortSignal): Promise<void>;
+  /** What is absent already is a success. */
+  take(client: Client, key: string, signal: AbortSignal): Promise<void>;
+  /** As the target itself says now; where it takes its time, as it will stay. */
+  held(client: Client, key: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/**
  * A kind of target. `Client` is an open administrative connection (or pool) that `connect` makes and the registry
  * keeps, one for a target and version. Every verb takes a signal and gives up when it aborts; every error that it
  * throws is free of secrets.
@@ -256,6 +270,7 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
     database: string,
     signal: AbortSignal,
   ): Promise<(LabelledColumn & { label: string })[]>;
+  shared?: SharedPart<Entitlement, Client>;
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
   /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
   check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;

@@ -44,6 +44,13 @@ export interface OpenTarget {
   suggestLabels:
     | ((database: string, signal: AbortSignal) => Promise<(LabelledColumn & { label: string })[]>)
     | null;
+  /** null: its grants share nothing. */
+  shared: {
+    keys(plan: GrantPlan<unknown>): string[];
+    put(key: string, signal: AbortSignal): Promise<void>;
+    take(key: string, signal: AbortSignal): Promise<void>;
+    held(key: string, signal: AbortSignal): Promise<boolean>;
+  } | null;
   inventory(signal: AbortSignal): Promise<StandingAccess[]>;
   /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
   check(signal: AbortSignal, entitlements?: unknown[]): Promise<CheckItem[]>;
@@ -118,12 +125,27 @@ export function bindKind<
           suggestLabels === undefined
             ? null
             : async (database, signal) => suggestLabels(client, database, signal),
+        shared: sharedOf(connector, client, entitlementOf),
         inventory: (signal) => connector.inventory(client, signal),
         check: async (signal, entitlements = []) =>
           connector.check(client, signal, entitlements.map(entitlementOf)),
         close: () => connector.disconnect(client),
       };
     },
+  };
+}
+
+function sharedOf<Settings, Entitlement, Client>(
+  { shared }: Connector<Settings, Entitlement, Client>,
+  client: Client,
+  entitlementOf: (value: unknown) => Entitlement,
+): OpenTarget['shared'] {
+  if (shared === undefined) return null;
+  return {
+    keys: (plan) => shared.keys({ ...plan, entitlement: entitlementOf(plan.entitlement) }),
+    put: (key, signal) => shared.put(client, key, signal),
+    take: (key, signal) => shared.take(client, key, signal),
+    held: (key, signal) => shared.held(client, key, signal),
   };
 }
 

@@ -247,11 +247,20 @@ export interface Tables {
     target_id: Fixed<string>;
     key: Fixed<string>;
     observed: Generated<'unknown' | 'present' | 'absent'>;
+    /** It was there before any grant held it, and stays; null: nobody has looked. */
+    standing: boolean | null;
     since: Now;
     lease_until: Date | null;
     version: Generated<number>;
   };
-  shared_holders: { target_id: string; key: string; grant_id: string; since: Now };
+  shared_holders: {
+    target_id: string;
+    key: string;
+    grant_id: string;
+    /** Over, and not yet confirmed by the target. */
+    leaving: Generated<boolean>;
+    since: Now;
+  };
   credentials: {
     id: Fixed<string>;
     grant_id: string;

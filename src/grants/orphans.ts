@@ -10,6 +10,7 @@ import { type Repeating, repeat } from '../jobs/repeat.ts';
 import { patrolAlterations } from './alterations.ts';
 import type { GrantsContext } from './context.ts';
 import { type Ending, endGrant } from './end.ts';
+import { vanishedShared } from './shared.ts';
 import { lookAtNodes } from './target-health.ts';
 
 const PATROL_EVERY_MS = 30_000;
@@ -104,6 +105,8 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
     const said = nodes?.find((one) => one.role === 'primary')?.observed ?? observed;
     if (said !== 'present') await tellVanished(ctx, row);
   }
+  const lost = new Set(await vanishedShared(ctx, targetId, client, signal));
+  for (const row of expected) if (lost.has(row.id)) await tellVanished(ctx, row);
   await patrolAlterations(ctx, targetId, client, signal);
 }
 

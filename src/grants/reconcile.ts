@@ -12,6 +12,7 @@ import type { GrantViewRow } from './grant-view.ts';
 import { claim, keepSeen, release, type StepGrant, sameStep, settle } from './lease.ts';
 import { planFor } from './plan.ts';
 import { settleEnd } from './settle-ends.ts';
+import { holdShared, releaseShared } from './shared.ts';
 
 /** A grant that the target has not confirmed by then is given up, with a reason. */
 export const GRANTING_LIMIT_SECONDS = 60;
@@ -67,6 +68,7 @@ async function bringUp(
   const client = await ctx.targets.open(row.target_id, row.targetVersion);
   const plan = planFor(ctx.masterKey, row);
   const observation = await client.grant(plan, signal);
+  if (!(await holdShared(ctx, row, client, plan, signal))) return null;
   return settle(
     ctx.db,
     row,
@@ -101,6 +103,7 @@ async function takeDown(
   signal: AbortSignal,
 ): Promise<GrantViewRow | null> {
   const client = await ctx.targets.open(row.target_id, row.targetVersion);
+  await releaseShared(ctx, row, client, signal);
   const report = await client.revoke(row.handle as RevokeReport['handle'], signal);
   if (report.observed === 'present') {
     // What only the target knew is needed to find it again; and whoever waits is told which node is in the way.

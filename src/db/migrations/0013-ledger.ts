@@ -39,6 +39,7 @@ create table shared_entitlements (
   target_id text not null references targets(id),
   key text not null,
   observed text not null default 'unknown' check (observed in ('unknown', 'present', 'absent')),
+  standing boolean,
   since timestamptz not null default now(),
   lease_until timestamptz,
   version bigint not null default 0,
@@ -49,6 +50,7 @@ create table shared_holders (
   target_id text not null,
   key text not null,
   grant_id text not null references grants(id),
+  leaving boolean not null default false,
   since timestamptz not null default now(),
   primary key (target_id, key, grant_id),
   foreign key (target_id, key) references shared_entitlements(target_id, key)
