@@ -95,7 +95,9 @@ function nextOf(row: Row, state: GrantState): string {
 
 function whatToDo(row: Row, state: GrantState): string {
   if (state === 'active')
-    return 'Nobody makes it wider by this. If it should work as before, give it back and ask anew.';
+    return alterationsOf(row).every((one) => one.kind === 'renewable')
+      ? 'Nothing: it is put right at the next patrol. Ask who changed it.'
+      : 'It can do less than was granted, and is left so. If it should work as before, give it back and ask anew.';
   if (row.targetFailing !== null)
     return `Mend the target first (see ${row.target} below); the attempts go on by themselves.`;
   const silent = (row.nodes ?? []).filter((one) => one.observed === 'unknown' && one.error !== null);
