@@ -13,6 +13,7 @@ import { tellBrokenClient } from './broken-client.ts';
 import { rememberAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
 import { GUARD } from './guard.ts';
+import { refuseLargeBody } from './large-body.ts';
 import { problemOf, sendProblem } from './problem.ts';
 import { BODY_LIMIT_BYTES } from './route.ts';
 import { registerRoutes } from './routes.ts';
@@ -57,6 +58,7 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   acceptEmptyBodies(app);
   app.addHook('onRequest', async (request) => rememberAddress(request, ctx.trustedProxies));
   if (!ctx.servesApi) app.addHook('onRequest', async (request) => requireServedHere(request.url));
+  app.addHook('preParsing', refuseLargeBody);
   app.addHook('onSend', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     if (/^\/(api|scim)\//.test(request.url)) reply.header('cache-control', 'no-store');
