@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { watchParent } from '../src/parent-watch.ts';
-import { ROOT } from './harness/checks.ts';
+import { COMPILE_CACHE, ROOT } from './harness/checks.ts';
 import { setUp } from './harness/set-up.ts';
 
 const FOLDERS = ['src', 'portal', 'test', 'bench'];
@@ -103,5 +103,5 @@ function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(SALLY_|PG|DATABASE_URL$|NODE_OPTIONS$|NODE_TEST_CONTEXT$|XDG_)/.test(name),
   );
-  return Object.fromEntries(kept);
+  return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: COMPILE_CACHE };
 }

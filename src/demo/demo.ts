@@ -60,7 +60,10 @@ export async function startDemoTarget(
 }
 
 /** Brings target, tasks, people and policies to what the demo needs; returns each principal's fresh token. */
-export async function seedDemo(ctx: GrantsContext, demo: DemoTarget): Promise<Map<string, string>> {
+export async function seedDemo(
+  ctx: GrantsContext,
+  demo: { server: Pick<Embedded, 'port'>; password: Secret },
+): Promise<Map<string, string>> {
   const settings = { host: '127.0.0.1', port: demo.server.port, database: ORDERS_DATABASE, tls: 'off' };
   const admin = { user: SALLYPORT_ADMIN, password: demo.password };
   const known = await ctx.db
@@ -140,7 +143,7 @@ export function writeDemoFile(
   dataFolder: string,
   server: string,
   tokens: Map<string, string>,
-  target: Embedded,
+  target: Pick<Embedded, 'url'>,
 ): void {
   const content = {
     server,

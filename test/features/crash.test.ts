@@ -11,7 +11,7 @@ import { pageOf } from '../../src/api/text.ts';
 import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 /** `npm run test:faults` asks for more. */
-const CRASHES = Number(process.env.SALLY_CRASHES ?? 20);
+const CRASHES = Number(process.env.SALLY_CRASHES ?? 5);
 const CONVERGENCE_LIMIT_MS = 60_000;
 
 let sallyport: Sallyport;

@@ -3,7 +3,6 @@
 // soon as the target is back.
 
 import assert from 'node:assert/strict';
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
@@ -17,7 +16,9 @@ import {
   task as taskSchema,
 } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
+import { figure } from '../harness/figure.ts';
 import { startPostgres, type TestPostgres } from '../harness/postgres.ts';
+import { openRoad, type Road } from '../harness/road.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 const PASSWORD = 'administrator-of-the-shop';
@@ -67,62 +68,6 @@ after(async () => {
   road?.close();
   await shop.stop();
 });
-
-/** The way to a target, which a test can close: nothing gets through, and nothing says so. */
-interface Road {
-  port: number;
-  /** `refuse`: nobody listens; `silent`: connections are taken and nothing comes back, as behind a dead firewall. */
-  block(how: 'refuse' | 'silent'): Promise<void>;
-  open(): Promise<void>;
-  close(): void;
-}
-
-async function openRoad(to: number): Promise<Road> {
-  const sockets = new Set<Socket>();
-  let blocked: 'refuse' | 'silent' | null = null;
-  let server: Server;
-  const listen = (port: number) =>
-    new Promise<number>((resolve, reject) => {
-      server = createServer((client) => {
-        keep(client);
-        if (blocked !== null) return;
-        const upstream = dial({ host: '127.0.0.1', port: to });
-        keep(upstream);
-        client.pipe(upstream).pipe(client);
-      });
-      server.once('error', reject);
-      server.listen(port, '127.0.0.1', () => {
-        const address = server.address();
-        resolve(typeof address === 'object' && address !== null ? address.port : 0);
-      });
-    });
-  function keep(socket: Socket): void {
-    sockets.add(socket);
-    socket.on('error', () => undefined);
-    socket.once('close', () => sockets.delete(socket));
-  }
-  const port = await listen(0);
-  return {
-    port,
-    async block(how) {
-      blocked = how;
-      if (how === 'refuse') {
-        for (const socket of sockets) socket.destroy();
-        await new Promise<void>((resolve) => server.close(() => resolve()));
-      } else for (const socket of sockets) socket.unpipe();
-    },
-    async open() {
-      const was = blocked;
-      blocked = null;
-      for (const socket of sockets) socket.destroy();
-      if (was === 'refuse') await listen(port);
-    },
-    close() {
-      server.close();
-      for (const socket of sockets) socket.destroy();
-    },
-  };
-}
 
 const addTarget = (name: string, port: number, password = PASSWORD) =>
   sallyport.ask('admin', 'POST', '/api/targets', targetSchema, {
@@ -299,7 +244,7 @@ test('a target that is down gives up granting after 60 s, with a reason, and oth
 for (const how of ['refuse', 'silent'] as const) {
   test(`away at the deadline (${how === 'refuse' ? 'nobody listens' : 'no answer'}): cut at once, then revoking, then overdue, then gone`, {
     timeout: 240_000,
-  }, async () => {
+  }, async (t) => {
     const { grant } = await request('poor', '15s', 20);
     assert.equal(grant?.state, 'active', JSON.stringify(grant));
     const { dsn } = await sallyport.ask(
@@ -339,6 +284,11 @@ for (const how of ['refuse', 'silent'] as const) {
     await road.open();
     const over = await until(grant.id, 'gone', 60, (now) => now.state === 'revoked');
     assert.ok(Date.now() - backAt <= 60_000);
+    figure(
+      t,
+      'target-down',
+      `${how}: cut ${at - deadline} ms after the deadline, gone ${Date.now() - backAt} ms after its return`,
+    );
     assert.equal(await roleThere(grant.login), false);
     assert.notEqual(over.absentAt, null);
     assert.equal((await entries(grant.id, 'grant.overdue')).length, 1, 'told once');

@@ -6,6 +6,8 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 export const ROOT = dirname(dirname(import.meta.dirname));
+/** Where Node keeps what it has compiled, for the many processes of a test run. */
+export const COMPILE_CACHE = join(ROOT, 'node_modules', '.cache', 'compiled');
 
 export interface Check {
   name: string;

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { type Grant, grant as grantSchema } from '../../src/api/grants.ts';
 import { type Request, request as requestSchema } from '../../src/api/requests.ts';
+import { childEnvironment } from './child-environment.ts';
 
 export const REQUEST_ID = 'req_01jd2q0v6w8x9y0z1a2b3c4d5e';
 export const GRANT_ID = 'grt_01jd2q0v6w8x9y0z1a2b3c4d5f';
@@ -209,7 +210,7 @@ export function createSally(env: Record<string, string>): Sally {
         const child = spawn(process.execPath, [CLI, ...args], {
           cwd: options.cwd ?? home,
           env: {
-            PATH: process.env.PATH ?? '',
+            ...childEnvironment(),
             HOME: home,
             SALLY_DATA: join(home, 'no-demo'),
             ...env,

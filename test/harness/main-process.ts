@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ROOT } from './checks.ts';
+import { childEnvironment } from './child-environment.ts';
 
 const START_LIMIT_MS = 90_000;
 const POLL_MS = 25;
@@ -29,7 +30,7 @@ export interface MainProcess {
 export function runMain(env: Record<string, string>, folder: string): MainProcess {
   const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts')], {
     cwd: folder,
-    env: { PATH: process.env.PATH, HOME: folder, SALLY_HTTP_PORT: '0', SALLY_PG_PORT: '0', ...env },
+    env: { ...childEnvironment(), HOME: folder, SALLY_HTTP_PORT: '0', SALLY_PG_PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { changedPrincipal } from '../../src/api/people-changes.ts';
 import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { ROOT } from './checks.ts';
+import { childEnvironment } from './child-environment.ts';
 import { copyPreparedDemo } from './prepared-demo.ts';
 
 const START_LIMIT_MS = 180_000;
@@ -53,12 +54,25 @@ export interface Sallyport {
   crash(): Promise<void>;
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
-  /** After `crash` or `stop`: again on the same folder. */
+  /** Resolves when it has ended by itself; then `start` brings it back. */
+  ended(): Promise<void>;
+  /** To a program that listens on its channel. */
+  send(message: object): void;
+  /** After `crash`, `stop` or its own end: again on the same folder. */
   start(): Promise<void>;
   /** What the program wrote so far, both streams. */
   output(): string;
   /** Stops it and removes its folder. */
   [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface OtherProgram {
+  /** Instead of src/main.ts. */
+  entry: string;
+  /** Where its store is, when it is not the embedded one. */
+  storeUrl: string;
+  /** What it sends over its channel. */
+  hear(message: unknown): void;
 }
 
 /**
@@ -67,7 +81,7 @@ export interface Sallyport {
  */
 export async function startSallyport(
   env: Record<string, string> = {},
-  { first = false } = {},
+  { first = false, other }: { first?: boolean; other?: OtherProgram } = {},
 ): Promise<Sallyport> {
   const dataFolder = mkdtempSync(join(tmpdir(), 'sallyport-feature-'));
   const ownStore = env.DATABASE_URL !== undefined || env.SALLY_CONFIG !== undefined;
@@ -75,31 +89,36 @@ export async function startSallyport(
     await copyPreparedDemo(dataFolder, async (draft) => {
       await (await startIn(draft, {})).stop();
     });
-  return startIn(dataFolder, env);
+  return startIn(dataFolder, env, other);
 }
 
-async function startIn(dataFolder: string, env: Record<string, string>): Promise<Sallyport> {
+async function startIn(
+  dataFolder: string,
+  env: Record<string, string>,
+  other?: OtherProgram,
+): Promise<Sallyport> {
   let child: ChildProcess | null = null;
   let output = '';
   let facts: DemoFacts = { server: '', people: {}, targets: {} };
 
   async function start(): Promise<void> {
     output = '';
-    const program = spawn(process.execPath, [join(ROOT, 'src', 'main.ts')], {
+    const program = spawn(process.execPath, [other?.entry ?? join(ROOT, 'src', 'main.ts')], {
       cwd: dataFolder,
       env: {
-        PATH: process.env.PATH,
+        ...childEnvironment(),
         HOME: dataFolder,
         SALLY_DATA: dataFolder,
         SALLY_HTTP_PORT: '0',
         SALLY_PG_PORT: '0',
         ...env,
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', 'pipe', 'pipe', ...(other === undefined ? [] : ['ipc' as const])],
     });
     child = program;
-    program.stdout.on('data', (chunk) => (output += String(chunk)));
-    program.stderr.on('data', (chunk) => (output += String(chunk)));
+    if (other !== undefined) program.on('message', other.hear);
+    program.stdout?.on('data', (chunk) => (output += String(chunk)));
+    program.stderr?.on('data', (chunk) => (output += String(chunk)));
     facts = await demoFacts(program, dataFolder, () => output);
   }
 
@@ -151,7 +170,7 @@ async function startIn(dataFolder: string, env: Record<string, string>): Promise
     server: () => facts.server,
     token,
     adminUrl: () => facts.targets['orders-db']?.admin ?? '',
-    storeUrl: () => embeddedStoreUrl(dataFolder),
+    storeUrl: () => other?.storeUrl ?? embeddedStoreUrl(dataFolder),
     call,
     async ask(person, method, path, answer, body) {
       const got = await call(person, method, path, body);
@@ -163,6 +182,12 @@ async function startIn(dataFolder: string, env: Record<string, string>): Promise
       runCli(args, { SALLY_SERVER: facts.server, SALLY_TOKEN: token(person), HOME: dataFolder }),
     crash: () => end('SIGKILL', STOP_LIMIT_MS).then(() => undefined),
     stop: () => end('SIGTERM', STOP_LIMIT_MS),
+    ended: () =>
+      new Promise((resolve) => {
+        if (child === null || child.exitCode !== null || child.signalCode !== null) resolve();
+        else child.once('exit', () => resolve());
+      }),
+    send: (message) => void child?.send(message),
     start,
     output: () => output,
     async [Symbol.asyncDispose]() {
@@ -244,7 +269,7 @@ async function demoFacts(
 export function runCli(args: string[], env: Record<string, string>, input = ''): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const cli = spawn(process.execPath, [join(ROOT, 'src', 'cli', 'main.ts'), ...args], {
-      env: { PATH: process.env.PATH, NO_COLOR: '1', ...env },
+      env: { ...childEnvironment(), NO_COLOR: '1', ...env },
       stdio: 'pipe',
     });
     const result: CliResult = { code: null, stdout: '', stderr: '' };

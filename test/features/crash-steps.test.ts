@@ -1,0 +1,87 @@
+// kill -9 before and after each step of granting, extending, ending and using a grant, found by watching: each write to
+// the store, each commit, each round trip to the target. After the start everything is where it should be within 60 s.
+// `npm test` draws a few places; `npm run test:faults` goes to all of them.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { ROOT } from '../harness/checks.ts';
+import { crashAt, findPlaces, type Place, prepareScenarios } from '../harness/crash-steps.ts';
+import { createDice } from '../harness/dice.ts';
+import { figure } from '../harness/figure.ts';
+import { type LeanSallyport, startLeanSallyport } from '../harness/lean-sallyport.ts';
+
+const EVERYWHERE = process.env.SALLY_CRASH_STEPS === 'all';
+const DRAWN = 6;
+const RUN_LIMIT_MS = 90_000;
+/** One line a step. Who adds a step sees this test fail, lets it crash there in the long run, and adds its line. */
+const KNOWN = join(ROOT, 'test', 'faults', 'crash-steps.txt');
+
+let sallyport: LeanSallyport;
+let places: Place[];
+before(async () => {
+  sallyport = await startLeanSallyport();
+  await prepareScenarios(sallyport);
+  places = await findPlaces(sallyport);
+});
+after(() => sallyport?.[Symbol.asyncDispose]());
+
+test('every step is known, so that none is without its crash', () => {
+  const known = new Set(readFileSync(KNOWN, 'utf8').trim().split('\n'));
+  const found = places.map(({ label }) => label);
+  const fresh = found.filter((label) => !known.has(label)).sort();
+  assert.deepEqual(
+    fresh,
+    [],
+    'New steps. Let the program die there (npm run test:faults -- crash-steps), then add these lines to test/faults/crash-steps.txt.',
+  );
+  // A floor, should the watch see less than there is.
+  assert.ok(found.length >= 40, `only ${found.length} steps were seen`);
+});
+
+interface Run {
+  place: Place;
+  occurrence: number;
+  when: 'before' | 'after';
+}
+
+function allRuns(): Run[] {
+  return places.flatMap((place) =>
+    [...new Set([1, place.occurrences])].flatMap((occurrence) =>
+      (['before', 'after'] as const).map((when) => ({ place, occurrence, when })),
+    ),
+  );
+}
+
+test(`killed ${EVERYWHERE ? 'at every step' : `at ${DRAWN} steps that are drawn`}, it converges`, {
+  timeout: EVERYWHERE ? 3_600_000 : DRAWN * RUN_LIMIT_MS,
+}, async (t) => {
+  const dice = createDice(t);
+  const runs = EVERYWHERE ? allRuns() : dice.draw(allRuns(), DRAWN);
+  const took: number[] = [];
+  const diedAt = new Set<string>();
+  for (const { place, occurrence, when } of runs) {
+    const name = `${place.scenario.name}: ${when} ${place.label} #${occurrence}`;
+    const convergedMs = await crashAt(sallyport, place, { occurrence, when }).catch((cause: unknown) => {
+      throw new Error(`killed at ${name}, it did not converge`, { cause });
+    });
+    if (convergedMs === null) {
+      t.diagnostic(`not reached this time: ${name}`);
+      continue;
+    }
+    took.push(convergedMs);
+    diedAt.add(`${when} ${place.label}`);
+  }
+  // A second occurrence may be chance; a step where it never died is none that was shown.
+  const missed = [...new Set(runs.map(({ place, when }) => `${when} ${place.label}`))].filter(
+    (one) => !diedAt.has(one),
+  );
+  assert.deepEqual(EVERYWHERE ? missed : [], [], 'it never died there');
+  assert.ok(took.length > 0, 'it died somewhere');
+  figure(
+    t,
+    'crash-steps',
+    `${took.length} crashes at ${new Set([...diedAt].map((one) => one.replace(/^\w+ /, ''))).size} of ${places.length} steps; converged within ${(Math.max(...took) / 1000).toFixed(1)} s`,
+  );
+});

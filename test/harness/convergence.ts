@@ -1,0 +1,89 @@
+// What must be true whenever nothing is under way, after any crash: every grant is where it should be, the logins on
+// the target are the active grants, nothing more and nothing less, and the log verifies.
+
+import assert from 'node:assert/strict';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { verifyStore } from '../../src/audit/export.ts';
+import { openLogKey } from '../../src/audit/keys.ts';
+import { openStore } from '../../src/db/client.ts';
+import type { Sallyport } from './sallyport.ts';
+
+/** lifecycle.md, "Fault tests". */
+export const CONVERGENCE_LIMIT_MS = 60_000;
+const LOOK_MS = 100;
+
+type Where = Pick<Sallyport, 'storeUrl' | 'adminUrl' | 'dataFolder'>;
+
+export interface StoredGrant {
+  id: string;
+  login: string;
+  wanted: 'present' | 'absent';
+  observed: 'unknown' | 'present' | 'inert' | 'absent';
+}
+
+/** Waits for it; gives how long it took, in ms. Errors: AssertionError that says what is still wrong. */
+export async function converge(where: Where, limitMs: number = CONVERGENCE_LIMIT_MS): Promise<number> {
+  const startedAt = performance.now();
+  let wrong: string[] = [];
+  do {
+    wrong = await whatIsWrong(where);
+    if (wrong.length === 0) return performance.now() - startedAt;
+    await delay(LOOK_MS);
+  } while (performance.now() - startedAt < limitMs);
+  return assert.fail(`not within ${limitMs / 1000} s:\n  ${wrong.join('\n  ')}`);
+}
+
+async function whatIsWrong(where: Where): Promise<string[]> {
+  const grants = await storedGrants(where);
+  const unsettled = grants.filter(({ wanted, observed }) => observed !== wanted);
+  if (unsettled.length > 0)
+    return unsettled.map(({ id, wanted, observed }) => `${id} is wanted ${wanted} and ${observed}`);
+  const expected = new Set(grants.filter(({ wanted }) => wanted === 'present').map(({ login }) => login));
+  const there = new Set(await loginsOnTarget(where));
+  return [
+    ...[...there]
+      .filter((login) => !expected.has(login))
+      .map((login) => `${login} is on the target without an active grant`),
+    ...[...expected]
+      .filter((login) => !there.has(login))
+      .map((login) => `${login} is active and not on the target`),
+  ];
+}
+
+/** The rows themselves. */
+export async function storedGrants({ storeUrl }: Pick<Sallyport, 'storeUrl'>): Promise<StoredGrant[]> {
+  return select<StoredGrant>(storeUrl(), 'select id, login, wanted, observed from grants order by id');
+}
+
+/** Logins of grants, by the target's own word. */
+export async function loginsOnTarget({ adminUrl }: Pick<Sallyport, 'adminUrl'>): Promise<string[]> {
+  const rows = await select<{ rolname: string }>(
+    adminUrl(),
+    "select rolname from pg_roles where rolname like 'sp\\_0%' order by rolname",
+  );
+  return rows.map(({ rolname }) => rolname);
+}
+
+/** Errors: AssertionError with what the verification says. */
+export async function logVerifies({ storeUrl, dataFolder }: Where): Promise<void> {
+  const db = openStore({ connectionString: storeUrl(), poolSize: 2, onError: () => undefined });
+  try {
+    const [row] = await db.selectFrom('installation').select('id').execute();
+    const verifier = await openLogKey(dataFolder, row?.id ?? '');
+    const verified = await verifyStore(db, { dataFolder, verifier });
+    assert.equal(verified.ok, true, JSON.stringify(verified));
+  } finally {
+    await db.destroy();
+  }
+}
+
+async function select<R extends pg.QueryResultRow>(url: string, text: string): Promise<R[]> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return (await client.query<R>(text)).rows;
+  } finally {
+    await client.end();
+  }
+}
