@@ -39,6 +39,8 @@ interface Measured {
   drainPerS: number;
   floorPerS: number;
   apiP99Ms: number;
+  /** The same calls right before, while nothing ends. */
+  calmApiP99Ms: number;
 }
 
 async function benchExpiry({ quick, say }: BenchOptions): Promise<Row[]> {
@@ -53,7 +55,7 @@ async function benchExpiry({ quick, say }: BenchOptions): Promise<Row[]> {
 }
 
 function rowsOf(measured: Measured, suffix: string): Row[] {
-  const { cutP99S, drainPerS, floorPerS, apiP99Ms } = measured;
+  const { cutP99S, drainPerS, floorPerS, apiP99Ms, calmApiP99Ms } = measured;
   const row = (
     name: string,
     value: number,
@@ -71,6 +73,7 @@ function rowsOf(measured: Measured, suffix: string): Row[] {
     row('session cut p99 s', cutP99S, 's', 1, 'lower'),
     row('drain / floor', drainPerS / floorPerS, 'ratio', 0.8, 'higher'),
     row('api p99 ms', apiP99Ms, 'ms', 250, 'lower'),
+    row('api p99 ms before', calmApiP99Ms, 'ms', null, 'lower'),
     row('drained per s', drainPerS, '1/s', null, 'higher'),
     row('floor per s', floorPerS, '1/s', null, 'higher'),
   ];
@@ -87,7 +90,7 @@ interface Stage {
 async function measureRunning(stage: Stage): Promise<Measured> {
   const { world, say } = stage;
   const sessions = await open(stage);
-  const before = await floor(stage);
+  const before = await beforeTheEnd(stage);
   const deadlineMs = await world.endAllAt(LEAD_S);
   await delay(deadlineMs - Date.now() - 500);
   const asking = askApi(world);
@@ -106,7 +109,7 @@ async function measureRunning(stage: Stage): Promise<Measured> {
 async function measureRestarted(stage: Stage): Promise<Measured> {
   const { world, say } = stage;
   await open(stage);
-  const before = await floor(stage);
+  const before = await beforeTheEnd(stage);
   const deadlineMs = await world.endAllAt(LEAD_S);
   await delay(deadlineMs - Date.now() - 2_000);
   await world.sallyport.crash();
@@ -120,18 +123,30 @@ async function measureRestarted(stage: Stage): Promise<Measured> {
   return finish(stage, before, { cutP99S, drainedMs, apiP99Ms });
 }
 
+/** What the target and the API do while nothing ends. */
+async function beforeTheEnd(stage: Stage): Promise<Before> {
+  const asking = askApi(stage.world);
+  const calmApiP99Ms = await asking.stop(() => undefined);
+  return { floorPerS: await floor(stage), calmApiP99Ms };
+}
+
+interface Before {
+  floorPerS: number;
+  calmApiP99Ms: number;
+}
+
 async function finish(
   stage: Stage,
-  floorBefore: number,
+  before: Before,
   { cutP99S, drainedMs, apiP99Ms }: { cutP99S: number; drainedMs: number; apiP99Ms: number },
 ): Promise<Measured> {
   await mustBeEmpty(stage.world.targetUrl);
-  const floorPerS = (floorBefore + (await floor(stage))) / 2;
+  const floorPerS = (before.floorPerS + (await floor(stage))) / 2;
   const drainPerS = (stage.count * 1000) / drainedMs;
   stage.say(
-    `  drained ${drainPerS.toFixed(0)}/s, floor ${floorPerS.toFixed(0)}/s; cut p99 ${cutP99S.toFixed(2)} s; API p99 ${apiP99Ms.toFixed(0)} ms`,
+    `  drained ${drainPerS.toFixed(0)}/s, floor ${floorPerS.toFixed(0)}/s; cut p99 ${cutP99S.toFixed(2)} s; API p99 ${apiP99Ms.toFixed(0)} ms, ${before.calmApiP99Ms.toFixed(0)} ms before`,
   );
-  return { cutP99S, drainPerS, floorPerS, apiP99Ms };
+  return { cutP99S, drainPerS, floorPerS, apiP99Ms, calmApiP99Ms: before.calmApiP99Ms };
 }
 
 interface OpenSession {

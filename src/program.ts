@@ -31,6 +31,7 @@ import { challengeFor, liveVerdicts, openSession } from './grants/open-session.t
 import { createPatrol } from './grants/orphans.ts';
 import { noteRefusedLogin } from './grants/refused-login.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
+import { createSteadyDeadlines } from './grants/steady-deadlines.ts';
 import { createAbsentWorker, createGrantWorker } from './grants/worker.ts';
 import type { HttpContext, Readiness } from './http/context.ts';
 import { createServer } from './http/server.ts';
@@ -259,6 +260,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     policyLook,
     createPolicyWatch(ctx),
     createSessionWatch(ctx),
+    createSteadyDeadlines(ctx),
     createProposalExpiry(ctx),
     planner,
   ];

@@ -39,6 +39,8 @@ export async function basisNow(
   const sponsorIds = [...holders.values()].flatMap((holder) => holder.sponsorId ?? []);
   const sponsors = await principalsById(ctx.db, [...new Set(sponsorIds)]);
   const moments = momentsOf(policies, actions);
+  // What one person holds of one thing rests on the same; its text is long, and there may be thousands.
+  const texts = new Map<string, string>();
   return (one) => {
     const principal = holders.get(one.principal_id);
     const what = asked.get(`${one.target_id} ${one.task_id}`);
@@ -47,8 +49,13 @@ export async function basisNow(
     const { now, ...thing } = what;
     const at = Math.max(now.getTime(), one.starts_at?.getTime() ?? 0);
     const span = spanOf(moments, at, what.timeZone);
-    const parts = [policies.digest, principal, sponsor ?? null, thing, span, one.duration_s];
-    return { text: JSON.stringify(parts), policies, principal, sponsor, asked: what };
+    const key = JSON.stringify([principal.id, one.target_id, one.task_id, span, one.duration_s]);
+    let text = texts.get(key);
+    if (text === undefined) {
+      text = JSON.stringify([policies.digest, principal, sponsor ?? null, thing, span, one.duration_s]);
+      texts.set(key, text);
+    }
+    return { text, policies, principal, sponsor, asked: what };
   };
 }
 

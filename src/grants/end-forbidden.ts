@@ -4,6 +4,8 @@
 // changed the policy may have chosen to let those run out that are only not permitted any more; what is forbidden ends
 // in any case.
 
+import { setImmediate } from 'node:timers/promises';
+import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
@@ -15,6 +17,8 @@ import { factsNow, LIVE_GRANTS_BATCH, type LiveGrant, readLiveGrants, whyNoLonge
 import { whatChanged } from './what-changed.ts';
 
 const EVERY_MS = 1_000;
+/** A few ms of decisions; then others have their turn: a start may find thousands of grants. */
+const JUDGED_AT_A_STRETCH = 10;
 
 export function createPolicyWatch(ctx: GrantsContext): Repeating {
   const seen: Seen = new Map();
@@ -34,6 +38,8 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
     .selectFrom('grants')
     .select(['id', 'principal_id', 'target_id', 'task_id', 'duration_s', 'starts_at'])
     .where('wanted', '=', 'present')
+    // What is past its end is ended for that; after a long stop that may be thousands.
+    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', sql<Date>`now()`)]))
     .execute();
   forgetOthers(
     seen,
@@ -48,11 +54,14 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
     return basis === null || seen.get(grant.id)?.text === basis.text ? [] : { id: grant.id, basis };
   });
   let ended = 0;
+  let judged = 0;
   for (let at = 0; at < changed.length; at += LIVE_GRANTS_BATCH) {
     const batch = new Map(changed.slice(at, at + LIVE_GRANTS_BATCH).map(({ id, basis }) => [id, basis]));
     for (const grant of await readLiveGrants(ctx.db, [...batch.keys()])) {
       const basis = batch.get(grant.id);
       if (basis === undefined) continue;
+      judged++;
+      if (judged % JUDGED_AT_A_STRETCH === 0) await setImmediate();
       try {
         if (await endUnlessAllowed(ctx, grant, basis, seen.get(grant.id), choice)) ended++;
         else seen.set(grant.id, basis);

@@ -20,7 +20,8 @@ const TURN_SHARE = 0.8;
 const STEP_TIMEOUT_MS = 20_000;
 /** A login may wait `post_auth_delay` seconds (at most 2,147) between authentication and its first statement. */
 const LATE_STARTER_SECONDS = 2_400;
-const MOST_SWEPT = 5_000;
+/** Handles in one question to a target. */
+const SWEPT_AT_ONCE = 2_000;
 
 /**
  * Every target, again and again, by one replica at a time; the first patrol comes with the start, so that a crash is
@@ -177,21 +178,38 @@ async function tellVanished(ctx: GrantsContext, grant: Ending['grant']): Promise
 }
 
 async function sweepTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
-  const rows = await ctx.db
-    .selectFrom('grants')
-    .select(['id', 'handle'])
-    .where('target_id', '=', targetId)
-    .where('observed', '=', 'absent')
-    .where('absent_at', '>', sql<Date>`now() - make_interval(secs => ${LATE_STARTER_SECONDS})`)
-    .orderBy('absent_at', 'desc')
-    .limit(MOST_SWEPT)
-    .execute();
-  if (rows.length === 0) return;
+  // In pages: thousands may have ended in the same second, and one of them is as good a door as another.
+  for (let after = '', more = true; more && !signal.aborted; ) {
+    const rows = await ctx.db
+      .selectFrom('grants')
+      .select(['id', 'handle'])
+      .where('target_id', '=', targetId)
+      .where('observed', '=', 'absent')
+      .where('absent_at', '>', sql<Date>`now() - make_interval(secs => ${LATE_STARTER_SECONDS})`)
+      .where('id', '>', after)
+      .orderBy('id')
+      .limit(SWEPT_AT_ONCE)
+      .execute();
+    more = rows.length === SWEPT_AT_ONCE;
+    after = rows.at(-1)?.id ?? '';
+    if (rows.length > 0)
+      await endLateSessions(
+        ctx,
+        targetId,
+        rows.map((row) => row.handle as Handle),
+        signal,
+      );
+  }
+}
+
+async function endLateSessions(
+  ctx: GrantsContext,
+  targetId: string,
+  handles: Handle[],
+  signal: AbortSignal,
+): Promise<void> {
   const client = await ctx.targets.open(targetId);
-  const found = await client.sweep(
-    rows.map((row) => row.handle as Handle),
-    signal,
-  );
+  const found = await client.sweep(handles, signal);
   for (const { handle, ended } of found.filter((item) => item.ended > 0)) {
     ctx.log.error(
       { target: targetId, handle, ended },

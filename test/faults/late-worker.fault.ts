@@ -67,6 +67,7 @@ async function settleAsAnother(row: StepGrant): Promise<void> {
   const settled = await settleEnd(db, {
     row,
     observed: 'absent',
+    nodes: undefined,
     handle: { login: row.login, grantId: row.id },
     report: { blockers: [], leftBehind: [], sessionsEnded: 0 },
     retryMs: 0,
@@ -120,7 +121,7 @@ test('a revocation that was taken up at once', { timeout: 120_000 }, async () =>
   );
   const gone = () => loginsOnTarget(sallyport).then((logins) => !logins.includes(login));
   await until('the target has done it', 20_000, gone);
-  const row = await until('another may take it', 10_000, async () => claim(db, id));
+  const row = await until('another may take it', 10_000, async () => claim(db, id, 'another'));
   await settleAsAnother(row);
   await goOn(id);
 });
@@ -140,7 +141,9 @@ test(`a revocation whose lease of ${LEASE_SECONDS} s has run out`, { timeout: 18
   process.kill(sallyport.pid(), 'SIGSTOP');
   await sallyport.roads.target.open();
   const stoppedAt = performance.now();
-  const row = await until('the lease has run out', (LEASE_SECONDS + 10) * 1000, async () => claim(db, id));
+  const row = await until('the lease has run out', (LEASE_SECONDS + 10) * 1000, async () =>
+    claim(db, id, 'another'),
+  );
   assert.ok(row.version > leased.version);
   figure(
     t,

@@ -110,6 +110,12 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     shownBy: [{ file: 'test/faults/late-worker.fault.ts' }],
   },
   {
+    key: 'clock',
+    fault: 'clock ± 1 h, of the program and of the store; expiry ± 1 s',
+    passMark: 'never extended',
+    shownBy: [{ file: 'test/faults/clock.fault.ts' }],
+  },
+  {
     key: 'full-disk',
     fault: 'disk full for store, recordings',
     passMark: 'no new grants; sessions cut at their deadline; clean-up goes on as soon as the store does',
@@ -138,6 +144,14 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     shownBy: [{ file: 'test/faults/policy-model.test.ts' }],
   },
   {
+    key: 'replicas',
+    fault: 'one of two replicas killed under load; sessions and grants ended from the other',
+    passMark: 'no grant lost, none doubled; revocation on time',
+    shownBy: [
+      { file: 'test/features/replicas.test.ts', only: /^a replica that is killed|^a session is ended from/ },
+    ],
+  },
+  {
     key: 'delivery',
     fault: 'webhook or chat delivery 100 times, reordered',
     passMark: 'one decision',
@@ -155,8 +169,6 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     key: 'upgrade',
     fault: 'rolling upgrade with active grants',
     passMark: 'all still expire',
-    shownBy: [],
-    notBuilt:
-      'there is one version so far; the test of two replicas at different versions comes with replicas',
+    shownBy: [{ file: 'test/features/replicas.test.ts', only: /^a rolling restart|^version N runs beside/ }],
   },
 ];

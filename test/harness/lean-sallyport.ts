@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import { fillOrdersDatabase, ORDERS_DATABASE } from '../../src/demo/orders-database.ts';
+import type { MovedClock } from './moved-clock.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 import { openRoad, type Road } from './road.ts';
 import { type Sallyport, startSallyport } from './sallyport.ts';
@@ -27,11 +28,16 @@ export async function startLeanSallyport(
   options: {
     storeVersion?: 15 | 18;
     storeSettings?: Record<string, string>;
+    storeClock?: MovedClock;
     env?: Record<string, string>;
   } = {},
 ): Promise<LeanSallyport> {
   const [store, target] = await Promise.all([
-    startPostgres({ version: options.storeVersion ?? 18, settings: options.storeSettings ?? {} }),
+    startPostgres({
+      version: options.storeVersion ?? 18,
+      settings: options.storeSettings ?? {},
+      ...(options.storeClock === undefined ? {} : { clock: options.storeClock }),
+    }),
     startPostgres({ version: 18 }),
   ]);
   const roads = { store: await openRoad(store.port), target: await openRoad(target.port) };

@@ -10,12 +10,15 @@ import { promisify } from 'node:util';
 import { type Binaries, embeddedBinaries } from '../../src/db/embedded/binaries.ts';
 import { type Embedded, startEmbedded } from '../../src/db/embedded/embedded.ts';
 import { sendSignal } from '../../src/db/embedded/processes.ts';
+import type { MovedClock } from './moved-clock.ts';
 import { services } from './services.ts';
 
 export interface PostgresOptions {
   version: 15 | 18;
   /** Over the fast ones of tests (fsync off). A test about durability says `{ fsync: 'on' }`. */
   settings?: Readonly<Record<string, string>>;
+  /** With a clock of its own. */
+  clock?: MovedClock;
 }
 
 export interface TestPostgres {
@@ -104,7 +107,7 @@ async function startFrom(
       folder,
       name: `test-pg${options.version}`,
       log: quiet,
-      binaries,
+      binaries: options.clock?.server(binaries) ?? binaries,
       settings: { ...FAST_SETTINGS, ...options.settings },
       ...(port === undefined ? {} : { port }),
     });

@@ -1,7 +1,7 @@
 // What this machine has for the tests beside Node: looked for, not assumed. A test that needs what is missing is
 // skipped by name, with the reason: `test('…', { skip: skipWithout('postgres15') }, …)`.
 
-import { accessSync, constants, lstatSync } from 'node:fs';
+import { accessSync, constants, globSync, lstatSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 
@@ -12,7 +12,8 @@ export type ServiceName =
   | 'pgbouncer'
   | 'chromium'
   | 'scimTester'
-  | 'schemathesis';
+  | 'schemathesis'
+  | 'faketime';
 
 const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
 const PYTHON_TOOLS = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`);
@@ -22,7 +23,7 @@ export const SCHEMATHESIS = join(PYTHON_TOOLS, 'schemathesis-4.32.5');
 /** Searched after PATH: Debian keeps servers where an ordinary user's PATH does not lead. */
 const MORE_FOLDERS = [DEBIAN_POSTGRES_15, '/usr/sbin', '/usr/local/bin', '/usr/bin'];
 
-/** The program's path, or null where it is missing. For postgres15 the folder of its programs. */
+/** The program's path, or null where it is missing. For postgres15 the folder of its programs, for faketime its library. */
 export type Services = Readonly<Record<ServiceName, string | null>>;
 
 /** Looks anew: for the one who installs. Tests read `services`. */
@@ -34,6 +35,7 @@ export function findServices(): Services {
     pgbouncer: find('pgbouncer'),
     chromium: find('chromium') ?? find('chromium-browser') ?? find('google-chrome'),
     scimTester: ofPython(SCIM_TESTER, 'python'),
+    faketime: globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0] ?? null,
     schemathesis: ofPython(SCHEMATHESIS, 'schemathesis'),
   };
 }
@@ -48,6 +50,7 @@ export const MISSING: Readonly<Record<ServiceName, string>> = {
   pgbouncer: 'PgBouncer is not installed (Debian package pgbouncer)',
   chromium: 'Chromium is not installed (Debian package chromium)',
   scimTester: 'scim2-tester is not installed (PyPI, into a virtual environment by `npm test`)',
+  faketime: 'libfaketime is not installed (Debian package faketime)',
   schemathesis: 'schemathesis is not installed (PyPI, into a virtual environment by `npm test`)',
 };
 

@@ -14,6 +14,7 @@ const PACKAGES: Readonly<Record<ServiceName, string>> = {
   chromium: 'chromium',
   scimTester: 'python3-venv',
   schemathesis: 'python3-venv',
+  faketime: 'faketime',
 };
 const PIP: Partial<Record<ServiceName, { environment: string; packages: string[] }>> = {
   scimTester: {
