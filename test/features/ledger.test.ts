@@ -370,6 +370,14 @@ describe('the ledger of a cluster', { skip: skipWithout('postgres15') }, () => {
       try {
         await other.superuser.query(`ALTER ROLE ${user} PASSWORD '${password.reveal()}'`);
         const row = await world.ctx.targets.byId(targetId);
+        const stranger = { ...row.settings, nodes: [{ host: '127.0.0.1', port: other.server.port }] };
+        await assert.rejects(
+          world.ctx.targets.change(row, { settings: stranger }, by, signal()),
+          (error) =>
+            error instanceof Failure &&
+            error.code === 'target-refused' &&
+            /another cluster/.test(error.message),
+        );
         const moved = { ...row.settings, port: other.server.port, nodes: [] };
         await assert.rejects(
           world.ctx.targets.change(row, { settings: moved }, by, signal()),

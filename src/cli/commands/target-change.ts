@@ -56,7 +56,7 @@ export function nodesCommand(): Command {
       run.out.data(report, () => [
         nodes.length === 0
           ? `${name} has no standby.`
-          : `Revocation reaches ${nodes.length} standby(s) of ${name}.`,
+          : `${name} has ${nodes.length} ${nodes.length === 1 ? 'standby' : 'standbys'} that revocation goes to.`,
         ...describeCheck(report, run.out),
       ]);
       if (!report.ok) run.finish(EXIT.failed);

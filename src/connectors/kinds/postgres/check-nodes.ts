@@ -42,7 +42,15 @@ async function checkStandby(
           `GRANT EXECUTE ON FUNCTION pg_control_system() TO ${standby.access.admin.user};`,
         );
       if (connection.cluster !== cluster)
-        return fails('It belongs to another cluster: nothing is ended there. Name the right standby.');
+        return {
+          item: {
+            name,
+            status: 'fail' as const,
+            detail: `${standby.node} belongs to another cluster: nothing is ended there. Name the right standby.`,
+            blocks: true,
+          },
+          receivers: 0,
+        };
       const facts = await nodeFacts(connection);
       if (!facts.standby)
         return fails('It is no standby any more: was it promoted? Name it as the target’s host then.');
