@@ -20,6 +20,8 @@ interface Row {
 const EVERYTHING = ['*'];
 const FACTS = ['audit', 'audit/verify', 'events', 'jobs', 'db', 'api', 'base'];
 const READ = [
+  'break-glass',
+  'notices',
   'replicas',
   'sessions',
   'people',
@@ -35,6 +37,7 @@ const SURFACE = [
   'insight',
   'notify',
   'policy/engine',
+  'break-glass/kit-file',
   ...READ.filter((module) => module !== 'db'),
 ];
 
@@ -64,6 +67,8 @@ const TABLE: Readonly<Record<string, Row>> = {
     packages: ['@simplewebauthn/server', 'jose', 'kysely', 'openid-client', 'scimmy'],
   },
   policy: { may: ['policy/engine', ...FACTS], packages: ['kysely'] },
+  // A row for each person, written in the transaction of the act: so whatever acts may tell.
+  notices: { may: FACTS, packages: ['kysely', 'zod'] },
   targets: {
     may: ['connectors/registry', ...FACTS],
     types: ['connectors/contract'],
@@ -85,6 +90,23 @@ const TABLE: Readonly<Record<string, Row>> = {
     may: ['proposals', 'grants', 'policy', 'policy/engine', 'identity', 'targets', ...FACTS],
     packages: ['kysely'],
   },
+  // Uses of break-glass, their reviews, drills and emergency kits: they make grants as `grants` makes them.
+  'break-glass': {
+    may: [
+      'break-glass/kit-file',
+      'grants',
+      'notices',
+      'policy',
+      'policy/engine',
+      'identity',
+      'targets',
+      ...FACTS,
+    ],
+    types: ['connectors/contract'],
+    packages: ['kysely', 'zod'],
+  },
+  // What the command line opens without a server: pure.
+  'break-glass/kit-file': { may: ['base'], packages: ['shamir-secret-sharing', 'zod'] },
   sessions: {
     // identity: whose sessions a reader may see.
     may: ['grants', 'identity', 'audit', 'audit/verify', 'events', 'db', 'api', 'base'],
@@ -112,7 +134,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   mcp: { may: SURFACE, packages: ['zod'] },
   cli: {
     // policy/engine: it is pure, so that policies are tested without a server.
-    may: ['api', 'audit/verify', 'policy/engine', 'base'],
+    // break-glass/kit-file: an emergency kit is opened while there is no server.
+    may: ['api', 'audit/verify', 'policy/engine', 'break-glass/kit-file', 'base'],
     packages: ['@clack/prompts', 'commander', 'pg', 'yaml', 'zod'],
   },
   demo: { may: EVERYTHING, packages: EVERYTHING },
@@ -141,7 +164,7 @@ const TABLE: Readonly<Record<string, Row>> = {
 
 /** Folders of `src/` whose parts have rows of their own. */
 const DIVIDED = ['connectors', 'connectors/kinds'];
-const NESTED = ['policy/engine', 'audit/verify'];
+const NESTED = ['policy/engine', 'audit/verify', 'break-glass/kit-file'];
 /**
  * All sockets to a target are opened by `dial`. The gateway listens, the embedded server looks for a free port, and
  * the command line's own prompt talks to the gateway, and its login waits for the browser.

@@ -117,5 +117,7 @@ export const standingAccess = z.object({
   rights: z.array(z.string()),
   through: z.array(z.string()),
   lastUsedAt: z.string().nullable(),
+  /** An emergency kit's dormant login says so here; null for what nothing of ours explains. */
+  explainedBy: z.string().nullable(),
 });
 export type StandingAccess = z.infer<typeof standingAccess>;

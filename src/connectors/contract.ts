@@ -142,6 +142,66 @@ export interface StandingAccess {
   /** How it is reached: the chain of roles, ending at the one that holds the right. Empty when held directly. */
   through: string[];
   lastUsedAt: string | null;
+  /** What of ours it belongs to, in words (an emergency kit's dormant login); null for what nothing explains. */
+  explainedBy: string | null;
+}
+
+/** One dormant login of an emergency kit. `login` is generated and is `^[a-z0-9_]{1,63}$`. */
+export interface KitPlan<Entitlement> {
+  kitId: string;
+  login: string;
+  /** As stored; it begins as `{ login, kitId }`. */
+  handle: Handle;
+  password: Secret;
+  taskId: string;
+  entitlement: Entitlement;
+  /** The target refuses the login from its own now() plus this. */
+  validSeconds: number;
+  /** How long an opening lasts. */
+  limitSeconds: number;
+  label: string;
+}
+
+/** What the target wrote down when somebody called the kit's function. */
+export interface KitOpening {
+  number: number;
+  act: 'recorded' | 'let-in' | 'refused';
+  at: string;
+  until: string;
+  holders: string;
+  reason: string;
+  clientAddress: string | null;
+}
+
+export interface KitLook {
+  exists: boolean;
+  openings: KitOpening[];
+  sessions: number;
+  /** What is not as it was made, in words; empty: the kit would open here. */
+  problems: string[];
+}
+
+/** What a kit's file tells its holders of one target: where it is, and what to call there. */
+export interface KitWay {
+  host: string;
+  port: number;
+  database: string;
+  tls: Endpoint['tls'];
+  ca?: string;
+  /** With $1 (who opens) and $2 (why): called in two transactions, the first writes down, the second lets in. */
+  openSql: string;
+}
+
+/** Emergency kits (ADR 27), for kinds that can hold a login which may do nothing until it has written down its use. */
+export interface KitVerbs<Settings, Entitlement, Client> {
+  /** Errors: `kit-task-unfit` for a task that a kit cannot hold. */
+  way(settings: Settings, entitlement: Entitlement, login: string): KitWay;
+  /** Idempotent; the handle, completed. */
+  make(client: Client, plan: KitPlan<Entitlement>, signal: AbortSignal): Promise<Handle>;
+  /** `tryLogin` logs in as the kit would: the one proof that it would work. */
+  look(client: Client, plan: KitPlan<Entitlement>, tryLogin: boolean, signal: AbortSignal): Promise<KitLook>;
+  /** As `revoke`: rights, sessions and login go, and absence is verified. What was written down stays. */
+  remove(client: Client, plan: KitPlan<Entitlement>, signal: AbortSignal): Promise<RevokeReport>;
 }
 
 /** A right of a task: `select` on `public.orders`, in words "read public.orders". Verbs are lower-case SQL or protocol words. */
@@ -274,6 +334,8 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
   /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
   check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;
+  /** Left out by kinds that cannot hold emergency kits. */
+  kit?: KitVerbs<Settings, Entitlement, Client>;
 }
 
 /** Names the type parameters once, so that a kind's file reads as one literal. */

@@ -12,6 +12,10 @@ import type {
   GrantPlan,
   Handle,
   HeldGrant,
+  KitLook,
+  KitPlan,
+  KitVerbs,
+  KitWay,
   LabelledColumn,
   MaskCatalog,
   NodeHealth,
@@ -54,7 +58,15 @@ export interface OpenTarget {
   inventory(signal: AbortSignal): Promise<StandingAccess[]>;
   /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
   check(signal: AbortSignal, entitlements?: unknown[]): Promise<CheckItem[]>;
+  /** Null for kinds that cannot hold emergency kits. */
+  kit: OpenKitVerbs | null;
   close(): Promise<void>;
+}
+
+export interface OpenKitVerbs {
+  make(plan: KitPlan<unknown>, signal: AbortSignal): Promise<Handle>;
+  look(plan: KitPlan<unknown>, tryLogin: boolean, signal: AbortSignal): Promise<KitLook>;
+  remove(plan: KitPlan<unknown>, signal: AbortSignal): Promise<RevokeReport>;
 }
 
 export interface BoundKind {
@@ -70,6 +82,8 @@ export interface BoundKind {
   session(entitlement: unknown): SessionTerms;
   endpoint(settings: unknown): Endpoint;
   nodeNames(settings: unknown): string[];
+  /** What a kit's file tells of a target. Errors: `kit-unsupported`, `kit-task-unfit`. */
+  kitWay(settings: unknown, entitlement: unknown, login: string): KitWay;
   open(access: TargetAccess<unknown>): OpenTarget;
 }
 
@@ -99,6 +113,15 @@ export function bindKind<
     session: (value) => connector.session(entitlementOf(value)),
     endpoint: (value) => connector.endpoint(settingsOf(value)),
     nodeNames: (value) => connector.nodeNames(settingsOf(value)),
+    kitWay: (settings, entitlement, login) => {
+      if (connector.kit !== undefined)
+        return connector.kit.way(settingsOf(settings), entitlementOf(entitlement), login);
+      throw new Failure(
+        'invalid',
+        'kit-unsupported',
+        `Targets of the kind "${connector.kind}" hold no emergency kits.`,
+      );
+    },
     open: (access) => {
       const client = connector.connect({ ...access, settings: settingsOf(access.settings) });
       return {
@@ -129,6 +152,7 @@ export function bindKind<
         inventory: (signal) => connector.inventory(client, signal),
         check: async (signal, entitlements = []) =>
           connector.check(client, signal, entitlements.map(entitlementOf)),
+        kit: connector.kit === undefined ? null : bindKit(connector.kit, client, entitlementOf),
         close: () => connector.disconnect(client),
       };
     },
@@ -146,6 +170,19 @@ function sharedOf<Settings, Entitlement, Client>(
     put: (key, signal) => shared.put(client, key, signal),
     take: (key, signal) => shared.take(client, key, signal),
     held: (key, signal) => shared.held(client, key, signal),
+  };
+}
+
+function bindKit<Settings, Entitlement, Client>(
+  verbs: KitVerbs<Settings, Entitlement, Client>,
+  client: Client,
+  entitlementOf: (value: unknown) => Entitlement,
+): OpenKitVerbs {
+  const planOf = (plan: KitPlan<unknown>) => ({ ...plan, entitlement: entitlementOf(plan.entitlement) });
+  return {
+    make: async (plan, signal) => verbs.make(client, planOf(plan), signal),
+    look: async (plan, tryLogin, signal) => verbs.look(client, planOf(plan), tryLogin, signal),
+    remove: async (plan, signal) => verbs.remove(client, planOf(plan), signal),
   };
 }
 

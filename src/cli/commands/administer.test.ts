@@ -172,6 +172,7 @@ test('lists: targets, tasks, standing access as arrays', async () => {
           rights: ['everything'],
           through: [],
           lastUsedAt: null,
+          explainedBy: null,
         },
       ],
     },

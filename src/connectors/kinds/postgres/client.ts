@@ -82,6 +82,12 @@ export async function closeClient(client: PostgresClient): Promise<void> {
   if (!client.pool.ending) await client.pool.end();
 }
 
+/** For a login of its own, in place of the administrator's. */
+export function loginOptions(access: TargetAccess<TargetSettings>, database: string): pg.ClientConfig {
+  const { max: _, idleTimeoutMillis: __, ...options } = connectionOptions(access, database);
+  return options;
+}
+
 function connectionOptions(access: TargetAccess<TargetSettings>, database: string): pg.PoolConfig {
   const { settings, admin } = access;
   return {

@@ -3,8 +3,8 @@
 
 import type { StandingAccess } from '../../contract.ts';
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
-import { ANY_MARK_PREFIX } from './names.ts';
-import { flag, number, text, texts } from './row.ts';
+import { ANY_MARK_PREFIX, readMark } from './names.ts';
+import { flag, number, text, textOrNull, texts } from './row.ts';
 
 const MOST_LOGINS = 1_000;
 const MOST_MEMBERSHIPS = 20_000;
@@ -21,6 +21,8 @@ interface Role {
   attributes: string[];
   /** A login of a grant, or the role of a task: roles of ours are a way, never a holder. */
   ours: boolean;
+  /** The kit whose dormant login it is. */
+  kit: string | null;
 }
 
 /** `Connector.inventory`. */
@@ -33,7 +35,13 @@ export function inventory(client: PostgresClient, signal: AbortSignal): Promise<
     const logins = [...roles.values()].filter((role) => role.canLogin && !role.ours).slice(0, MOST_LOGINS);
     for (const login of logins) {
       const own = [...login.attributes, ...(rights.get(login.oid) ?? [])];
-      const base = { principal: login.name, canLogin: true, superuser: login.superuser, lastUsedAt: null };
+      const base = {
+        principal: login.name,
+        canLogin: true,
+        superuser: login.superuser,
+        lastUsedAt: null,
+        explainedBy: login.kit,
+      };
       const reached = chains(login.oid, memberships, roles);
       if (own.length > 0 || reached.length === 0) items.push({ ...base, rights: own, through: [] });
       for (const chain of reached) {
@@ -49,7 +57,13 @@ export function inventory(client: PostgresClient, signal: AbortSignal): Promise<
     }
     const everybody = rights.get(PUBLIC_OID) ?? [];
     if (everybody.length > 0) {
-      const base = { principal: 'PUBLIC', canLogin: false, superuser: false, lastUsedAt: null };
+      const base = {
+        principal: 'PUBLIC',
+        canLogin: false,
+        superuser: false,
+        lastUsedAt: null,
+        explainedBy: null,
+      };
       items.unshift({ ...base, rights: everybody, through: [] });
     }
     return items.slice(0, MOST_ITEMS);
@@ -64,19 +78,31 @@ async function readRoles(connection: Connection): Promise<Map<number, Role>> {
          CASE WHEN rolcreatedb AND NOT rolsuper THEN 'create databases' END,
          CASE WHEN rolreplication AND NOT rolsuper THEN 'copy the whole server (REPLICATION)' END,
          CASE WHEN rolbypassrls AND NOT rolsuper THEN 'see through row security' END], NULL) AS attributes,
-         starts_with(coalesce(shobj_description(oid, 'pg_authid'), ''), $1) AS ours
+         shobj_description(oid, 'pg_authid') AS comment
      FROM pg_roles ORDER BY rolname`,
-    [ANY_MARK_PREFIX],
   );
-  const roles = rows.map((row) => ({
-    oid: number(row, 'oid'),
-    name: text(row, 'name'),
-    canLogin: flag(row, 'can_login'),
-    superuser: flag(row, 'superuser'),
-    attributes: texts(row, 'attributes'),
-    ours: flag(row, 'ours'),
-  }));
+  const roles = rows.map((row) => {
+    const comment = textOrNull(row, 'comment');
+    const kit = kitIn(comment);
+    return {
+      oid: number(row, 'oid'),
+      name: text(row, 'name'),
+      canLogin: flag(row, 'can_login'),
+      superuser: flag(row, 'superuser'),
+      attributes: texts(row, 'attributes'),
+      // A dormant login of a kit stands there for good, so it is listed, with what it belongs to.
+      ours: comment?.startsWith(ANY_MARK_PREFIX) === true && kit === null,
+      kit,
+    };
+  });
   return new Map(roles.map((role) => [role.oid, role]));
+}
+
+function kitIn(comment: string | null): string | null {
+  const mark = readMark(comment);
+  return mark?.kit === undefined
+    ? null
+    : `Emergency kit ${mark.label ?? mark.kit}: dormant until a quorum opens it.`;
 }
 
 /** By member: the roles that it is directly in. */

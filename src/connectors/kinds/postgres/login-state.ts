@@ -96,6 +96,8 @@ export async function markedOid(
   );
   if (row === undefined || text(row, 'rolname') !== handle.login) return null;
   const found = readMark(textOrNull(row, 'comment'));
-  if (found?.grant === undefined || !isOurs(found, mark)) return null;
+  if (found === null || !isOurs(found, mark)) return null;
+  if (handle.kitId !== undefined) return found.kit === handle.kitId ? number(row, 'oid') : null;
+  if (found.grant === undefined) return null;
   return handle.grantId === undefined || handle.grantId === found.grant ? number(row, 'oid') : null;
 }

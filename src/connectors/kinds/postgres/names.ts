@@ -28,6 +28,8 @@ const markText = z.object({
   epoch: z.number().int(),
   grant: z.string().optional(),
   task: z.string().optional(),
+  /** Of the dormant login of an emergency kit; it is no grant, and no orphan. */
+  kit: z.string().optional(),
   digest: z.string().optional(),
   label: z.string().optional(),
 });
@@ -79,6 +81,7 @@ function shortHash(text: string, length: number): string {
 const handleShape = z.object({
   login: z.string().regex(LOGIN),
   grantId: z.string().max(200).optional(),
+  kitId: z.string().max(200).optional(),
   oid: z.int().positive().optional(),
   /** The system identifier of the cluster that the OID belongs to: in another one it means somebody else's role. */
   cluster: z.string().max(40).optional(),

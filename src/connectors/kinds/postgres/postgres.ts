@@ -10,6 +10,7 @@ import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
 import { grant } from './grant.ts';
 import { inspect, marked, renew, sweep } from './inspect.ts';
 import { inventory } from './inventory.ts';
+import { kitWay, lookAtKit, makeKit, removeKit } from './kit.ts';
 import { nodes } from './node-health.ts';
 import { revoke } from './revoke.ts';
 import { nodeName, targetSettings } from './settings.ts';
@@ -50,4 +51,5 @@ export const postgres = defineConnector({
   maskCatalog,
   suggestLabels,
   check,
+  kit: { way: kitWay, make: makeKit, look: lookAtKit, remove: removeKit },
 });
