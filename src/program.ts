@@ -12,6 +12,9 @@ import { codeOf, Failure, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { loadMasterKey } from './base/master-key.ts';
 import { monotonicMs, sleep } from './base/timer.ts';
+import { createReviewChase } from './break-glass/chase.ts';
+import { createDrillMaster } from './break-glass/drills.ts';
+import { createKitKeeper } from './break-glass/keep-kits.ts';
 import type { Config } from './config.ts';
 import { createRegistry } from './connectors/registry.ts';
 import { type Db, openStore } from './db/client.ts';
@@ -46,6 +49,7 @@ import { createWorkloadIdentity } from './identity/workload/exchange.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createTurns, freeTurnsOf } from './jobs/turns.ts';
+import { createNoticePruning } from './notices/notices.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
 import { createProposalExpiry } from './proposals/close.ts';
 import { createPlanner } from './proposals/plan.ts';
@@ -254,7 +258,12 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     policies.refresh(signal).then(() => undefined),
   );
   const planner = createPlanner(ctx);
+  const kits = createKitKeeper(ctx, installation.id);
   const background: Repeating[] = [
+    createReviewChase(ctx),
+    createDrillMaster(ctx),
+    kits,
+    createNoticePruning(ctx),
     createRequestExpiry(ctx),
     createDisabledWatch(ctx),
     policyLook,
@@ -270,6 +279,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       planner.kick();
     }
     if (event.topic === 'grants') worker.kick();
+    if (works && event.topic === 'break-glass') kits.kick();
   });
   // What policies are in force, every process must know; the rest is the workers'.
   const jobs = works ? [worker, patrol, ...background] : [policyLook];

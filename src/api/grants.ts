@@ -46,6 +46,8 @@ export const grant = z.object({
   /** Of a target with several nodes, each; otherwise empty. */
   nodes: z.array(grantNode),
   liveSessions: z.number().int(),
+  /** It was taken without being asked for; a drill is marked. */
+  breakGlass: z.enum(['real', 'drill']).nullable(),
   mayEnd: z.boolean(),
 });
 export type Grant = z.infer<typeof grant>;

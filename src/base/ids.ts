@@ -24,6 +24,10 @@ export const ID_PREFIXES = {
   installation: 'ins',
   passkey: 'psk',
   peopleChange: 'pch',
+  notice: 'ntc',
+  review: 'rvw',
+  drill: 'drl',
+  kit: 'kit',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

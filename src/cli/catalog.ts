@@ -28,6 +28,11 @@ export const CATALOG: Section[] = [
         summary: 'issue a secret for an active grant',
         load: () => import('./commands/credentials.ts'),
       },
+      {
+        name: 'break-glass',
+        summary: 'emergency access at once, drills, and kits for when the server is down',
+        load: () => import('./commands/break-glass.ts'),
+      },
       { name: 'extend', summary: 'lengthen a grant in place', load: () => import('./commands/extend.ts') },
       { name: 'done', summary: 'give a grant back', load: () => import('./commands/done.ts') },
       { name: 'cancel', summary: 'take back a pending request', load: () => import('./commands/cancel.ts') },
@@ -46,6 +51,11 @@ export const CATALOG: Section[] = [
         name: 'delegate',
         summary: 'name a stand-in for your approvals',
         load: () => import('./commands/delegate.ts'),
+      },
+      {
+        name: 'reviews',
+        summary: 'list and decide reviews of break-glass',
+        load: () => import('./commands/reviews.ts'),
       },
       {
         name: 'revoke',
@@ -69,6 +79,7 @@ export const CATALOG: Section[] = [
         summary: 'show one session and its statements',
         load: () => import('./commands/session.ts'),
       },
+      { name: 'notices', summary: 'what you were told', load: () => import('./commands/notices.ts') },
       { name: 'receipt', summary: 'what a grant was used for', load: () => import('./commands/receipt.ts') },
       {
         name: 'audit',

@@ -12,6 +12,7 @@ import * as machines from './migrations/0004-machines.ts';
 import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
 import * as people from './migrations/0009-people.ts';
+import * as breakGlass from './migrations/0011-break-glass.ts';
 import * as replicas from './migrations/0012-replicas.ts';
 import * as ledger from './migrations/0013-ledger.ts';
 import * as columnLabels from './migrations/0014-column-labels.ts';
@@ -25,6 +26,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0005-decisions': decisions,
   '0007-session-ending': sessionEnding,
   '0009-people': people,
+  '0011-break-glass': breakGlass,
   '0012-replicas': replicas,
   '0013-ledger': ledger,
   '0014-column-labels': columnLabels,

@@ -473,6 +473,120 @@ export interface Tables {
     decided_at: Date | null;
     decided_reason: string | null;
   };
+  notices: {
+    id: Fixed<string>;
+    principal_id: Fixed<string>;
+    kind: string;
+    /** What it is about: a review, a kit, a drill. */
+    subject_id: string;
+    text: string;
+    loud: Generated<boolean>;
+    created_at: Now;
+    read_at: Date | null;
+  };
+  drills: {
+    id: Fixed<string>;
+    kind: 'grant' | 'kit';
+    /** Who is to run it; null for a kit's, which its holders run. */
+    principal_id: string | null;
+    target_id: string | null;
+    task_id: string | null;
+    kit_id: string | null;
+    segment: string;
+    note: Generated<string>;
+    due_at: Date;
+    /** Again so many days after; null: once. */
+    every_days: number | null;
+    state: Generated<DrillState>;
+    scheduled_by: string;
+    ordered_at: Date | null;
+    started_at: Date | null;
+    connected_at: Date | null;
+    ended_at: Date | null;
+    review_id: string | null;
+    created_at: Now;
+  };
+  kits: {
+    id: Fixed<string>;
+    segment: Fixed<string>;
+    task_id: string;
+    quorum: number;
+    /** How long an opening lasts on the target. */
+    limit_s: number;
+    generation: Generated<number>;
+    state: Generated<'making' | 'ready' | 'retiring' | 'retired'>;
+    /** The sealed file; useless without a quorum of shares. */
+    file: Json<Record<string, unknown>> | null;
+    file_generation: number | null;
+    expires_at: Date | null;
+    /** What is wrong with it, in words, as the last check found. */
+    problems: ColumnType<string[], string | undefined, string>;
+    checked_at: Date | null;
+    made_by: string;
+    created_at: Now;
+    rotated_at: Date | null;
+  };
+  kit_holders: {
+    kit_id: Fixed<string>;
+    generation: Fixed<number>;
+    place: Fixed<number>;
+    principal_id: Fixed<string>;
+    /** Sealed with the master key until its holder takes it; then it is nowhere but with them. */
+    share: Buffer | null;
+    taken_at: Date | null;
+  };
+  kit_logins: {
+    login: Fixed<string>;
+    kit_id: Fixed<string>;
+    generation: Fixed<number>;
+    target_id: Fixed<string>;
+    handle: Json<Record<string, unknown>>;
+    wanted: Generated<'present' | 'absent'>;
+    observed: Generated<'unknown' | 'present' | 'inert' | 'absent'>;
+    /** What the last look at it found, in words. */
+    problem: string | null;
+    last_error: string | null;
+    opened_at: Date | null;
+    absent_at: Date | null;
+    next_attempt_at: Generated<Date>;
+    created_at: Now;
+  };
+  kit_openings: {
+    login: Fixed<string>;
+    number: Fixed<number>;
+    act: string;
+    opened_at: Date;
+    until_at: Date;
+    holders: string;
+    reason: string;
+    client_address: string | null;
+    review_id: string;
+    read_at: Now;
+  };
+  reviews: {
+    id: Fixed<string>;
+    source: Fixed<'grant' | 'kit'>;
+    drill_id: string | null;
+    grant_id: string | null;
+    kit_id: string | null;
+    kit_generation: number | null;
+    target_id: string | null;
+    segment: string;
+    task: string;
+    reason: string;
+    /** Ids of those who used it: none of them reviews it. */
+    used_by: string[];
+    /** Ids of those who were told. */
+    told: Generated<string[]>;
+    opened_at: Now;
+    due_at: Date;
+    chased_at: Now;
+    chases: Generated<number>;
+    verdict: Verdict | null;
+    comment: string | null;
+    decided_by: string | null;
+    decided_at: Date | null;
+  };
 }
 
 /** A mark that this store has set on a target, or was about to. */
@@ -481,6 +595,8 @@ export interface FenceMark {
   nonce: string;
 }
 
+export type DrillState = 'scheduled' | 'ordered' | 'running' | 'done' | 'missed' | 'cancelled';
+export type Verdict = 'justified' | 'not-justified' | 'follow-up';
 export type SignedInBy = 'token' | 'demo' | 'oidc' | 'passkey' | 'link';
 export type CeremonyKind =
   | 'oidc'

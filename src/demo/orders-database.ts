@@ -114,6 +114,8 @@ const DATA = `
 const RIGHTS = `
   revoke connect, temporary on database ${ORDERS_DATABASE} from public;
   grant connect on database ${ORDERS_DATABASE} to ${SALLYPORT_ADMIN} with grant option;
+  -- Once, for the schema of emergency kits.
+  grant create on database ${ORDERS_DATABASE} to ${SALLYPORT_ADMIN};
   grant connect on database ${ORDERS_DATABASE} to ${ORDERS_OWNER}, reporting;
   grant usage on schema public to ${SALLYPORT_ADMIN} with grant option;
   grant create on schema public to ${ORDERS_OWNER};

@@ -13,7 +13,17 @@ import type { Logger } from '../base/log.ts';
 import { after, sleep } from '../base/timer.ts';
 import { afterCommit, type Db, type Trx } from '../db/client.ts';
 
-export const TOPICS = ['requests', 'grants', 'sessions', 'audit', 'targets', 'policies', 'people'] as const;
+export const TOPICS = [
+  'requests',
+  'grants',
+  'sessions',
+  'audit',
+  'targets',
+  'policies',
+  'people',
+  'notices',
+  'break-glass',
+] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export interface Event {

@@ -48,7 +48,7 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
   if (grants.length === 0) return 0;
   const choice = await liveGrantsChoice(ctx, policies);
   if (choice === null) return null;
-  const basisOf = await basisNow(ctx, policies, grants, ['request', 'autoApprove']);
+  const basisOf = await basisNow(ctx, policies, grants, ['request', 'autoApprove', 'breakGlass']);
   const changed = grants.flatMap((grant) => {
     const basis = basisOf(grant);
     return basis === null || seen.get(grant.id)?.text === basis.text ? [] : { id: grant.id, basis };

@@ -3,16 +3,17 @@
 // more; the grant lives on where it is still permitted, and a new session is then asked for itself. Found by looking each
 // second, as live grants are; the gateway cuts as for anybody who ends a session.
 
+import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
-import { mayConnect } from '../policy/engine/decide.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
 import { askToEnd } from './ask-to-end.ts';
 import { type Basis, basisNow, forgetOthers, liveGrantsChoice, type Seen } from './basis.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts } from './facts.ts';
+import { letIn } from './let-in.ts';
 import { whatChanged } from './what-changed.ts';
 
 const EVERY_MS = 1_000;
@@ -42,7 +43,7 @@ export async function endUnconnected(ctx: GrantsContext, seen: Seen = new Map())
   if (open.length === 0) return 0;
   const choice = await liveGrantsChoice(ctx, policies);
   if (choice === null) return null;
-  const basisOf = await basisNow(ctx, policies, open, ['connect']);
+  const basisOf = await basisNow(ctx, policies, open, ['connect', 'breakGlass']);
   const changed = open.flatMap((session) => {
     const basis = basisOf(session);
     return basis === null || seen.get(session.id)?.text === basis.text
@@ -88,6 +89,7 @@ function readOpenSessions(db: Db, ids: string[]) {
   return openSessions(db)
     .innerJoin('requests as r', 'r.id', 'g.request_id')
     .select(['s.grant_id', 's.client_address', 'r.reason', 'r.ticket'])
+    .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
     .select((eb) =>
       eb
         .selectFrom('decisions as d')
@@ -95,7 +97,7 @@ function readOpenSessions(db: Db, ids: string[]) {
         .whereRef('d.request_id', '=', 'r.id')
         .whereRef('d.grant_id', '=', 's.grant_id')
         .whereRef('d.decided_at', '=', 's.started_at')
-        .where('d.action', '=', 'connect')
+        .where('d.action', 'in', ['connect', 'breakGlass'])
         .limit(1)
         .as('facts'),
     )
@@ -119,7 +121,7 @@ function whyNotConnected(
     // How fresh the passkey was is a fact of the opening; it does not grow old with the session.
     mfaAgeSeconds: opened?.context.mfaAgeSeconds ?? null,
   });
-  const verdict = mayConnect(basis.policies, facts);
+  const { verdict } = letIn(basis.policies, facts, session.break_glass);
   const wantsPasskey =
     verdict.obligations.stepUp === 'passkey' && opened !== null && opened.context.mfaAgeSeconds === null;
   if (verdict.allowed && !wantsPasskey) return null;

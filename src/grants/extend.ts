@@ -34,11 +34,17 @@ export async function extendGrant(
     .selectFrom('grants')
     .selectAll()
     .select(sql<number>`extract(epoch from expires_at - now())::float8`.as('left_s'))
+    .select(sql<boolean>`exists (select from reviews v where v.grant_id = grants.id)`.as('break_glass'))
     .where('id', '=', grantId)
     .where('principal_id', '=', caller.principal.id)
     .executeTakeFirst();
   if (row === undefined) throw notFound('grant', grantId);
   nextGrantTruth(row, 'extend');
+  if (row.break_glass) {
+    throw conflict('break-glass-not-extended', 'What was taken by break-glass is not extended.', {
+      hint: 'Ask as usual (`sally request`), or break the glass again: that is told and reviewed again.',
+    });
+  }
   if (row.left_s <= 0) throw conflict('grant-revoking', 'This grant has expired; ask for a new one.');
   const wholeSeconds = row.duration_s + addSeconds;
 

@@ -33,6 +33,7 @@ export interface GrantViewRow extends GrantRow, GrantNames {
   overdue: boolean;
   /** Its start is still to come. */
   planned: boolean;
+  break_glass: 'real' | 'drill' | null;
 }
 
 /** With principals as `p`, targets as `t` and tasks as `k`. */
@@ -44,6 +45,9 @@ export const LIVE_SESSIONS = sql`(select count(*) from sessions s where s.grant_
 /** Rows of grant_nodes as `n`, as people see them. */
 export const NODES_AS_JSON = sql`json_agg(json_build_object('node', n.node, 'role', n.role, 'observed', n.observed,
   'since', to_char(n.since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'error', n.error) order by n.role, n.node)`;
+/** Whether the grant `g` came by break-glass: its review says so, which is written with it. */
+export const BREAK_GLASS = sql`(select case when v.drill_id is null then 'real' else 'drill' end
+  from reviews v where v.grant_id = g.id)`;
 
 export function namesOf(row: GrantNames): GrantNames {
   const { principal_name, display_name, principal_kind, target, segment, task_name } = row;
@@ -53,7 +57,7 @@ export function namesOf(row: GrantNames): GrantNames {
 /** All grants as `g`, with what their views show; conditions may follow. */
 function selectGrantViews(): RawBuilder<GrantViewRow> {
   return sql<GrantViewRow>`
-    select g.*, ${NAME_COLUMNS}, ${LIVE_SESSIONS} as live_sessions,
+    select g.*, ${NAME_COLUMNS}, ${LIVE_SESSIONS} as live_sessions, ${BREAK_GLASS} as break_glass,
       (select ${NODES_AS_JSON} from grant_nodes n where n.grant_id = g.id) as nodes,
       g.wanted = 'absent' and g.observed in ('unknown', 'present')
         and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue,
@@ -110,6 +114,7 @@ export function grantFrom(row: GrantViewRow, caller: Caller, administers: () => 
     altered: alterationsOf(row).map((one) => one.what),
     nodes: row.nodes ?? [],
     liveSessions: row.live_sessions,
+    breakGlass: row.break_glass,
     mayEnd: row.wanted === 'present' && (row.principal_id === caller.principal.id || administers()),
   };
 }

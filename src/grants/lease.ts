@@ -8,6 +8,7 @@ import type { Db } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
 import { NOTED_AS_JSON, noteNodes } from './grant-nodes.ts';
 import {
+  BREAK_GLASS,
   type GrantNames,
   type GrantViewRow,
   LIVE_SESSIONS,
@@ -94,11 +95,13 @@ export async function settle(
   const logged = entry === null ? sql`` : sql`, logged as (${appendFor('settled', [entry])})`;
   const noted = nodes === undefined ? sql`` : sql`, ${noteNodes('settled', [{ grantId: row.id, nodes }])}`;
   const seen = nodes === undefined ? sql`null::json` : NOTED_AS_JSON(NODES_AS_JSON);
-  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions' | 'nodes'>>`
+  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions' | 'nodes' | 'break_glass'>>`
     with settled as (
       update grants set ${change}, lease_until = null, version = version + 1
       where id = ${row.id} and ${sameStep(row)} returning *) ${logged} ${noted}
-    select g.*, ${LIVE_SESSIONS} as live_sessions, ${seen} as nodes from settled g`.execute(db);
+    select g.*, ${LIVE_SESSIONS} as live_sessions, ${BREAK_GLASS} as break_glass, ${seen} as nodes from settled g`.execute(
+    db,
+  );
   const [settled] = rows;
   // What is settled is overdue no longer.
   return settled === undefined ? null : { ...namesOf(row), ...settled, overdue: false, planned: false };

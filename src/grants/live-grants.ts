@@ -1,11 +1,12 @@
 // Live grants, judged by a set of policies as if they were asked for now: what was asked, who holds it, task and target,
 // the time now, the approvals that were given. The watch does it for good, a plan only looks.
 
+import { sql } from 'kysely';
 import { digestOf } from '../base/canonical-json.ts';
 import type { Db } from '../db/client.ts';
 import { type Principal, principalById } from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
-import { decide } from '../policy/engine/decide.ts';
+import { decide, permitted } from '../policy/engine/decide.ts';
 import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
 import { taskFits } from '../targets/tasks.ts';
 import type { GrantsContext } from './context.ts';
@@ -74,6 +75,7 @@ function selectLiveGrants(db: Db) {
         .limit(1)
         .as('facts'),
     )
+    .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
     .where('g.wanted', '=', 'present');
 }
 
@@ -114,6 +116,7 @@ export async function whyNoLonger(
 ): Promise<NoLonger | null> {
   if (!taskFits(asked.task, asked.target))
     return { cause: 'not-permitted', note: 'The task is not offered on the target any more.' };
+  if (grant.break_glass) return whyNoGlass(policies, facts);
   const { outcome, obligations, reasons } = decide(policies, facts);
   if (outcome === 'allow') return null;
   if (outcome === 'deny') {
@@ -139,6 +142,16 @@ export async function whyNoLonger(
   const row = { ...card, outcome, obligations, created_at: grant.asked_at };
   const { met } = countApprovals(policies, { row, requester: principal, facts, given, others: [] });
   return met ? null : { cause: 'not-approved', note: 'Policy wants approvals now that it does not have.' };
+}
+
+/** What was taken by break-glass lives as long as policy would let the glass be broken again. */
+function whyNoGlass(policies: CompiledPolicies, facts: DecisionFacts): NoLonger | null {
+  const { allowed, reasons } = permitted(policies, 'breakGlass', facts);
+  if (allowed) return null;
+  return {
+    cause: reasons.some((reason) => reason.effect === 'forbid') ? 'forbidden' : 'not-permitted',
+    note: `Policy lets no glass be broken here any more: ${reasons.map((item) => item.text).join(' ')}`,
+  };
 }
 
 function circumstancesOf(grant: LiveGrant, durationSeconds: number) {

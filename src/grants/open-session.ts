@@ -9,11 +9,11 @@ import { newId } from '../base/ids.ts';
 import { SCRAM_ITERATIONS } from '../base/scram.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
-import { mayConnect } from '../policy/engine/decide.ts';
 import type { Obligations } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
+import { letIn } from './let-in.ts';
 import { gatewaySalt, targetPassword } from './plan.ts';
 import { ticketMask } from './session-mask.ts';
 import type { LiveVerdict, LoginChallenge, OpenInput, SessionTicket } from './session-ticket.ts';
@@ -51,6 +51,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     .selectFrom('credentials as c')
     .innerJoin('grants as g', 'g.id', 'c.grant_id')
     .select(['g.id', 'g.principal_id', 'g.target_id', 'g.task_id', 'g.request_id', 'g.login', 'g.duration_s'])
+    .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
     .select([
       sql<number | null>`floor(extract(epoch from now() - c.mfa_at))::float8`.as('mfa_age_s'),
       sql<number | null>`floor(extract(epoch from c.issued_at - c.mfa_at))::float8`.as('mfa_age_at_issue_s'),
@@ -98,7 +99,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     ticket: request.ticket,
     mfaAgeSeconds: found.mfa_age_s === null ? null : Math.max(0, found.mfa_age_s),
   });
-  const verdict = mayConnect(policies, facts);
+  const { action, verdict } = letIn(policies, facts, found.break_glass);
   if (!verdict.allowed) {
     const why = verdict.reasons.map((item) => item.text).join(' ');
     return refuse('connect-denied', `Policy does not let this session in: ${why}`);
@@ -163,7 +164,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     await storeDecision(trx, {
       requestId: found.request_id,
       grantId: found.id,
-      action: 'connect',
+      action,
       policyDigest: policies.digest,
       facts,
       decided: verdict,

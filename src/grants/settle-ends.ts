@@ -7,7 +7,7 @@ import { appendForGrants, type Entry } from '../audit/append.ts';
 import type { Handle, NodeReport, Observed } from '../connectors/contract.ts';
 import type { Db } from '../db/client.ts';
 import { NOTED_AS_JSON, noteNodes } from './grant-nodes.ts';
-import { type GrantViewRow, LIVE_SESSIONS, NODES_AS_JSON, namesOf } from './grant-view.ts';
+import { BREAK_GLASS, type GrantViewRow, LIVE_SESSIONS, NODES_AS_JSON, namesOf } from './grant-view.ts';
 import type { GrantRow, StepGrant } from './lease.ts';
 
 /** In one statement. */
@@ -76,7 +76,7 @@ async function write(db: Db, ends: SettledEnd[]): Promise<Map<string, GrantViewR
   const said = ends.flatMap(({ row, nodes }) => (nodes === undefined ? [] : { grantId: row.id, nodes }));
   const noted = said.length === 0 ? sql`` : sql`, ${noteNodes('settled', said)}`;
   const onNodes = said.length === 0 ? sql`null::json` : NOTED_AS_JSON(NODES_AS_JSON);
-  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions' | 'nodes'>>`
+  const { rows } = await sql<GrantRow & Pick<GrantViewRow, 'live_sessions' | 'nodes' | 'break_glass'>>`
     with seen as materialized (
       select * from unnest(
         ${ends.map(({ row }) => row.id)}::text[], ${ends.map(({ row }) => row.version)}::int[],
@@ -94,7 +94,9 @@ async function write(db: Db, ends: SettledEnd[]): Promise<Map<string, GrantViewR
       from seen
       where g.id = seen.id and g.version = seen.version and g.lease_until is not distinct from seen.lease_until
       returning g.*) ${logged} ${noted}
-    select g.*, ${LIVE_SESSIONS} as live_sessions, ${onNodes} as nodes from settled g`.execute(db);
+    select g.*, ${LIVE_SESSIONS} as live_sessions, ${BREAK_GLASS} as break_glass, ${onNodes} as nodes from settled g`.execute(
+    db,
+  );
   const names = new Map(ends.map(({ row }) => [row.id, namesOf(row)]));
   return new Map(
     rows.flatMap((row) => {

@@ -111,6 +111,26 @@ export const GUARD = {
   'POST /api/grants/:id/revoke': 'signed-in',
   'GET /api/grants/:id/receipt': 'signed-in',
 
+  // Everybody may know that glass is broken; why, only who may see its review.
+  'GET /api/break-glass': 'signed-in',
+  'POST /api/break-glass': 'person',
+  'GET /api/reviews': 'person',
+  'GET /api/reviews/:id': 'person',
+  'POST /api/reviews/:id/verdict': 'person',
+  'GET /api/drills': 'person',
+  'POST /api/drills': 'administer',
+  'POST /api/drills/:id/cancel': 'administer',
+  // A holder's own share comes to that holder alone (break-glass/kits); what others make of kits is administration.
+  'GET /api/kits': 'person',
+  'POST /api/kits': 'administer',
+  'POST /api/kits/:id/rotate': 'administer',
+  'POST /api/kits/:id/retire': 'administer',
+  'POST /api/kits/:id/check': 'administer',
+  'GET /api/kits/:id/file': 'person',
+  'POST /api/kits/:id/share': 'person',
+  'GET /api/notices': 'signed-in',
+  'POST /api/notices/read': 'signed-in',
+
   'GET /api/sessions': 'signed-in',
   'GET /api/sessions/:id': 'signed-in',
   'POST /api/sessions/:id/end': 'signed-in',

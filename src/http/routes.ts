@@ -13,6 +13,8 @@ import { beginOidcSignIn } from './routes/begin-oidc.ts';
 import { beginPasskeys } from './routes/begin-passkey.ts';
 import { beginPasskeySignIns } from './routes/begin-passkey-sign-in.ts';
 import { beginStepUps } from './routes/begin-step-up.ts';
+import { breakTheGlass } from './routes/break-glass.ts';
+import { cancelDrills } from './routes/cancel-drill.ts';
 import { cancelRequest } from './routes/cancel-request.ts';
 import { changeCredentials } from './routes/change-credential.ts';
 import { changePrincipals } from './routes/change-principal.ts';
@@ -22,6 +24,7 @@ import { checkTarget } from './routes/check-target.ts';
 import { confirmCliLogins } from './routes/confirm-cli-login.ts';
 import { confirmPeopleChanges } from './routes/confirm-people-change.ts';
 import { decideDeviceLogins } from './routes/decide-device-login.ts';
+import { decideReviews } from './routes/decide-review.ts';
 import { delegateApprovals } from './routes/delegate.ts';
 import { deleteGroups } from './routes/delete-group.ts';
 import { denyRequest } from './routes/deny-request.ts';
@@ -37,6 +40,7 @@ import { extendGrants } from './routes/extend-grant.ts';
 import { finishOidcSignIn } from './routes/finish-oidc.ts';
 import { finishPasskeySignIns } from './routes/finish-passkey-sign-in.ts';
 import { finishStepUps } from './routes/finish-step-up.ts';
+import { getBrokenGlass } from './routes/get-broken-glass.ts';
 import { getCheckpoint } from './routes/get-checkpoint.ts';
 import { getGrant } from './routes/get-grant.ts';
 import { getHealth } from './routes/get-health.ts';
@@ -53,17 +57,21 @@ import { getReach } from './routes/get-reach.ts';
 import { getReadiness } from './routes/get-readiness.ts';
 import { getReceipt } from './routes/get-receipt.ts';
 import { getRequest } from './routes/get-request.ts';
+import { getReview } from './routes/get-review.ts';
 import { getSession } from './routes/get-session.ts';
 import { getSignInOptions } from './routes/get-sign-in-options.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
 import { issueRegistrationLinks } from './routes/issue-registration-link.ts';
 import { issueTokens } from './routes/issue-token.ts';
+import { keepKits } from './routes/keep-kits.ts';
 import { labelColumns } from './routes/label-columns.ts';
 import { linkOidc } from './routes/link-oidc.ts';
 import { getDelegations } from './routes/list-delegations.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
+import { getDrills } from './routes/list-drills.ts';
 import { getGrants } from './routes/list-grants.ts';
 import { getGroups } from './routes/list-groups.ts';
+import { getNotices } from './routes/list-notices.ts';
 import { getPacks } from './routes/list-packs.ts';
 import { getPeopleChanges } from './routes/list-people-changes.ts';
 import { listPolicies } from './routes/list-policies.ts';
@@ -71,6 +79,7 @@ import { getPrincipals } from './routes/list-principals.ts';
 import { getProposals } from './routes/list-proposals.ts';
 import { getReplicas } from './routes/list-replicas.ts';
 import { getRequests } from './routes/list-requests.ts';
+import { getReviews } from './routes/list-reviews.ts';
 import { listSegmentsOfTree } from './routes/list-segments.ts';
 import { getSessions } from './routes/list-sessions.ts';
 import { getShifts } from './routes/list-shifts.ts';
@@ -83,6 +92,7 @@ import { openRegistrationLinks } from './routes/open-registration-link.ts';
 import { planPolicy } from './routes/plan-policy.ts';
 import { previewRequests } from './routes/preview-request.ts';
 import { proposePolicy } from './routes/propose-policy.ts';
+import { markNotices } from './routes/read-notices.ts';
 import { redeemCliLogins } from './routes/redeem-cli-login.ts';
 import { redeemDeviceLogins } from './routes/redeem-device-login.ts';
 import { refusePeopleChanges } from './routes/refuse-people-change.ts';
@@ -91,6 +101,7 @@ import { removePasskeys } from './routes/remove-passkey.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
 import { revokeTokens } from './routes/revoke-token.ts';
+import { scheduleDrills } from './routes/schedule-drill.ts';
 import { describeScim } from './routes/scim-discovery.ts';
 import { keepGroups, keepUsers } from './routes/scim-resources.ts';
 import { searchAudit } from './routes/search-audit.ts';
@@ -107,6 +118,17 @@ import { useRegistrationLinks } from './routes/use-registration-link.ts';
 import { withdrawProposal } from './routes/withdraw-proposal.ts';
 
 const ROUTES = [
+  keepKits,
+  breakTheGlass,
+  getBrokenGlass,
+  getReviews,
+  getReview,
+  decideReviews,
+  getDrills,
+  scheduleDrills,
+  cancelDrills,
+  getNotices,
+  markNotices,
   disablePrincipals,
   describeScim,
   keepUsers,

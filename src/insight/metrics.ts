@@ -3,18 +3,20 @@
 
 import { sql } from 'kysely';
 import type { Db } from '../db/client.ts';
+import { brokenGlassCounts } from './broken-glass-counts.ts';
 import { family, histogram, type Sample } from './prometheus.ts';
 import { LATENCY_BUCKETS, OBJECTIVE_SECONDS, OBJECTIVE_SHARE, revocationHistogram } from './revocation.ts';
 import { rightNow } from './summary.ts';
 
 export async function metricsText(db: Db): Promise<string> {
-  const [now, requests, latency, totals, work, nodes] = await Promise.all([
+  const [now, requests, latency, totals, work, nodes, glass] = await Promise.all([
     rightNow(db, null),
     requestCounts(db),
     revocationHistogram(db),
     sessionTotals(db),
     workCounts(db),
     nodeStates(db),
+    brokenGlassCounts(db),
   ]);
   return [
     family('sallyport_requests_total', 'counter', 'Requests by task, outcome of policy and state.', requests),
@@ -32,6 +34,25 @@ export async function metricsText(db: Db): Promise<string> {
       one(work.altered),
     ),
     family('sallyport_grants_ended_total', 'counter', 'Grants that were ended, by reason.', work.ended),
+    family('sallyport_break_glass_grants', 'gauge', 'Grants by break-glass that live now.', one(glass.live)),
+    family(
+      'sallyport_reviews_open',
+      'gauge',
+      'Reviews of break-glass that nobody has decided.',
+      one(glass.open),
+    ),
+    family(
+      'sallyport_reviews_overdue',
+      'gauge',
+      'Those of them that are past their due time.',
+      one(glass.overdue),
+    ),
+    family(
+      'sallyport_kits_stale',
+      'gauge',
+      'Emergency kits that would not open everywhere now.',
+      one(glass.stale),
+    ),
     family('sallyport_sessions_live', 'gauge', 'Sessions that are open now.', one(now.liveSessions)),
     histogram(
       'sallyport_revocation_seconds',

@@ -189,7 +189,7 @@ export interface StoredDecision {
   requestId?: string | undefined;
   grantId?: string | undefined;
   /** What was being done: `approve` and `extend` store the request's decision, made again. */
-  action: 'request' | 'approve' | 'extend' | 'connect';
+  action: 'request' | 'approve' | 'extend' | 'connect' | 'breakGlass';
   policyDigest: string;
   facts: DecisionFacts;
   decided:

@@ -26,7 +26,9 @@ export interface Replay {
 export function replayDecision(policies: CompiledPolicies, row: DecisionRow): Replay {
   const facts = row.facts as DecisionFacts;
   const again =
-    row.action === 'connect' ? permissionAsOutcome(policies, facts) : decideOutcome(policies, facts);
+    row.action === 'connect' || row.action === 'breakGlass'
+      ? permissionAsOutcome(policies, row.action, facts)
+      : decideOutcome(policies, facts);
   const differences: Replay['differences'] = [];
   if (again.outcome !== row.outcome) differences.push('outcome');
   if (!isSame(again.obligations, row.obligations)) differences.push('obligations');
@@ -38,7 +40,11 @@ function isSame(obligations: Obligations, stored: object): boolean {
   return isDeepStrictEqual(obligations, stored) || canonicalJson(obligations) === canonicalJson(stored);
 }
 
-function permissionAsOutcome(policies: CompiledPolicies, facts: DecisionFacts) {
-  const { allowed, obligations } = permitted(policies, 'connect', facts);
+function permissionAsOutcome(
+  policies: CompiledPolicies,
+  action: 'connect' | 'breakGlass',
+  facts: DecisionFacts,
+) {
+  const { allowed, obligations } = permitted(policies, action, facts);
   return { outcome: allowed ? 'allow' : 'deny', obligations };
 }

@@ -6,8 +6,11 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { brokenGlassAnswer } from '../../src/api/break-glass.ts';
 import { issuedCredential } from '../../src/api/grants.ts';
+import { type Kit, kitList } from '../../src/api/kits.ts';
 import { changeAnswer } from '../../src/api/policy-changes.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { session } from '../../src/api/sessions.ts';
@@ -89,6 +92,32 @@ async function active(): Promise<string> {
   assert.equal(grant?.state, 'active');
   return grant.id;
 }
+
+/** The one that the rows make, once its file is sealed. */
+async function readyKit(): Promise<string> {
+  let items: Kit[] = [];
+  for (let looks = 0; looks < 300; looks++) {
+    items = (await sallyport.ask('admin', 'GET', '/api/kits', kitList)).items;
+    const [one] = items;
+    if (one?.state === 'ready' && one.targets.every((target) => target.observed === 'present')) return one.id;
+    await delay(100);
+  }
+  throw new Error(`The kit was not ready within 30 s: ${JSON.stringify(items)}`);
+}
+
+const DRILL = {
+  person: 'engineer',
+  target: 'orders-db',
+  task: 'fix-orders',
+  at: '2031-01-06T09:00:00Z',
+};
+const broken = () =>
+  post('engineer', '/api/break-glass', {
+    target: 'orders-db',
+    task: 'fix-orders',
+    confirm: 'orders-db',
+    ...REASON,
+  });
 
 async function signedIn(): Promise<string> {
   const answer = await rawHttp({
@@ -525,6 +554,73 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     writes: ['grant.ending'],
     by: 'approver',
     act: async () => post('approver', `/api/grants/${await active()}/revoke`, REASON),
+  },
+  'POST /api/break-glass': {
+    writes: ['break-glass.used', 'grant.intended', 'review.opened'],
+    by: 'engineer',
+    act: () => broken(),
+  },
+  'POST /api/reviews/:id/verdict': {
+    writes: ['review.decided'],
+    by: 'approver',
+    act: async () => {
+      const { review } = brokenGlassAnswer.parse((await broken()).body);
+      return post('approver', `/api/reviews/${review.id}/verdict`, {
+        verdict: 'justified',
+        comment: 'a test of the log',
+      });
+    },
+  },
+  'POST /api/drills': {
+    writes: ['drill.scheduled'],
+    by: 'admin',
+    act: () => post('admin', '/api/drills', DRILL),
+  },
+  'POST /api/drills/:id/cancel': {
+    writes: ['drill.cancelled'],
+    by: 'admin',
+    act: async () => post('admin', `/api/drills/${idIn(await post('admin', '/api/drills', DRILL))}/cancel`),
+  },
+  'POST /api/kits': {
+    writes: ['kit.made'],
+    by: 'admin',
+    act: () =>
+      post('admin', '/api/kits', {
+        segment: 'prod/eu/orders',
+        task: 'fix-orders',
+        holders: ['engineer', 'approver'],
+        quorum: 2,
+      }),
+  },
+  'POST /api/kits/:id/share': {
+    writes: ['kit.share-taken'],
+    by: 'engineer',
+    act: async () => post('engineer', `/api/kits/${await readyKit()}/share`),
+  },
+  'POST /api/kits/:id/check': {
+    writes: ['kit.check-asked'],
+    by: 'admin',
+    act: async () => post('admin', `/api/kits/${await readyKit()}/check`),
+  },
+  'GET /api/kits/:id/file': {
+    writes: ['kit.file-taken'],
+    by: 'admin',
+    act: async () => call('admin', 'GET', `/api/kits/${await readyKit()}/file`),
+  },
+  'POST /api/kits/:id/rotate': {
+    writes: ['kit.rotated'],
+    by: 'admin',
+    act: async () => post('admin', `/api/kits/${await readyKit()}/rotate`),
+  },
+  'POST /api/kits/:id/retire': {
+    writes: ['kit.retired'],
+    by: 'admin',
+    act: async () => post('admin', `/api/kits/${await readyKit()}/retire`),
+  },
+  'POST /api/notices/read': {
+    writes: [],
+    by: 'engineer',
+    act: () => post('engineer', '/api/notices/read', {}),
   },
   'POST /api/sessions/:id/end': {
     writes: ['session.ending'],

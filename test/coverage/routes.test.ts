@@ -42,6 +42,8 @@ interface Ids {
 const all = (status: number) =>
   ({ engineer: status, approver: status, auditor: status, admin: status, 'deploy-bot': status }) as const;
 const REASON = { reason: 'a test of routes' };
+/** Which nobody has opened or scheduled. */
+const [NO_REVIEW, NO_DRILL, NO_KIT] = [newId('review'), newId('drill'), newId('kit')];
 const ASKED = { target: 'orders-db', task: 'read-orders', duration: '45s' };
 
 /**
@@ -275,6 +277,41 @@ const EXPECTED: Record<RouteName, Row> = {
     'deploy-bot': 404,
     path: (ids) => `/api/grants/${ids.grant}/receipt`,
   },
+  'GET /api/break-glass': all(200),
+  // Let in as far as the name that was not typed.
+  'POST /api/break-glass': {
+    ...all(422),
+    'deploy-bot': 403,
+    body: { target: 'orders-db', task: 'fix-orders', confirm: 'orders', ...REASON },
+  },
+  'GET /api/reviews': { ...all(200), 'deploy-bot': 403 },
+  'GET /api/reviews/:id': {
+    ...all(404),
+    'deploy-bot': 403,
+    path: () => `/api/reviews/${NO_REVIEW}`,
+  },
+  'POST /api/reviews/:id/verdict': {
+    ...all(404),
+    'deploy-bot': 403,
+    path: () => `/api/reviews/${NO_REVIEW}/verdict`,
+    body: { verdict: 'justified', comment: 'a test of routes' },
+  },
+  'GET /api/drills': { ...all(200), 'deploy-bot': 403 },
+  'POST /api/drills': { ...all(403), admin: 422, body: { person: 'engineer' } },
+  'POST /api/drills/:id/cancel': {
+    ...all(403),
+    admin: 404,
+    path: () => `/api/drills/${NO_DRILL}/cancel`,
+  },
+  'GET /api/kits': { ...all(200), 'deploy-bot': 403 },
+  'POST /api/kits': { ...all(403), admin: 422, body: { segment: 'prod' } },
+  'POST /api/kits/:id/rotate': { ...all(403), admin: 404, path: () => `/api/kits/${NO_KIT}/rotate` },
+  'POST /api/kits/:id/retire': { ...all(403), admin: 404, path: () => `/api/kits/${NO_KIT}/retire` },
+  'POST /api/kits/:id/check': { ...all(403), admin: 404, path: () => `/api/kits/${NO_KIT}/check` },
+  'GET /api/kits/:id/file': { ...all(404), 'deploy-bot': 403, path: () => `/api/kits/${NO_KIT}/file` },
+  'POST /api/kits/:id/share': { ...all(404), 'deploy-bot': 403, path: () => `/api/kits/${NO_KIT}/share` },
+  'GET /api/notices': all(200),
+  'POST /api/notices/read': { ...all(200), body: {} },
   'GET /api/sessions': all(200),
   'GET /api/sessions/:id': {
     ...all(404),

@@ -51,6 +51,43 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     ),
   'grant.late-session-ended': (leaf) =>
     `A session that had outlived its grant was ended${words(leaf, ' (', 'ended', ')')}.`,
+  'break-glass.used': (leaf, who) =>
+    `${who} ${leaf.detail.drill === true ? 'broke the glass in a drill' : 'BROKE THE GLASS'}: ${taskOn(leaf)}${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}.`,
+  'break-glass.refused': (leaf, who) =>
+    `${who} tried to break the glass for ${taskOn(leaf)} and was refused${from(leaf)}.`,
+  'review.opened': (leaf) =>
+    `The review of ${leaf.detail.drill === true ? 'a break-glass drill' : 'a break-glass'}${on(leaf)}${words(leaf, ' in ', 'segment')} was opened${words(leaf, ', due ', 'dueAt')}${words(leaf, '; told: ', 'told')}.`,
+  'review.overdue': (leaf) => `The review of a break-glass${on(leaf)} is overdue.`,
+  'review.decided': (leaf, who) =>
+    `${who} reviewed a break-glass${words(leaf, ': ', 'verdict')}${quoted(leaf, ', ', 'comment')}.`,
+  'kit.made': (leaf, who) =>
+    `${who} had an emergency kit made${words(leaf, ' of ', 'segment')}${words(leaf, ' for ', 'task')}${words(leaf, ', quorum ', 'quorum')}.`,
+  'kit.login-made': (leaf) =>
+    `The dormant login${words(leaf, ' ', 'login')} of an emergency kit was made${on(leaf)}.`,
+  'kit.ready': (leaf) =>
+    `The emergency kit${words(leaf, ' of ', 'segment')} was sealed${words(leaf, ', generation ', 'generation')}.`,
+  'kit.file-taken': (leaf, who) =>
+    `${who} took the sealed file of the emergency kit${words(leaf, ' of ', 'segment')}${words(leaf, ', generation ', 'generation')}.`,
+  'kit.share-taken': (leaf, who) =>
+    `${who} took their share of the emergency kit${words(leaf, ' of ', 'segment')}${words(leaf, ', generation ', 'generation')}.`,
+  'kit.check-asked': (leaf, who) => `${who} had the emergency kit${words(leaf, ' of ', 'segment')} checked.`,
+  'kit.checked': (leaf) =>
+    `The emergency kit${words(leaf, ' of ', 'segment')} was checked${several(leaf, ': ', 'problems', ' problems')}.`,
+  'kit.opened': (leaf, who) =>
+    `The emergency kit${words(leaf, ' of ', 'segment')} WAS OPENED${on(leaf)} by ${who} (as given)${words(leaf, ', at ', 'openedAt')}${words(leaf, ' (', 'act', ')')}${quoted(leaf, ': ', 'reason')}.`,
+  'kit.rotated': (leaf, who) =>
+    `${who} rotated the emergency kit${words(leaf, ' of ', 'segment')}${words(leaf, ' to generation ', 'generation')}${words(leaf, ': ', 'why')}.`,
+  'kit.login-inert': (leaf) =>
+    `The login${words(leaf, ' ', 'login')} of an emergency kit can do nothing any more${on(leaf)}${sessionsEnded(leaf)}; it is still to be removed.`,
+  'kit.login-removed': (leaf) =>
+    `The login${words(leaf, ' ', 'login')} of an emergency kit is absent${on(leaf)}${sessionsEnded(leaf)}.`,
+  'kit.retired': (leaf, who) => `${who} retired the emergency kit${words(leaf, ' of ', 'segment')}.`,
+  'drill.scheduled': (leaf, who) =>
+    `${who} scheduled a break-glass drill${words(leaf, ' for ', 'principal')}${on(leaf)}${words(leaf, ' in ', 'segment')}${words(leaf, ', at ', 'at')}.`,
+  'drill.cancelled': (_, who) => `${who} cancelled a break-glass drill.`,
+  'drill.ordered': (leaf) => `A break-glass drill${on(leaf)}${words(leaf, ' in ', 'segment')} was ordered.`,
+  'drill.missed': (leaf) =>
+    `A break-glass drill${words(leaf, ' in ', 'segment')} was missed: nobody did it in time.`,
   'credential.issued': (leaf, who) => `${who} took a credential${words(leaf, ', number ', 'number')}.`,
   'session.opened': (leaf, who) =>
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,

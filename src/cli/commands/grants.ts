@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander';
 import { grant as grantSchema, grantState } from '../../api/grants.ts';
+import { brokenGlassLines } from '../broken-glass.ts';
 import { addLimit, limitFrom, oneOf, showTable } from '../lists.ts';
 import { printable } from '../printable.ts';
 import { leaf, startRun } from '../run.ts';
@@ -30,6 +31,7 @@ export function command(): Command {
     const api = await run.api();
     const rows = await api.list('/api/grants', grantSchema, { state, view }, limitFrom(options.limit));
     const now = api.nowMs();
+    for (const line of await brokenGlassLines(run, api)) run.out.say(line);
     showTable(run, rows, {
       none: 'No grants.',
       columns: [
@@ -41,7 +43,10 @@ export function command(): Command {
           paint: (g, text) => run.out.paint(g.overdue ? 'bad' : COLORS[g.state], text),
         },
         { title: 'WHO', cell: (g) => g.principal.name },
-        { title: 'TASK', cell: (g) => g.task },
+        {
+          title: 'TASK',
+          cell: (g) => (g.breakGlass === null ? g.task : `${g.task} (${GLASS[g.breakGlass]})`),
+        },
         { title: 'TARGET', cell: (g) => g.target },
         { title: 'ENDS', cell: (g) => relative(g.endedAt ?? g.expiresAt, now), whole: true },
         { title: 'SESSIONS', cell: (g) => String(g.liveSessions), align: 'right', whole: true },
@@ -52,6 +57,8 @@ export function command(): Command {
       for (const blocker of grant.blockers) run.out.say(`${grant.id} waits for: ${printable(blocker)}`);
   });
 }
+
+const GLASS = { real: 'BREAK-GLASS', drill: 'break-glass drill' } as const;
 
 const COLORS = {
   planned: 'dim',

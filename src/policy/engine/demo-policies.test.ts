@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { compilePolicies } from './compile.ts';
-import { decide, mayApprove, mayConnect, permittedOnPlatform } from './decide.ts';
+import { decide, mayApprove, mayConnect, permitted, permittedOnPlatform } from './decide.ts';
 import { exampleFacts, examplePrincipal } from './example-facts.ts';
 
 const FOLDER = new URL('../../demo/policies/', import.meta.url);
@@ -106,7 +106,7 @@ test('who approves, administers and audits', () => {
   );
 });
 
-test('the starter set gives the rights over Sallyport itself, and nothing on any target', () => {
+test('the starter set gives the rights over Sallyport itself, and on targets nothing but a broken glass', () => {
   const text = readFileSync(new URL('../starter.cedar', import.meta.url), 'utf8');
   const starter = compilePolicies({ 'sallyport.cedar': text });
   const principal = examplePrincipal({ groups: ['administrators', 'auditors'] });
@@ -114,5 +114,24 @@ test('the starter set gives the rights over Sallyport itself, and nothing on any
   for (const action of ['administer', 'changePolicy', 'audit'] as const) {
     assert.equal(permittedOnPlatform(starter, action, { principal, context }).allowed, true, action);
   }
-  assert.equal(decide(starter, { ...engineer('read-orders', 60), principal }).outcome, 'deny');
+  const asked = { ...engineer('read-orders', 60), principal };
+  assert.equal(decide(starter, asked).outcome, 'deny');
+  assert.equal(permitted(starter, 'breakGlass', asked).allowed, true);
+  assert.equal(permitted(starter, 'breakGlass', engineer('read-orders', 60)).allowed, false);
+  const long = { ...engineer('read-orders', 3600), principal };
+  assert.equal(permitted(starter, 'breakGlass', long).allowed, false);
+});
+
+test('engineers may break glass for an hour, from private networks, and never for a change of the schema', () => {
+  const may = (task: string, seconds: number, sourceIp = '127.0.0.1') =>
+    permitted(policies, 'breakGlass', engineer(task, seconds, { sourceIp })).allowed;
+  assert.deepEqual(
+    [
+      may('fix-orders', 3600),
+      may('fix-orders', 3601),
+      may('change-schema', 60),
+      may('fix-orders', 60, '8.8.8.8'),
+    ],
+    [true, false, false, false],
+  );
 });

@@ -21,7 +21,7 @@ const connecting = (conditions: string) =>
 
 const DEMO_SENTENCES: Record<string, string> = {
   'everywhere/private-networks-only':
-    'Nobody may ask for any task, open sessions or decide on requests on any target, unless the source address is loopback, in 10.0.0.0/8, in 172.16.0.0/12, in 192.168.0.0/16 or in fc00::/7.',
+    'Nobody may ask for any task, open sessions, break glass or decide on requests on any target, unless the source address is loopback, in 10.0.0.0/8, in 172.16.0.0/12, in 192.168.0.0/16 or in fc00::/7.',
   'everywhere/contractors-in-business-hours':
     'Nobody may ask for any task or open sessions on targets in prod, if their account type is "contractor", unless the local time is 08:00 or later and before 18:00 and the day is neither Saturday nor Sunday.',
   'orders/read-at-once':
@@ -33,6 +33,8 @@ const DEMO_SENTENCES: Record<string, string> = {
   'orders/change-schema':
     'Members of engineering may ask for change-schema on targets in prod/eu/orders for up to 2 h, with 2 approvals from approvers, with a required recording.',
   'orders/approve': 'Members of approvers may decide on requests on targets in prod/eu/orders.',
+  'orders/break-glass':
+    'Members of engineering may break glass for fix-orders or read-orders on targets in prod/eu/orders for up to 1 h, with a required recording.',
   'orders/connect': 'Members of engineering may open sessions on targets in prod/eu/orders.',
   'pipelines/read-at-once':
     'Members of pipelines may get read-orders at once on targets in prod/eu/orders for up to 30 min, with a required recording.',
@@ -56,6 +58,7 @@ test('every policy of the demo, and of the starter set', () => {
     [
       'Members of administrators may administer Sallyport and change policies.',
       DEMO_SENTENCES['sallyport/audit'],
+      'Members of administrators may break glass on any target for up to 30 min, with a required recording.',
     ],
   );
 });
