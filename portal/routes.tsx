@@ -16,6 +16,7 @@ import { BrokenPage } from './pages/broken-page.tsx';
 import { ElevationPage } from './pages/elevation-page.tsx';
 import { GrantPage } from './pages/grant-page.tsx';
 import { NotFoundPage } from './pages/not-found-page.tsx';
+import { NoticesPage } from './pages/notices-page.tsx';
 import { RegisterPage } from './pages/register-page.tsx';
 import { RequestPage } from './pages/request-page.tsx';
 import { SessionsPage } from './pages/sessions-page.tsx';
@@ -188,6 +189,17 @@ const people = createRoute({
   component: lazyRouteComponent(() => import('./pages/people-page.tsx'), 'PeoplePage'),
   validateSearch: peopleSearch,
 });
+const breakGlass = createRoute({
+  getParentRoute: () => inside,
+  path: '/break-glass',
+  component: lazyRouteComponent(() => import('./pages/break-glass-page.tsx'), 'BreakGlassPage'),
+});
+const review = createRoute({
+  getParentRoute: () => inside,
+  path: '/reviews/$id',
+  component: lazyRouteComponent(() => import('./pages/review-page.tsx'), 'ReviewPage'),
+});
+const notices = createRoute({ getParentRoute: () => inside, path: '/notices', component: NoticesPage });
 const mySignIn = createRoute({
   getParentRoute: () => inside,
   path: '/my-sign-in',
@@ -232,6 +244,9 @@ export const router = createRouter({
       policyChanges,
       policyChange,
       people,
+      breakGlass,
+      review,
+      notices,
       mySignIn,
       cliLogin,
       deviceLogin,

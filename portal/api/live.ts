@@ -19,11 +19,13 @@ const hint = z.object({ topic: z.string() });
 /** Which queries (by the first part of their key) a topic makes stale. */
 const STALE: Record<string, string[]> = {
   requests: ['requests', 'insights'],
-  grants: ['grants', 'requests', 'targets', 'segments', 'receipts', 'insights'],
+  grants: ['grants', 'broken-glass', 'requests', 'targets', 'segments', 'receipts', 'insights'],
   sessions: ['sessions', 'grants', 'insights'],
   audit: ['audit'],
   targets: ['targets', 'tasks', 'segments', 'reach'],
   people: ['people', 'principals'],
+  notices: ['notices'],
+  'break-glass': ['broken-glass', 'reviews', 'kits', 'drills', 'grants'],
   policies: ['preview', 'requests', 'segments', 'reach', 'policies', 'policy-changes'],
 };
 

@@ -78,6 +78,17 @@ export const apiPath = {
   session: (id: string, query: { limit?: number; cursor?: string } = {}) =>
     withQuery(at('api', 'sessions', id), query),
   endSession: (id: string) => at('api', 'sessions', id, 'end'),
+  breakGlass: (waitSeconds?: number) => withQuery('/api/break-glass', { wait: waitSeconds }),
+  reviews: (query: { state?: string; limit?: number; cursor?: string } = {}) =>
+    withQuery('/api/reviews', query),
+  review: (id: string) => at('api', 'reviews', id),
+  decideReview: (id: string) => at('api', 'reviews', id, 'verdict'),
+  drills: () => '/api/drills',
+  kits: () => '/api/kits',
+  kitFile: (id: string) => at('api', 'kits', id, 'file'),
+  kitShare: (id: string) => at('api', 'kits', id, 'share'),
+  notices: (query: { limit?: number; cursor?: string } = {}) => withQuery('/api/notices', query),
+  readNotices: () => '/api/notices/read',
   auditEntries: (query: Record<string, QueryValue>) => withQuery('/api/audit/entries', query),
   auditExport: () => '/api/audit/export',
   checkpoint: () => '/api/audit/checkpoint',

@@ -9,6 +9,7 @@ import { Empty } from '../parts/empty.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
 import { SegmentTree } from '../parts/segment-tree.tsx';
+import { StaleKits } from '../parts/stale-kits.tsx';
 import { TaskCard } from '../parts/task-card.tsx';
 import { useMe } from '../parts/use-me.ts';
 import { mayAdminister } from '../words/may.ts';
@@ -47,6 +48,7 @@ export function TargetsPage() {
           <Tabs.Tab value="tasks">Tasks</Tabs.Tab>
         </Tabs.List>
         <Tabs.Panel value="targets">
+          <StaleKits />
           <Loaded query={targets} rows={2} rowHeight={150}>
             {(found) =>
               found.length === 0 ? (

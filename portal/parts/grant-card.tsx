@@ -50,6 +50,11 @@ export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; 
           <p className="sp-soft sp-small">
             <span className="sp-mono">{grant.segment}</span>
             {grant.liveSessions === 0 ? null : ` · ${counted(grant.liveSessions, 'live session')}`}
+            {grant.breakGlass === null
+              ? null
+              : grant.breakGlass === 'drill'
+                ? ' · break-glass drill'
+                : ' · by break-glass'}
           </p>
         </div>
         <StateBadge words={GRANT_STATES[grant.state]} />

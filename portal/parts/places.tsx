@@ -1,10 +1,12 @@
 // Where one can go: the one list that the side bar, the bottom bar and the menu draw.
 
 import {
+  IconBell,
   IconChartBar,
   IconClockHour4,
   IconDoorEnter,
   IconGavel,
+  IconHammer,
   IconHeartbeat,
   IconListSearch,
   IconScale,
@@ -33,6 +35,8 @@ export const PLACES: Place[] = [
   { to: '/request', label: 'Request', Icon: IconDoorEnter, shown: everyone },
   { to: '/approvals', label: 'Approvals', Icon: IconUserCheck, shown: everyone },
   { to: '/sessions', label: 'Sessions', Icon: IconTerminal2, shown: everyone },
+  { to: '/break-glass', label: 'Break-glass', Icon: IconHammer, shown: (me) => me.kind === 'person' },
+  { to: '/notices', label: 'Notices', Icon: IconBell, shown: everyone },
   { to: '/audit', label: 'Audit', Icon: IconListSearch, shown: everyone },
   { to: '/targets', label: 'Targets', Icon: IconServer2, shown: everyone },
   { to: '/map', label: 'Map', Icon: IconSitemap, shown: everyone },

@@ -9,6 +9,7 @@ import { keepLive } from '../api/live.ts';
 import { signOut } from '../api/people.ts';
 import { mySignInQuery } from '../api/sign-in.ts';
 import { BottomBar } from './bottom-bar.tsx';
+import { BrokenGlassBanner } from './broken-glass-banner.tsx';
 import { DeadlineWarnings } from './deadline-warnings.tsx';
 import { OverdueBanner } from './overdue-banner.tsx';
 import styles from './shell.module.css';
@@ -58,6 +59,7 @@ export function Shell({ me }: { me: Me }) {
       {narrow ? <TopBar /> : <SideBar {...bar} />}
       <div className={styles.column}>
         <UnreachableBanner />
+        <BrokenGlassBanner />
         <OverdueBanner />
         <main id="main" ref={main} tabIndex={-1} className={styles.main}>
           <Outlet />

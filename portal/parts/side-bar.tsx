@@ -8,6 +8,7 @@ import { Mark } from './mark.tsx';
 import { PLACES } from './places.tsx';
 import styles from './side-bar.module.css';
 import { ThemeToggle } from './theme-toggle.tsx';
+import { ReviewsWaiting, UnreadCount } from './unread-count.tsx';
 import { WaitingCount } from './waiting-count.tsx';
 
 interface Props {
@@ -35,6 +36,8 @@ export function SideBar({ me, onHelp, onSignOut }: Props) {
             <Icon size={18} stroke={1.6} aria-hidden="true" />
             {label}
             {to === '/approvals' ? <WaitingCount className={styles.count} /> : null}
+            {to === '/notices' ? <UnreadCount className={styles.count} /> : null}
+            {to === '/break-glass' ? <ReviewsWaiting className={styles.count} /> : null}
           </Link>
         ))}
       </nav>

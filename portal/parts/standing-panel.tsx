@@ -81,6 +81,7 @@ function StandingTable({ rows }: { rows: StandingAccess[] }) {
                   {row.superuser ? 'superuser, ' : ''}
                   {row.canLogin ? 'can log in' : 'cannot log in'}
                 </span>
+                {row.explainedBy === null ? null : <span className={styles.sub}>{row.explainedBy}</span>}
               </Table.Td>
               <Table.Td>
                 <Rights rights={row.rights} />

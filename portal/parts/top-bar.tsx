@@ -4,6 +4,7 @@ import { Link } from '@tanstack/react-router';
 import { Mark } from './mark.tsx';
 import { ThemeToggle } from './theme-toggle.tsx';
 import styles from './top-bar.module.css';
+import { Bell } from './unread-count.tsx';
 
 export function TopBar() {
   return (
@@ -12,7 +13,10 @@ export function TopBar() {
         <Mark size={24} />
         <span>Sallyport</span>
       </Link>
-      <ThemeToggle />
+      <div className="sp-row">
+        <Bell />
+        <ThemeToggle />
+      </div>
     </header>
   );
 }

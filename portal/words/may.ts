@@ -23,6 +23,7 @@ export function mayCancel(request: Request, me: Me): MayNot {
 
 export function mayExtend(grant: Grant, me: Me): MayNot {
   if (grant.principal.id !== me.id) return 'Only the holder can extend a grant.';
+  if (grant.breakGlass !== null) return 'What was taken by break-glass is not extended: ask as usual.';
   return grant.state === 'active' ? null : 'Only an active grant can be extended.';
 }
 

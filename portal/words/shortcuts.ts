@@ -15,7 +15,9 @@ export interface Shortcut {
     | '/map'
     | '/policy'
     | '/policy/changes'
-    | '/people';
+    | '/people'
+    | '/break-glass'
+    | '/notices';
 }
 
 export const SHORTCUTS: Shortcut[] = [
@@ -31,6 +33,8 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g h', label: 'Health', to: '/health' },
   { keys: 'g c', label: 'Policy changes', to: '/policy/changes' },
   { keys: 'g w', label: 'People', to: '/people' },
+  { keys: 'g b', label: 'Break-glass', to: '/break-glass' },
+  { keys: 'g n', label: 'Notices', to: '/notices' },
 ];
 
 const CHORD_MS = 1_500;
