@@ -9,6 +9,7 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import { z } from 'zod';
+import { killScope } from '../src/api/kills.ts';
 import { policyAction } from '../src/api/policies.ts';
 import { AccessPage } from './pages/access-page.tsx';
 import { ApprovalsPage } from './pages/approvals-page.tsx';
@@ -44,6 +45,7 @@ const requestSearch = z.object({ target: word, task: word, like: word });
 const sessionsSearch = z.object({ show: z.enum(['ended']).optional().catch(undefined) });
 const targetsSearch = z.object({ show: z.enum(['tasks']).optional().catch(undefined) });
 const mapSearch = z.object({ segment: word });
+const killSearch = z.object({ scope: killScope.optional().catch(undefined), name: word });
 const policySearch = z.object({
   id: word,
   text: word,
@@ -200,6 +202,12 @@ const review = createRoute({
   component: lazyRouteComponent(() => import('./pages/review-page.tsx'), 'ReviewPage'),
 });
 const notices = createRoute({ getParentRoute: () => inside, path: '/notices', component: NoticesPage });
+const kill = createRoute({
+  getParentRoute: () => inside,
+  path: '/kill',
+  component: lazyRouteComponent(() => import('./pages/kill-page.tsx'), 'KillPage'),
+  validateSearch: killSearch,
+});
 const mySignIn = createRoute({
   getParentRoute: () => inside,
   path: '/my-sign-in',
@@ -247,6 +255,7 @@ export const router = createRouter({
       breakGlass,
       review,
       notices,
+      kill,
       mySignIn,
       cliLogin,
       deviceLogin,

@@ -24,15 +24,19 @@ import { stampStoreVersion } from './db/store-version.ts';
 import { waitForStore } from './db/wait-for-store.ts';
 import { createEvents, publish } from './events/events.ts';
 import { createGateway } from './gateway/gateway.ts';
+import { createBundleWatch } from './grants/bundle-watch.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
 import { createDisabledWatch } from './grants/end-disabled.ts';
 import { createPolicyWatch } from './grants/end-forbidden.ts';
 import { createSessionWatch } from './grants/end-unconnected.ts';
 import { createRequestExpiry } from './grants/expire-requests.ts';
+import { createKillSweep } from './grants/kill-sweep.ts';
 import { freeLeasesOf } from './grants/lease.ts';
+import { createNativeExpiryKeeper } from './grants/lengthen.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
 import { createPatrol } from './grants/orphans.ts';
 import { noteRefusedLogin } from './grants/refused-login.ts';
+import { createUsedWatch } from './grants/session-terms.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
 import { createSteadyDeadlines } from './grants/steady-deadlines.ts';
 import { createAbsentWorker, createGrantWorker } from './grants/worker.ts';
@@ -259,7 +263,14 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   );
   const planner = createPlanner(ctx);
   const kits = createKitKeeper(ctx, installation.id);
+  const killSweep = createKillSweep(ctx);
+  const usedWatch = createUsedWatch(ctx);
+  const nativeExpiry = createNativeExpiryKeeper(ctx);
   const background: Repeating[] = [
+    killSweep,
+    usedWatch,
+    createBundleWatch(ctx),
+    nativeExpiry,
     createReviewChase(ctx),
     createDrillMaster(ctx),
     kits,
@@ -280,6 +291,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     }
     if (event.topic === 'grants') worker.kick();
     if (works && event.topic === 'break-glass') kits.kick();
+    if (event.topic === 'kills') killSweep.kick();
+    if (event.topic === 'sessions') usedWatch.kick();
   });
   // What policies are in force, every process must know; the rest is the workers'.
   const jobs = works ? [worker, patrol, ...background] : [policyLook];

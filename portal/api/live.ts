@@ -20,6 +20,7 @@ const hint = z.object({ topic: z.string() });
 const STALE: Record<string, string[]> = {
   requests: ['requests', 'insights'],
   grants: ['grants', 'broken-glass', 'requests', 'targets', 'segments', 'receipts', 'insights'],
+  kills: ['kills', 'grants', 'requests'],
   sessions: ['sessions', 'grants', 'insights'],
   audit: ['audit'],
   targets: ['targets', 'tasks', 'segments', 'reach'],

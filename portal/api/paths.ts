@@ -72,6 +72,8 @@ export const apiPath = {
   done: (id: string) => at('api', 'grants', id, 'done'),
   revoke: (id: string) => at('api', 'grants', id, 'revoke'),
   receipt: (id: string) => at('api', 'grants', id, 'receipt'),
+  kills: (query: { state?: string; limit?: number } = {}) => withQuery('/api/kills', query),
+  liftKill: (id: string) => at('api', 'kills', id, 'lift'),
   sessions: (
     query: { state?: string; view?: string; grant?: string; limit?: number; cursor?: string } = {},
   ) => withQuery('/api/sessions', query),

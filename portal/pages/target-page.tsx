@@ -13,6 +13,7 @@ import { Promises } from '../parts/promises.tsx';
 import { StandingPanel } from '../parts/standing-panel.tsx';
 import { TaskCard } from '../parts/task-card.tsx';
 import { useMe } from '../parts/use-me.ts';
+import { mayStop } from '../words/may.ts';
 
 export function TargetPage() {
   const { name } = useParams({ from: '/in/targets/$name' });
@@ -65,6 +66,13 @@ export function TargetPage() {
                   ]}
                 />
                 <Promises capabilities={target.capabilities} />
+                {mayStop([target.owner], me) ? (
+                  <div>
+                    <ButtonLink to="/kill" search={{ scope: 'target', name }} variant="default" size="sm">
+                      Stop all access here
+                    </ButtonLink>
+                  </div>
+                ) : null}
               </div>
               <CheckPanel target={target} me={me} />
               <section className="sp-section" aria-labelledby="tasks">

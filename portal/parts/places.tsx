@@ -8,6 +8,7 @@ import {
   IconGavel,
   IconHammer,
   IconHeartbeat,
+  IconHandStop,
   IconListSearch,
   IconScale,
   IconServer2,
@@ -55,4 +56,10 @@ export const PLACES: Place[] = [
     shown: (me) => me.rights.length > 0,
   },
   { to: '/people', label: 'People', Icon: IconUsers, shown: keepsPeople },
+  {
+    to: '/kill',
+    label: 'Kill switch',
+    Icon: IconHandStop,
+    shown: (me) => me.rights.includes('administer'),
+  },
 ];

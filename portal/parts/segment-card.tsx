@@ -3,12 +3,16 @@
 import { Link } from '@tanstack/react-router';
 import type { Segment } from '../../src/api/segments.ts';
 import { counted, listText } from '../words/counts.ts';
+import { mayStop } from '../words/may.ts';
 import type { MapNode } from '../words/segment-map.ts';
+import { ButtonLink } from './button-link.tsx';
 import { Facts } from './facts.tsx';
 import styles from './segment-card.module.css';
+import { useMe } from './use-me.ts';
 
 export function SegmentCard({ segment, map }: { segment: Segment; map: MapNode[] }) {
   const node = nodeAt(map, segment.path);
+  const me = useMe();
   return (
     <section className="sp-panel sp-pad sp-stack" aria-labelledby="segment">
       <h2 id="segment" className={styles.path}>
@@ -50,6 +54,18 @@ export function SegmentCard({ segment, map }: { segment: Segment; map: MapNode[]
           ))}
         </ul>
       )}
+      {mayStop([segment.owner], me) ? (
+        <div>
+          <ButtonLink
+            to="/kill"
+            search={{ scope: 'segment', name: segment.path }}
+            variant="default"
+            size="sm"
+          >
+            Stop all access here
+          </ButtonLink>
+        </div>
+      ) : null}
     </section>
   );
 }

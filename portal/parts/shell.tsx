@@ -11,6 +11,7 @@ import { mySignInQuery } from '../api/sign-in.ts';
 import { BottomBar } from './bottom-bar.tsx';
 import { BrokenGlassBanner } from './broken-glass-banner.tsx';
 import { DeadlineWarnings } from './deadline-warnings.tsx';
+import { KillBanner } from './kill-banner.tsx';
 import { OverdueBanner } from './overdue-banner.tsx';
 import styles from './shell.module.css';
 import { Shortcuts } from './shortcuts.tsx';
@@ -60,6 +61,7 @@ export function Shell({ me }: { me: Me }) {
       <div className={styles.column}>
         <UnreachableBanner />
         <BrokenGlassBanner />
+        <KillBanner />
         <OverdueBanner />
         <main id="main" ref={main} tabIndex={-1} className={styles.main}>
           <Outlet />

@@ -48,6 +48,10 @@ export function mayEndSession(session: Session, me: Me): MayNot {
 export const mayAdminister = (me: Me): MayNot =>
   me.rights.includes('administer') ? null : 'This needs the right to administer.';
 
+/** Whoever owns a target or segment may stop it; of segments above, the server knows. */
+export const mayStop = (owners: readonly (string | null)[], me: Me): boolean =>
+  me.rights.includes('administer') || owners.some((owner) => owner !== null && me.groups.includes(owner));
+
 export const mayAudit = (me: Me): MayNot =>
   me.rights.includes('audit') ? null : 'This needs the right to audit.';
 

@@ -17,7 +17,8 @@ export interface Shortcut {
     | '/policy/changes'
     | '/people'
     | '/break-glass'
-    | '/notices';
+    | '/notices'
+    | '/kill';
 }
 
 export const SHORTCUTS: Shortcut[] = [
@@ -35,6 +36,7 @@ export const SHORTCUTS: Shortcut[] = [
   { keys: 'g w', label: 'People', to: '/people' },
   { keys: 'g b', label: 'Break-glass', to: '/break-glass' },
   { keys: 'g n', label: 'Notices', to: '/notices' },
+  { keys: 'g k', label: 'Kill switch', to: '/kill' },
 ];
 
 const CHORD_MS = 1_500;

@@ -48,6 +48,14 @@ export const grant = z.object({
   liveSessions: z.number().int(),
   /** It was taken without being asked for; a drill is marked. */
   breakGlass: z.enum(['real', 'drill']).nullable(),
+  /** `once`: for one session; `session`: until the last of its sessions has ended; null: until its end. */
+  use: z.enum(['once', 'session']).nullable(),
+  /** Until then the first connection has to come, which starts the clock; null where the clock has started. */
+  claimBy: timestamp.nullable(),
+  /** How long what runs at the deadline may go on. */
+  landingSeconds: z.number().int(),
+  /** More time that waits for approval: by which request, and for how long in all. */
+  extension: z.object({ requestId: idText, durationSeconds: z.number().int() }).nullable(),
   mayEnd: z.boolean(),
 });
 export type Grant = z.infer<typeof grant>;

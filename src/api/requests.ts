@@ -43,6 +43,12 @@ export const obligations = z.object({
       }),
     )
     .optional(),
+  /** `once`: for one session; `session`: until the last of its sessions has ended; left out: until its end. */
+  sessionUse: z.enum(['once', 'session']).optional(),
+  /** The clock starts at the first connection, which has to come within this. */
+  claimSeconds: z.number().int().optional(),
+  /** How long what runs at the deadline may go on. */
+  landingSeconds: z.number().int().optional(),
 });
 export type Obligations = z.infer<typeof obligations>;
 
@@ -83,12 +89,27 @@ export const request = z.object({
   requester: principalRef,
   target: z.object({ name: nameText, segment: z.string(), environment: z.string(), sensitivity: z.string() }),
   task: z.object({ name: nameText, description: z.string(), rights: z.array(z.string()) }),
+  /** Of a bundle, all of them, in order; `target` and `task` are the first. Empty for a single one. */
+  members: z.array(
+    z.object({
+      target: nameText,
+      segment: z.string(),
+      task: nameText,
+      rights: z.array(z.string()),
+      outcome,
+    }),
+  ),
   /** When it is to start; null for at once. */
   startsAt: timestamp.nullable(),
+  /** The whole length; of an extension, from the grant's beginning. */
   durationSeconds: z.number().int(),
+  /** The grant that it asks more time for, and what that has now; null for a new one. */
+  extends: z.object({ grantId: idText, hasSeconds: z.number().int() }).nullable(),
   approvedDurationSeconds: z.number().int().nullable(),
   reason: z.string(),
   ticket: z.string().nullable(),
+  /** What the requester wished; policy may want the same or more. */
+  use: z.enum(['once', 'session']).nullable(),
   sourceAddress: z.string(),
   /** Binds an approval to exactly this card, obligations included; send it back with the approval. */
   digest: z.string(),
@@ -116,8 +137,21 @@ export const submitBody = z.object({
   ticket: ticketText.optional(),
   /** RFC 3339, or a time without offset of the target's segment; now when left out. */
   startsAt: z.string().max(40).optional(),
+  /** Less than policy would give: for one session, or until the last of its sessions ends. */
+  use: z.enum(['once', 'session']).optional(),
 });
 export type SubmitBody = z.infer<typeof submitBody>;
+
+const MOST_MEMBERS = 20;
+export const bundleMember = z.object({ target: nameText, task: nameText });
+/** Several tasks on several targets: all of them or none. */
+export const bundleBody = submitBody.omit({ target: true, task: true }).extend({
+  members: z
+    .array(bundleMember)
+    .min(2, 'Name at least two members; one alone is a plain request.')
+    .max(MOST_MEMBERS, `At most ${MOST_MEMBERS} members.`),
+});
+export type BundleBody = z.infer<typeof bundleBody>;
 
 export const previewBody = submitBody
   .omit({ reason: true })
@@ -134,7 +168,12 @@ export const preview = z.object({
 });
 export type Preview = z.infer<typeof preview>;
 
-export const submitted = z.object({ request, grant: grant.nullable() });
+/** Of a bundle, `grants` holds every one and `grant` is the first; left out otherwise. */
+export const submitted = z.object({
+  request,
+  grant: grant.nullable(),
+  grants: z.array(grant).optional(),
+});
 export type Submitted = z.infer<typeof submitted>;
 
 export const approveBody = z.object({

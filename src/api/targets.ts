@@ -1,7 +1,7 @@
 // Targets, tasks, what a check found, and standing access.
 
 import { z } from 'zod';
-import { lineText, nameText, segmentPath, timestamp } from './text.ts';
+import { lineText, nameText, reasonText, segmentPath, timestamp } from './text.ts';
 
 export const capabilities = z.object({
   endsSessions: z.boolean(),
@@ -77,6 +77,8 @@ export const changeSettingsBody = z.object({
     .record(z.string().max(60), z.unknown())
     .refine((settings) => Object.keys(settings).length > 0, 'Name at least one setting.'),
 });
+
+export const removeTargetBody = z.object({ reason: reasonText });
 
 export const addTaskBody = z.object({
   name: nameText.regex(/^[a-z0-9][a-z0-9-]{0,62}$/),

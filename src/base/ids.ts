@@ -28,6 +28,7 @@ export const ID_PREFIXES = {
   review: 'rvw',
   drill: 'drl',
   kit: 'kit',
+  kill: 'kil',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

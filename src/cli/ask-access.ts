@@ -4,6 +4,7 @@
 import { execFile } from 'node:child_process';
 import { z } from 'zod';
 import {
+  type BundleBody,
   type Preview,
   type PreviewBody,
   preview,
@@ -15,6 +16,7 @@ import { target as targetSchema } from '../api/targets.ts';
 import { reasonText } from '../api/text.ts';
 import { formatDuration, parseDuration } from '../base/duration.ts';
 import { Failure } from '../base/errors.ts';
+import type { BundleFile } from './bundle-file.ts';
 import { enoughLines, refusalLines } from './cards.ts';
 import type { Api } from './client.ts';
 import { usage } from './exit-codes.ts';
@@ -32,6 +34,8 @@ export interface AskOptions {
   reason?: string;
   ticket?: string;
   at?: string;
+  once?: boolean;
+  sessionBound?: boolean;
 }
 
 /** The body to send; asks for task and reason where they are missing and someone is there. */
@@ -47,7 +51,30 @@ export async function askBody(run: Run, api: Api, target: string, options: AskOp
     reason,
     ...(options.ticket === undefined ? {} : { ticket: options.ticket }),
     ...(options.at === undefined ? {} : { startsAt: options.at }),
+    ...wishOf(options),
   };
+}
+
+/** The body of a bundle; a flag says it before the file does. */
+export async function askBundle(run: Run, file: BundleFile, options: AskOptions): Promise<BundleBody> {
+  const duration = options.for ?? file.for ?? USUAL_DURATION;
+  parseDuration(duration, '--for');
+  const ticket = options.ticket ?? file.ticket;
+  return {
+    members: file.members,
+    duration,
+    reason: options.reason ?? file.reason ?? (await askReason(run)),
+    ...(ticket === undefined ? {} : { ticket }),
+    ...(options.at === undefined ? {} : { startsAt: options.at }),
+    ...(file.use === undefined ? {} : { use: file.use }),
+    ...wishOf(options),
+  };
+}
+
+/** The strictest of what was wished. */
+function wishOf({ once, sessionBound }: AskOptions): Pick<SubmitBody, 'use'> {
+  if (once === true) return { use: 'once' };
+  return sessionBound === true ? { use: 'session' } : {};
 }
 
 export async function submit(api: Api, body: SubmitBody): Promise<Submitted> {

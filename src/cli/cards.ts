@@ -9,25 +9,30 @@ import { clock, left, relative } from './times.ts';
 
 /** One sentence on where the request stands. */
 export function requestSentence(request: Request): string {
-  const what = `${request.task.name} on ${request.target.name} for ${formatDuration(request.approvedDurationSeconds ?? request.durationSeconds)}`;
+  if (request.members.length > 0)
+    return `Request ${request.id} is ${request.state}: ${request.members.length} tasks together for ${formatDuration(request.approvedDurationSeconds ?? request.durationSeconds)}.`;
+  const more = request.extends === null ? '' : 'more time, ';
+  const what = `${more}${request.task.name} on ${request.target.name} for ${formatDuration(request.approvedDurationSeconds ?? request.durationSeconds)}`;
   return `Request ${request.id} is ${request.state}: ${what}.`;
 }
 
 /** Everything that a decision needs, on one card. */
 export function requestCard(request: Request, out: Output, nowMs: number): string[] {
-  const { target, task, requester } = request;
+  const { target, requester } = request;
   const lines = [
-    out.paint('strong', `${task.name} on ${target.name}`),
+    out.paint('strong', headOf(request)),
     row(
       'asked by',
       `${requester.displayName} (${requester.name}), ${relative(request.createdAt, nowMs)}, from ${request.sourceAddress}`,
     ),
-    row('for', formatDuration(request.durationSeconds)),
+    row('for', lengthOf(request)),
     ...(request.startsAt === null ? [] : [row('starts', clock(request.startsAt, nowMs))]),
     row('reason', request.reason + (request.ticket === null ? '' : ` [${request.ticket}]`)),
     row('where', `${target.segment}, ${target.environment}, sensitivity ${target.sensitivity}`),
-    row('may', task.rights[0] ?? task.description),
-    ...task.rights.slice(1).map((right) => row('', right)),
+    ...rightsRows(request),
+    ...(request.use === null
+      ? []
+      : [row('only', request.use === 'once' ? 'one session' : 'until its last session ends')]),
     row('policy', policyText(request)),
     ...request.stages.map((stage, i) => row(stageLabel(request, i), stageText(stage, nowMs))),
     ...request.approvals.map((approval) =>
@@ -37,6 +42,28 @@ export function requestCard(request: Request, out: Output, nowMs: number): strin
     row('last used', request.lastUsedAt === null ? 'never' : relative(request.lastUsedAt, nowMs)),
   ];
   return lines;
+}
+
+function headOf({ members, extends: extended, task, target }: Request): string {
+  if (members.length > 0) return `${members.length} tasks together, all or none`;
+  return `${extended === null ? '' : 'More time for '}${task.name} on ${target.name}`;
+}
+
+function lengthOf({ durationSeconds, extends: extended }: Request): string {
+  const whole = formatDuration(durationSeconds);
+  return extended === null ? whole : `${whole} in all, ${formatDuration(extended.hasSeconds)} until now`;
+}
+
+function rightsRows({ members, task }: Request): string[] {
+  if (members.length === 0)
+    return [
+      row('may', task.rights[0] ?? task.description),
+      ...task.rights.slice(1).map((right) => row('', right)),
+    ];
+  return members.flatMap((member) => [
+    row('member', `${member.task} on ${member.target} (${member.segment})`),
+    ...member.rights.map((right) => row('', right)),
+  ]);
 }
 
 /** What a refused request lacked, a line each. */
@@ -80,6 +107,8 @@ export function grantSentence(grant: Grant, nowMs: number): string {
       return `${name} is being made on ${grant.target}.`;
     case 'active':
       if (grant.expiresAt === null) return `${name} is active.`;
+      if (grant.claimBy !== null)
+        return `${name} is ready: connect by ${clock(grant.claimBy, nowMs)}, then it runs for ${formatDuration(grant.durationSeconds)}.`;
       return Date.parse(grant.expiresAt) <= nowMs
         ? `${name} ended at ${clock(grant.expiresAt, nowMs)}; its rights are being taken away.`
         : `${name} is active until ${clock(grant.expiresAt, nowMs)} (${left(grant.expiresAt, nowMs)} left).`;

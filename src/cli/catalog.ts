@@ -62,6 +62,11 @@ export const CATALOG: Section[] = [
         summary: 'end a grant and its sessions now',
         load: () => import('./commands/revoke.ts'),
       },
+      {
+        name: 'kill',
+        summary: 'stop a person, a target, a segment or everything',
+        load: () => import('./commands/kill.ts'),
+      },
     ],
   },
   {
@@ -97,7 +102,11 @@ export const CATALOG: Section[] = [
         summary: 'what is not where it should be, and what to do',
         load: () => import('./commands/health.ts'),
       },
-      { name: 'target', summary: 'list, add and check targets', load: () => import('./commands/target.ts') },
+      {
+        name: 'target',
+        summary: 'list, add, check, change and remove targets',
+        load: () => import('./commands/target.ts'),
+      },
       {
         name: 'segment',
         summary: 'list segments, set time zone and owner',

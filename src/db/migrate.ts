@@ -13,6 +13,7 @@ import * as decisions from './migrations/0005-decisions.ts';
 import * as sessionEnding from './migrations/0007-session-ending.ts';
 import * as people from './migrations/0009-people.ts';
 import * as breakGlass from './migrations/0011-break-glass.ts';
+import * as endings from './migrations/0010-endings.ts';
 import * as replicas from './migrations/0012-replicas.ts';
 import * as ledger from './migrations/0013-ledger.ts';
 import * as columnLabels from './migrations/0014-column-labels.ts';
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0007-session-ending': sessionEnding,
   '0009-people': people,
   '0011-break-glass': breakGlass,
+  '0010-endings': endings,
   '0012-replicas': replicas,
   '0013-ledger': ledger,
   '0014-column-labels': columnLabels,

@@ -87,6 +87,8 @@ export interface Tables {
     check_report: Json<Record<string, unknown>> | null;
     checked_at: Date | null;
     created_at: Now;
+    /** Taken out: nothing is asked for there any more, its past stays. */
+    removed_at: Date | null;
   };
   tasks: {
     id: Fixed<string>;
@@ -160,6 +162,22 @@ export interface Tables {
     mfa_age_s: Fixed<number | null>;
     /** Of the session or token that it was asked with. */
     handed_by: Generated<string[]>;
+    /** The kill switch that cancelled it. */
+    kill_id: string | null;
+    /** It asks for more time of this grant, for `duration_s` in all. */
+    extends_grant: Fixed<string | null>;
+    /** What the requester wished; the grant has what holds. */
+    session_use: Fixed<SessionUse | null>;
+  };
+  request_members: {
+    request_id: Fixed<string>;
+    place: Fixed<number>;
+    target_id: Fixed<string>;
+    task_id: Fixed<string>;
+    digest: Fixed<string>;
+    outcome: Outcome;
+    obligations: Json<object>;
+    decision_id: string | null;
   };
   decisions: {
     id: Fixed<string>;
@@ -219,6 +237,31 @@ export interface Tables {
     version: Generated<number>;
     /** What somebody changed by hand on its identity, as the patrol last saw it. */
     altered: Json<object[]> | null;
+    /** The kill switch that ended it, or found it ending. */
+    kill_id: string | null;
+    session_use: SessionUse | null;
+    /** Its clock starts at the first connection, which has to come within this; null: at activation. */
+    claim_s: number | null;
+    claimed_at: Date | null;
+    /** How long a statement that runs at the deadline may go on. */
+    landing_s: Generated<number>;
+    /** One of several of its request: active when all of them are there. */
+    bundled: Generated<boolean>;
+  };
+  kills: {
+    id: Fixed<string>;
+    scope: Fixed<KillScope>;
+    principal_id: string | null;
+    target_id: string | null;
+    segment: string | null;
+    /** What was typed: the person's, target's or segment's name, or `everything`. */
+    name: Fixed<string>;
+    reason: Fixed<string>;
+    killed_by: Fixed<string>;
+    killed_at: Now;
+    lifted_by: string | null;
+    lifted_at: Date | null;
+    lift_reason: string | null;
   };
   grant_nodes: {
     grant_id: Fixed<string>;
@@ -606,6 +649,9 @@ export type CeremonyKind =
   | 'registration-link'
   | 'cli-login';
 
+export type KillScope = 'person' | 'target' | 'segment' | 'everything';
+/** `once`: for one session; `session`: until the last of its sessions has ended. */
+export type SessionUse = 'once' | 'session';
 export type RequestState = 'pending' | 'approved' | 'denied' | 'cancelled' | 'expired';
 export type Outcome = 'allow' | 'needs-approval' | 'deny';
 export type PeopleChangeState = 'open' | 'confirmed' | 'refused' | 'withdrawn';

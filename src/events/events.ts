@@ -23,6 +23,7 @@ export const TOPICS = [
   'people',
   'notices',
   'break-glass',
+  'kills',
 ] as const;
 export type Topic = (typeof TOPICS)[number];
 

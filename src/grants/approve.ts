@@ -3,7 +3,6 @@
 
 import { type Selectable, sql } from 'kysely';
 import { append } from '../audit/append.ts';
-import { digestOf } from '../base/canonical-json.ts';
 import { formatDuration, parseDuration } from '../base/duration.ts';
 import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
@@ -12,20 +11,21 @@ import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
 import { standInsNow } from '../identity/delegations.ts';
 import { actorOf, type Principal, principalById, principalsById } from '../identity/principals.ts';
-import { decide } from '../policy/engine/decide.ts';
 import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
 import { brokenLimits, brokenText } from '../policy/engine/limits.ts';
-import { storeDecision } from '../policy/publish.ts';
+import { type Member, membersOf } from './bundle.ts';
 import type { GrantsContext } from './context.ts';
 import { approvalsOf, type Circumstances, countApprovals } from './count-approvals.ts';
-import { type Asked, cardDigest, decisionFacts, loadAsked, loadSponsor, requestDigest } from './facts.ts';
+import { decideAgain } from './decide-again.ts';
+import { type Asked, cardDigest, decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { refuseHandedVoice } from './handed-voice.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
-import { intendGrant } from './intend.ts';
+import { intendGrant, termsOf } from './intend.ts';
+import { refuseWhileKilled } from './kill-scope.ts';
+import { lengthenGrant } from './lengthen.ts';
 import { heldOf } from './limits.ts';
 import { seesEverything } from './platform-rights.ts';
 import { orNoteRefusal, requestChanged } from './refusals.ts';
-import { atStart } from './start.ts';
 import { askForPasskeyIf, requireStepUp } from './step-up.ts';
 import type { Caller } from './submit.ts';
 import { nextRequestState } from './transitions.ts';
@@ -33,11 +33,13 @@ import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 
 export type RequestRow = Selectable<Tables['requests']>;
 
-interface Open {
+export interface Open {
   row: RequestRow;
   requester: Principal;
   asked: Asked;
   facts: DecisionFacts;
+  /** Of a bundle; none for a single one. */
+  members: Member[];
   /** Policy lets the caller decide by themselves. */
   own: boolean;
   /** Those away for whom the caller may decide. */
@@ -67,6 +69,8 @@ export async function approve(
       }
       if (body.digest !== undefined && body.digest !== cardDigest(open.row)) throw requestChanged();
       requireStepUp(ctx, caller, open.row.obligations as Obligations);
+      for (const { asked } of [open, ...open.members])
+        await refuseWhileKilled(trx, open.requester, asked.target);
       const changed = await decideAgain(ctx, trx, open);
       if (changed) return { changed: true, grantId: null };
       const onBehalfOf = await forWhom(ctx, trx, open, caller.principal);
@@ -105,34 +109,6 @@ export async function deny(
   );
 }
 
-/** By the requester, while it is pending. */
-export async function cancel(ctx: GrantsContext, caller: Caller, requestId: string): Promise<void> {
-  await ctx.db.transaction().execute(async (trx) => {
-    const row = await trx
-      .selectFrom('requests')
-      .selectAll()
-      .where('id', '=', requestId)
-      .forUpdate()
-      .executeTakeFirst();
-    if (row === undefined || row.requester_id !== caller.principal.id) throw notFound('request', requestId);
-    nextRequestState(row.state, 'cancel');
-    await trx
-      .updateTable('requests')
-      .set({ state: 'cancelled', decided_at: sql`now()` })
-      .where('id', '=', requestId)
-      .execute();
-    await append(trx, {
-      kind: 'request.cancelled',
-      actor: actorOf(caller.principal),
-      requestId,
-      targetId: row.target_id,
-      sourceAddress: caller.sourceAddress,
-      detail: {},
-    });
-    await publish(trx, { topic: 'requests', id: requestId });
-  });
-}
-
 async function lockRequest(
   ctx: GrantsContext,
   trx: Trx,
@@ -151,14 +127,17 @@ async function lockRequest(
     await principalById(trx, row.requester_id),
     await loadAsked(trx, { targetId: row.target_id, taskId: row.task_id }),
   ];
-  const facts = factsOf(row, requester, asked, await loadSponsor(trx, requester));
+  const sponsor = await loadSponsor(trx, requester);
+  const facts = factsOf(row, requester, asked, sponsor);
+  const members = await membersOf(trx, row.id, { requester, sponsor, circumstances: circumstancesOf(row) });
+  const all = [facts, ...members.map((member) => member.facts)];
   const policies = ctx.policies.current();
   const why = (mfaAgeSeconds: number | null) =>
-    whyNotApprove(policies, caller.principal, requester, facts, caller.sourceAddress, mfaAgeSeconds);
+    whyNotApprove(policies, caller.principal, requester, all, caller.sourceAddress, mfaAgeSeconds);
   // Whoever may say yes with a passkey may say no without it.
   const mfaAgeSeconds = event === 'deny' ? 0 : caller.mfaAgeSeconds;
   const refusal = why(mfaAgeSeconds);
-  const absent = await absentFor(ctx, trx, { ...caller, mfaAgeSeconds }, requester, facts);
+  const absent = await absentFor(ctx, trx, { ...caller, mfaAgeSeconds }, requester, all);
   if (refusal !== null && absent.length === 0) {
     askForPasskeyIf(ctx, caller, (age) => why(age) === null);
     const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
@@ -171,7 +150,7 @@ async function lockRequest(
       facts: { state: 'expired' },
     });
   }
-  return { row, requester, asked, facts, own: refusal === null, absent };
+  return { row, requester, asked, facts, members, own: refusal === null, absent };
 }
 
 /** Those away whom policy names as approvers, and for whom the caller stands in now. */
@@ -180,7 +159,7 @@ async function absentFor(
   trx: Trx,
   { principal: by, sourceAddress, mfaAgeSeconds }: Caller,
   requester: Principal,
-  facts: DecisionFacts,
+  facts: readonly DecisionFacts[],
 ): Promise<Principal[]> {
   const policies = ctx.policies.current();
   const away = await principalsById(
@@ -241,7 +220,7 @@ export function factsOf(
   return decisionFacts(requester, asked, circumstancesOf(row), sponsor);
 }
 
-function circumstancesOf(row: RequestRow) {
+export function circumstancesOf(row: RequestRow) {
   return {
     sourceAddress: row.source_address,
     durationSeconds: row.duration_s,
@@ -249,43 +228,8 @@ function circumstancesOf(row: RequestRow) {
     ticket: row.ticket,
     mfaAgeSeconds: row.mfa_age_s,
     startsAt: row.starts_at,
+    sessionUse: row.session_use,
   };
-}
-
-// True when what was asked, or what policy says of it, is no longer what the card showed; the row then holds the new.
-async function decideAgain(ctx: GrantsContext, trx: Trx, open: Open): Promise<boolean> {
-  const { row, asked, requester } = open;
-  const facts = atStart(open.facts, row.starts_at);
-  const policies = ctx.policies.current();
-  const decided = decide(policies, facts);
-  const digest = requestDigest({ requesterId: requester.id, asked, circumstances: circumstancesOf(row) });
-  if (digest !== row.digest) throw requestChanged();
-  await storeDecision(trx, {
-    requestId: row.id,
-    action: 'approve',
-    policyDigest: policies.digest,
-    facts,
-    decided,
-  });
-  const same = decided.outcome === row.outcome && digestOf(decided.obligations) === digestOf(row.obligations);
-  if (same && decided.outcome === 'deny') {
-    throw conflict('policy-denies', 'Policy refuses this request now; nobody can approve it.', {
-      hint: decided.enough[0] ?? 'Ask for something else, or change the policy.',
-    });
-  }
-  if (same) return false;
-  await trx
-    .updateTable('requests')
-    .set({
-      outcome: decided.outcome,
-      reasons: JSON.stringify(decided.reasons),
-      obligations: JSON.stringify(decided.obligations),
-      version: sql`version + 1`,
-    })
-    .where('id', '=', row.id)
-    .execute();
-  await publish(trx, { topic: 'requests', id: row.id });
-  return true;
 }
 
 async function recordVerdict(
@@ -340,29 +284,59 @@ async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<
   const counted = countApprovals(ctx.policies.current(), { ...open, given, others: [] });
   if (!counted.met) return null;
   const durationSeconds = Math.min(open.row.duration_s, ...counted.durations);
-  await refuseBeyondLimits(trx, open, durationSeconds);
+  if (open.members.length === 0)
+    await refuseBeyondLimits(trx, open, open.row.obligations as Obligations, durationSeconds);
   await closeRequest(trx, open, 'approve');
   await trx
     .updateTable('requests')
     .set({ approved_duration_s: durationSeconds })
     .where('id', '=', open.row.id)
     .execute();
-  return intendGrant(trx, {
-    requestId: open.row.id,
-    principalId: open.requester.id,
-    asked: open.asked,
-    durationSeconds,
-    actor: actorOf(open.requester),
-    policyDigest: ctx.policies.current().digest,
-    startsAt: open.row.starts_at,
-  });
+  if (open.row.extends_grant !== null) {
+    return lengthenGrant(trx, {
+      grantId: open.row.extends_grant,
+      requestId: open.row.id,
+      wholeSeconds: durationSeconds,
+      requester: open.requester,
+      reason: open.row.reason,
+    });
+  }
+  const single = { asked: open.asked, obligations: open.row.obligations as Obligations };
+  const bundled = open.members.length > 0;
+  let first: string | null = null;
+  for (const { asked, obligations } of bundled ? open.members : [single]) {
+    // Each sees those before it in this transaction, so limits count them all.
+    if (bundled) await refuseBeyondLimits(trx, open, obligations, durationSeconds);
+    const grantId = await intendGrant(trx, {
+      requestId: open.row.id,
+      principalId: open.requester.id,
+      asked,
+      durationSeconds,
+      actor: actorOf(open.requester),
+      policyDigest: ctx.policies.current().digest,
+      startsAt: open.row.starts_at,
+      terms: termsOf(obligations, open.row.session_use),
+      bundled,
+    });
+    first ??= grantId;
+  }
+  return first;
 }
 
 // What was free when it was asked may be taken by now. Nothing is written then: the last yes can be given again later.
-async function refuseBeyondLimits(trx: Trx, open: Open, durationSeconds: number): Promise<void> {
-  const { limits } = open.row.obligations as Obligations;
+async function refuseBeyondLimits(
+  trx: Trx,
+  open: Open,
+  { limits }: Obligations,
+  durationSeconds: number,
+): Promise<void> {
   if (limits === undefined) return;
-  const use = await heldOf(trx, { limits, principal: open.requester });
+  const { extends_grant: butGrant } = open.row;
+  const use = await heldOf(trx, {
+    limits,
+    principal: open.requester,
+    ...(butGrant === null ? {} : { butGrant }),
+  });
   const [broken] = brokenLimits(limits, use, durationSeconds);
   if (broken === undefined) return;
   throw conflict('limit-reached', brokenText(broken, use, durationSeconds), {

@@ -80,6 +80,8 @@ export interface Counting {
   requester: Principal;
   /** Of the request; their time is now. */
   facts: DecisionFacts;
+  /** Of the members of a bundle: who approves must be named for every one. */
+  members?: readonly { facts: DecisionFacts }[];
   given: Yes[];
   /** Those whom policy lets approve now, as far as somebody wants to know who could. */
   others: Principal[];
@@ -93,8 +95,9 @@ export interface Counted extends Quorum {
 }
 
 export function countApprovals(policies: CompiledPolicies, counting: Counting): Counted {
-  const { row, requester, facts, given, others, standIns = [] } = counting;
-  const counts = given.filter((yes) => stillMay(policies, yes, requester, facts));
+  const { row, requester, facts, given, others, standIns = [], members = [] } = counting;
+  const all = [facts, ...members.map((member) => member.facts)];
+  const counts = given.filter((yes) => stillMay(policies, yes, requester, all));
   const stages = (row.obligations as Obligations).approvals;
   const said = given.flatMap((yes) => [
     yes.by,
@@ -132,11 +135,13 @@ function stillMay(
   policies: CompiledPolicies,
   { by, onBehalfOf, circumstances }: Yes,
   requester: Principal,
-  facts: DecisionFacts,
+  facts: readonly DecisionFacts[],
 ): boolean {
-  const { sourceIp: from = facts.context.sourceIp, nowMs = facts.context.nowMs } = circumstances ?? {};
-  const age = circumstances === null ? facts.context.mfaAgeSeconds : circumstances.mfaAgeSeconds;
-  const then = { ...facts, context: { ...facts.context, sourceIp: from, nowMs, mfaAgeSeconds: age } };
+  const then = facts.map((one) => {
+    const { sourceIp = one.context.sourceIp, nowMs = one.context.nowMs } = circumstances ?? {};
+    const mfaAgeSeconds = circumstances === null ? one.context.mfaAgeSeconds : circumstances.mfaAgeSeconds;
+    return { ...one, context: { ...one.context, sourceIp, nowMs, mfaAgeSeconds } };
+  });
   const { sourceIp, mfaAgeSeconds = null } = circumstances ?? {};
   return onBehalfOf === null
     ? whyNotApprove(policies, by, requester, then, sourceIp, mfaAgeSeconds) === null

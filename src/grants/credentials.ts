@@ -39,6 +39,7 @@ export async function issueCredential(
     const row = await trx
       .selectFrom('grants')
       .select(['id', 'request_id', 'wanted', 'observed', 'expires_at', 'target_id'])
+      .select(['bundled', 'activated_at'])
       .where('id', '=', grantId)
       .forUpdate()
       .executeTakeFirstOrThrow();

@@ -28,6 +28,10 @@ export type EndReason =
   | 'account-vanished'
   | 'account-altered'
   | 'principal-disabled'
+  | 'killed'
+  | 'used'
+  | 'not-claimed'
+  | 'bundle-undone'
   | 'policy-changed'
   | 'no-longer-allowed';
 
@@ -41,6 +45,8 @@ export interface Ending {
   sourceAddress?: string;
   /** The principal who ended it, or null for the system. */
   byId: string | null;
+  /** The kill switch that ends it. */
+  killId?: string;
 }
 
 /**
@@ -64,10 +70,11 @@ export async function endGrants(store: Trx | Db, endings: readonly Ending[]): Pr
   if (endings.length === 0) return [];
   const { rows } = await sql<{ id: string }>`
     with ended as (
-      update grants g set wanted = 'absent', end_reason = v.reason, ended_by = v.by_id, ended_at = now(),
+      update grants g set wanted = 'absent', end_reason = v.reason, ended_by = v.by_id, kill_id = v.kill_id, ended_at = now(),
         next_attempt_at = now(), attempts = ${NOBODY_HAS_IT.attempts}, last_error = null, version = g.version + 1
       from unnest(${endings.map(({ grant }) => grant.id)}::text[], ${endings.map(({ reason }) => reason)}::text[],
-        ${endings.map(({ byId }) => byId)}::text[]) as v (id, reason, by_id)
+        ${endings.map(({ byId }) => byId)}::text[], ${endings.map(({ killId }) => killId ?? null)}::text[]
+      ) as v (id, reason, by_id, kill_id)
       where g.id = v.id and g.wanted = 'present'
       returning g.id),
     logged as (${appendForGrants('ended', endings.map(entryOf))})
@@ -94,7 +101,8 @@ async function writeEnd(store: Trx | Db, ending: Ending, hand: Hand): Promise<St
   const { grant, reason, note } = ending;
   const { rows } = await sql<StepGrant>`
     with ended as (
-      update grants g set wanted = 'absent', end_reason = ${reason}, ended_by = ${ending.byId}, ended_at = now(),
+      update grants g set wanted = 'absent', end_reason = ${reason}, ended_by = ${ending.byId}, kill_id = ${ending.killId ?? null},
+        ended_at = now(),
         next_attempt_at = now(), attempts = ${hand.attempts}, last_error = null, version = g.version + 1
         ${hand.by === null ? sql`` : sql`, lease_until = case when ${UNLEASED} then ${LEASE_END} else g.lease_until end, lease_by = case when ${UNLEASED} then ${hand.by} else g.lease_by end`}
       from ${STEP_TABLES}

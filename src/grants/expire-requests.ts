@@ -8,6 +8,9 @@ import type { GrantsContext } from './context.ts';
 
 const EVERY_MS = 1_000;
 const BATCH = 200;
+/** More time for a grant that has ended is asked for in vain. */
+const EXTENDS_WHAT_IS_OVER = sql<boolean>`(extends_grant is not null and exists (
+  select 1 from grants g where g.id = extends_grant and g.wanted = 'absent'))`;
 
 export function createRequestExpiry(ctx: GrantsContext): Repeating {
   return repeat(ctx, 'request expiry', EVERY_MS, async () =>
@@ -22,7 +25,7 @@ export async function expireRequests(ctx: Pick<GrantsContext, 'db'>): Promise<nu
       .selectFrom('requests')
       .select(['id', 'target_id'])
       .where('state', '=', 'pending')
-      .where('expires_at', '<=', sql<Date>`now()`)
+      .where((eb) => eb.or([eb('expires_at', '<=', sql<Date>`now()`), EXTENDS_WHAT_IS_OVER]))
       .orderBy('expires_at')
       .limit(BATCH)
       .forUpdate()

@@ -6,7 +6,7 @@ import { digestOf } from '../base/canonical-json.ts';
 import { Failure, notFound } from '../base/errors.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { type Principal, principalById } from '../identity/principals.ts';
-import type { DecisionFacts } from '../policy/engine/facts.ts';
+import type { DecisionFacts, SessionUse } from '../policy/engine/facts.ts';
 import type { TargetRow } from '../targets/targets.ts';
 import { type TaskRow, taskFits } from '../targets/tasks.ts';
 
@@ -74,7 +74,7 @@ export async function loadAsked(
   const key = sql.ref(column);
   const { rows } = await sql<AskedRow>`
     select ${ASKED_COLUMNS} from (select 1) one
-      left join targets t on t.${key} = ${targetKey} left join segments s on s.path = t.segment
+      left join targets t on t.${key} = ${targetKey} and (${column === 'id'} or t.removed_at is null) left join segments s on s.path = t.segment
       left join tasks k on k.${key} = ${taskKey}`.execute(db);
   const { target, task, time_zone: timeZone, now } = rows[0] ?? {};
   if (target == null || timeZone == null || now === undefined) throw notFound('target', targetKey);
@@ -102,6 +102,8 @@ export interface Circumstances {
   mfaAgeSeconds: number | null;
   /** When it is to start; left out or null for at once. */
   startsAt?: Date | null;
+  /** What the requester wishes; no policy reads it. */
+  sessionUse?: SessionUse | null;
 }
 
 /** Who answers for this principal, or undefined where nobody has to. */
@@ -162,9 +164,11 @@ export function requestDigest(input: {
   requesterId: string;
   asked: Pick<Asked, 'target' | 'task'>;
   circumstances: Circumstances;
+  /** The grant that it asks more time for. */
+  extendsGrant?: string | null;
 }): string {
   const { target, task } = input.asked;
-  const { startsAt } = input.circumstances;
+  const { startsAt, sessionUse } = input.circumstances;
   return digestOf({
     v: 1,
     requester: input.requesterId,
@@ -175,6 +179,8 @@ export function requestDigest(input: {
     ticket: input.circumstances.ticket,
     sourceAddress: input.circumstances.sourceAddress,
     ...(startsAt == null ? {} : { startsAt: startsAt.toISOString() }),
+    ...(sessionUse == null ? {} : { use: sessionUse }),
+    ...(input.extendsGrant == null ? {} : { extends: input.extendsGrant }),
   });
 }
 

@@ -34,6 +34,8 @@ export interface GrantViewRow extends GrantRow, GrantNames {
   /** Its start is still to come. */
   planned: boolean;
   break_glass: 'real' | 'drill' | null;
+  /** More time that waits for approval. */
+  extension?: { requestId: string; durationSeconds: number } | null;
 }
 
 /** With principals as `p`, targets as `t` and tasks as `k`. */
@@ -61,26 +63,19 @@ function selectGrantViews(): RawBuilder<GrantViewRow> {
       (select ${NODES_AS_JSON} from grant_nodes n where n.grant_id = g.id) as nodes,
       g.wanted = 'absent' and g.observed in ('unknown', 'present')
         and g.ended_at < now() - make_interval(secs => ${OVERDUE_SECONDS}) as overdue,
-      coalesce(g.starts_at > now(), false) as planned
+      coalesce(g.starts_at > now(), false) as planned,
+      (select json_build_object('requestId', e.id, 'durationSeconds', e.duration_s) from requests e
+        where e.extends_grant = g.id and e.state = 'pending') as extension
     from grants g join principals p on p.id = g.principal_id join targets t on t.id = g.target_id
       join tasks k on k.id = g.task_id`;
 }
 
-async function loadBy(
-  ctx: Pick<GrantsContext, 'db'>,
-  column: 'id' | 'request_id',
-  value: string,
-): Promise<GrantViewRow | undefined> {
-  const { rows } =
-    await sql<GrantViewRow>`${selectGrantViews()} where g.${sql.ref(column)} = ${value}`.execute(ctx.db);
-  return rows[0];
-}
-
-export function loadGrant(
+export async function loadGrant(
   ctx: Pick<GrantsContext, 'db'>,
   grantId: string,
 ): Promise<GrantViewRow | undefined> {
-  return loadBy(ctx, 'id', grantId);
+  const { rows } = await sql<GrantViewRow>`${selectGrantViews()} where g.id = ${grantId}`.execute(ctx.db);
+  return rows[0];
 }
 
 export function grantFrom(row: GrantViewRow, caller: Caller, administers: () => boolean): Grant {
@@ -115,6 +110,10 @@ export function grantFrom(row: GrantViewRow, caller: Caller, administers: () => 
     nodes: row.nodes ?? [],
     liveSessions: row.live_sessions,
     breakGlass: row.break_glass,
+    use: row.session_use,
+    claimBy: row.claim_s !== null && row.claimed_at === null ? (row.expires_at?.toISOString() ?? null) : null,
+    landingSeconds: row.landing_s,
+    extension: row.extension ?? null,
     mayEnd: row.wanted === 'present' && (row.principal_id === caller.principal.id || administers()),
   };
 }
@@ -128,14 +127,16 @@ export async function viewGrant(ctx: GrantsContext, caller: Caller, grantId: str
   return grantFrom(row, caller, () => mayAdminister(ctx, caller));
 }
 
-/** The grant of a request, as the request's own reader sees it. */
-export async function viewGrantOfRequest(
+/** The grants of a request (several of a bundle, in their order), as the request's own reader sees them. */
+export async function viewGrantsOfRequest(
   ctx: GrantsContext,
   caller: Caller,
   requestId: string,
-): Promise<Grant | null> {
-  const row = await loadBy(ctx, 'request_id', requestId);
-  return row === undefined ? null : grantFrom(row, caller, () => mayAdminister(ctx, caller));
+): Promise<Grant[]> {
+  const { rows } = await sql<GrantViewRow>`${selectGrantViews()} where g.id in (
+    select id from grants where request_id = ${requestId}
+    union all select extends_grant from requests where id = ${requestId}) order by g.id`.execute(ctx.db);
+  return rows.map((row) => grantFrom(row, caller, () => mayAdminister(ctx, caller)));
 }
 
 /** Newest first. Those who administer or audit see all; everyone else sees their own. */
@@ -163,8 +164,9 @@ export async function listGrants(
 // Each in parentheses of its own: they are joined with AND to who may see what.
 const STATE_CONDITIONS = {
   planned: sql<boolean>`(g.wanted = 'present' and g.observed = 'unknown' and coalesce(g.starts_at > now(), false))`,
-  granting: sql<boolean>`(g.wanted = 'present' and g.observed = 'unknown' and coalesce(g.starts_at <= now(), true))`,
-  active: sql<boolean>`(g.wanted = 'present' and g.observed = 'present')`,
+  granting: sql<boolean>`(g.wanted = 'present' and coalesce(g.starts_at <= now(), true)
+    and (g.observed = 'unknown' or (g.observed = 'present' and g.activated_at is null)))`,
+  active: sql<boolean>`(g.wanted = 'present' and g.observed = 'present' and g.activated_at is not null)`,
   revoking: sql<boolean>`(g.wanted = 'absent' and g.observed in ('unknown', 'present'))`,
   'cleanup-pending': sql<boolean>`(g.wanted = 'absent' and g.observed = 'inert')`,
   revoked: sql<boolean>`(g.wanted = 'absent' and g.observed = 'absent')`,

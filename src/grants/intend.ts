@@ -7,6 +7,8 @@ import type { Actor } from '../audit/verify/leaf.ts';
 import { newId } from '../base/ids.ts';
 import type { Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
+import type { Obligations, SessionUse } from '../policy/engine/facts.ts';
+import { strictestUse } from '../policy/engine/session-terms.ts';
 import type { Asked } from './facts.ts';
 import { LEASE_END, NOBODY_HAS_IT } from './lease.ts';
 
@@ -24,7 +26,28 @@ interface IntentInput {
   policyDigest: string;
   /** Not before then; null for at once. */
   startsAt: Date | null;
+  /** How it goes with its sessions; left out: until its end, from activation on, cut at the deadline. */
+  terms?: GrantTerms;
+  /** One of several of its request: active when all of them are there. */
+  bundled?: boolean;
 }
+
+export interface GrantTerms {
+  sessionUse: SessionUse | null;
+  claimSeconds: number | null;
+  landingSeconds: number;
+}
+
+/** What policy obliges to, and the requester's wish where that is less. */
+export function termsOf(obligations: Obligations, wish: SessionUse | null): GrantTerms {
+  return {
+    sessionUse: strictestUse([obligations.sessionUse, wish ?? undefined]) ?? null,
+    claimSeconds: obligations.claimSeconds ?? null,
+    landingSeconds: obligations.landingSeconds ?? 0,
+  };
+}
+
+const PLAIN: GrantTerms = { sessionUse: null, claimSeconds: null, landingSeconds: 0 };
 
 /** A grant that is to be: the row (wanted present, observed unknown) as an INSERT, and its entry; both or none. */
 export interface Intent {
@@ -38,12 +61,14 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
   const id = newId('grant');
   const login = loginOf(id);
   const { target, task } = input.asked;
+  const terms = input.terms ?? PLAIN;
   return {
     id,
     insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s,
-      starts_at, next_attempt_at, attempts, lease_until, lease_by)
+      starts_at, session_use, claim_s, landing_s, bundled, next_attempt_at, attempts, lease_until, lease_by)
       values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
         ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
+        ${terms.sessionUse}, ${terms.claimSeconds}, ${terms.landingSeconds}, ${input.bundled === true},
         greatest(now(), ${input.startsAt}::timestamptz), ${hand.attempts}, ${hand.by === null ? sql`null` : LEASE_END}, ${hand.by})`,
     entry: {
       kind: 'grant.intended',
@@ -58,6 +83,9 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
         login,
         durationSeconds: input.durationSeconds,
         ...(input.startsAt === null ? {} : { startsAt: input.startsAt.toISOString() }),
+        ...(terms.sessionUse === null ? {} : { use: terms.sessionUse }),
+        ...(terms.claimSeconds === null ? {} : { claimSeconds: terms.claimSeconds }),
+        ...(terms.landingSeconds === 0 ? {} : { landingSeconds: terms.landingSeconds }),
       },
     },
   };

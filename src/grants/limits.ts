@@ -29,11 +29,12 @@ export async function decideWithin(
   store: Db | Trx,
   made: WithUse,
   holding: Omit<Holding, 'limits'>,
+  decideBy: (policies: CompiledPolicies, facts: DecisionFacts) => Decided = decide,
 ): Promise<WithUse> {
   const { limits } = made.decided.obligations;
   if (made.decided.outcome === 'deny' || limits === undefined) return made;
   const facts = { ...made.facts, use: await heldOf(store, { ...holding, limits }) };
-  return { facts, decided: decide(policies, facts) };
+  return { facts, decided: decideBy(policies, facts) };
 }
 
 /** What is held, by limit. In a transaction it stays so until that ends. */
@@ -78,6 +79,7 @@ const WEEK_AGO = sql`now() - make_interval(secs => ${sql.lit(WEEK_SECONDS)})`;
 const HELD_THIS_WEEK = sql`(g.wanted = 'present' or (g.activated_at is not null and g.ended_at > ${WEEK_AGO}))`;
 /** What is live counts with all that it may still take; what is over with what it took. */
 const HELD_SECONDS = sql`coalesce(sum(extract(epoch from greatest(interval '0', case
-  when g.wanted = 'absent' then least(g.ended_at, g.expires_at) - greatest(g.activated_at, ${WEEK_AGO})
-  when g.activated_at is null then make_interval(secs => g.duration_s)
-  else g.expires_at - greatest(g.activated_at, ${WEEK_AGO}) end))), 0)::float8`;
+  when g.wanted = 'absent' and g.claim_s is not null and g.claimed_at is null then interval '0'
+  when g.wanted = 'absent' then least(g.ended_at, g.expires_at) - greatest(coalesce(g.claimed_at, g.activated_at), ${WEEK_AGO})
+  when g.activated_at is null or (g.claim_s is not null and g.claimed_at is null) then make_interval(secs => g.duration_s)
+  else g.expires_at - greatest(coalesce(g.claimed_at, g.activated_at), ${WEEK_AGO}) end))), 0)::float8`;

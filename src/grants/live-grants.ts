@@ -7,7 +7,7 @@ import type { Db } from '../db/client.ts';
 import { type Principal, principalById } from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import { decide, permitted } from '../policy/engine/decide.ts';
-import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
+import type { DecisionFacts, Obligations, Outcome } from '../policy/engine/facts.ts';
 import { taskFits } from '../targets/tasks.ts';
 import type { GrantsContext } from './context.ts';
 import { approvalsOf, countApprovals } from './count-approvals.ts';
@@ -53,30 +53,63 @@ export function readLiveGrants(db: Db, ids: string[]) {
 }
 
 function selectLiveGrants(db: Db) {
-  return db
-    .selectFrom('grants as g')
-    .innerJoin('requests as r', 'r.id', 'g.request_id')
-    .select(['g.id', 'g.request_id', 'g.target_id', 'g.task_id', 'g.principal_id', 'g.login', 'g.duration_s'])
-    .select(['g.expires_at', 'r.source_address', 'r.reason', 'r.ticket', 'r.digest', 'r.outcome'])
-    .select([
-      'r.obligations',
-      'r.duration_s as asked_s',
-      'r.created_at as asked_at',
-      'r.mfa_age_s',
-      'r.starts_at',
-    ])
-    .select((eb) =>
-      eb
-        .selectFrom('decisions as d')
-        .select('d.facts')
-        .whereRef('d.request_id', '=', 'r.id')
-        .where('d.action', '=', 'request')
-        .orderBy('d.decided_at')
-        .limit(1)
-        .as('facts'),
-    )
-    .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
-    .where('g.wanted', '=', 'present');
+  return (
+    db
+      .selectFrom('grants as g')
+      // Where more time was approved since, that approval is what stands.
+      .innerJoin('requests as r', (join) =>
+        join.on(
+          sql<boolean>`r.id = coalesce((select e.id from requests e where e.extends_grant = g.id and e.state = 'approved'
+          order by e.id desc limit 1), g.request_id)`,
+        ),
+      )
+      .select([
+        'g.id',
+        'g.request_id',
+        'g.target_id',
+        'g.task_id',
+        'g.principal_id',
+        'g.login',
+        'g.duration_s',
+      ])
+      .select(['g.expires_at', 'r.source_address', 'r.reason', 'r.ticket'])
+      // Of a bundle: the member's own, by which it is judged; the card is what was approved.
+      .leftJoin('request_members as m', (join) =>
+        join
+          .onRef('m.request_id', '=', 'g.request_id')
+          .onRef('m.target_id', '=', 'g.target_id')
+          .onRef('m.task_id', '=', 'g.task_id')
+          .on('r.extends_grant', 'is', null),
+      )
+      .select([
+        sql<string>`coalesce(m.digest, r.digest)`.as('digest'),
+        sql<Outcome>`coalesce(m.outcome, r.outcome)`.as('outcome'),
+        sql<object>`coalesce(m.obligations, r.obligations)`.as('obligations'),
+      ])
+      .select(['r.digest as card_digest', 'r.outcome as card_outcome', 'r.obligations as card_obligations'])
+      .select([
+        'r.duration_s as asked_s',
+        'r.created_at as asked_at',
+        'r.mfa_age_s',
+        'r.starts_at',
+        'r.session_use',
+        'r.id as card_id',
+        'r.extends_grant',
+      ])
+      .select((eb) =>
+        eb
+          .selectFrom('decisions as d')
+          .select('d.facts')
+          .whereRef('d.request_id', '=', 'g.request_id')
+          .where('d.action', '=', 'request')
+          .where(sql<boolean>`(m.decision_id is null or d.id = m.decision_id)`)
+          .orderBy('d.decided_at')
+          .limit(1)
+          .as('facts'),
+      )
+      .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
+      .where('g.wanted', '=', 'present')
+  );
 }
 
 /** Judges grants by `policies`; people, targets and tasks are read once. The result is null where one is gone. */
@@ -127,7 +160,8 @@ export async function whyNoLonger(
     };
   }
   const circumstances = circumstancesOf(grant, grant.asked_s);
-  if (requestDigest({ requesterId: principal.id, asked, circumstances }) !== grant.digest) {
+  const { extends_grant: extendsGrant } = grant;
+  if (requestDigest({ requesterId: principal.id, asked, circumstances, extendsGrant }) !== grant.digest) {
     return {
       cause: 'not-approved',
       note: 'What was approved means something else now: its task or target has changed.',
@@ -137,7 +171,12 @@ export async function whyNoLonger(
   // Whom policy asks for has not changed, and they said yes: that they have left since takes nothing back.
   if (grant.outcome === 'needs-approval' && digestOf(approved.approvals) === digestOf(obligations.approvals))
     return null;
-  const card = { id: grant.request_id, digest: grant.digest, outcome: grant.outcome, obligations: approved };
+  const card = {
+    id: grant.card_id,
+    digest: grant.card_digest,
+    outcome: grant.card_outcome,
+    obligations: grant.card_obligations,
+  };
   const given = (await approvalsOf(ctx.db, [card])).get(card.id) ?? [];
   const row = { ...card, outcome, obligations, created_at: grant.asked_at };
   const { met } = countApprovals(policies, { row, requester: principal, facts, given, others: [] });
@@ -163,5 +202,6 @@ function circumstancesOf(grant: LiveGrant, durationSeconds: number) {
     // How fresh the passkey was when it was asked for is a fact of the request; it does not grow old with the grant.
     mfaAgeSeconds: grant.mfa_age_s,
     startsAt: grant.starts_at,
+    sessionUse: grant.session_use,
   };
 }

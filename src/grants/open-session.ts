@@ -14,8 +14,10 @@ import { storeDecision } from '../policy/publish.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
 import { letIn } from './let-in.ts';
+import { refuseWhileKilled } from './kill-scope.ts';
 import { gatewaySalt, targetPassword } from './plan.ts';
 import { ticketMask } from './session-mask.ts';
+import { refuseSecondSession, startClock } from './session-terms.ts';
 import type { LiveVerdict, LoginChallenge, OpenInput, SessionTicket } from './session-ticket.ts';
 import { isFresh } from './step-up.ts';
 import { nextGrantTruth } from './transitions.ts';
@@ -45,13 +47,14 @@ export async function challengeFor(ctx: GrantsContext, login: string): Promise<L
   };
 }
 
-/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `step-up-required`, `too-many-sessions`; each is in the log too. */
+/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `step-up-required`, `too-many-sessions`, `grant-used`, `killed`; each is in the log too. */
 export async function openSession(ctx: GrantsContext, input: OpenInput): Promise<SessionTicket> {
   const found = await ctx.db
     .selectFrom('credentials as c')
     .innerJoin('grants as g', 'g.id', 'c.grant_id')
     .select(['g.id', 'g.principal_id', 'g.target_id', 'g.task_id', 'g.request_id', 'g.login', 'g.duration_s'])
     .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
+    .select(['g.session_use', 'g.claim_s'])
     .select([
       sql<number | null>`floor(extract(epoch from now() - c.mfa_at))::float8`.as('mfa_age_s'),
       sql<number | null>`floor(extract(epoch from c.issued_at - c.mfa_at))::float8`.as('mfa_age_at_issue_s'),
@@ -91,6 +94,11 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     return refuse('wrong-database', `This grant is for the database "${database}" only.`);
   }
   if (principal.disabled) return refuse('principal-disabled', 'This account is disabled.');
+  await refuseWhileKilled(ctx.db, principal, asked.target).catch((error: unknown) =>
+    error instanceof Failure && error.code === 'killed'
+      ? refuse(error.code, error.message)
+      : Promise.reject(error),
+  );
   const policies = ctx.policies.current();
   const facts = decisionFacts(principal, asked, {
     sourceAddress: input.clientAddress,
@@ -126,15 +134,21 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
         'wanted',
         'observed',
         'expires_at',
+        'activated_at',
+        'bundled',
+        'landing_s',
         sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms'),
       ])
       .where('id', '=', found.id)
-      .forShare()
+      // Of several at once that would start its clock or be its only session, one is the first.
+      .$if(found.session_use === 'once' || found.claim_s !== null, (q) => q.forUpdate())
+      .$if(found.session_use !== 'once' && found.claim_s === null, (q) => q.forShare())
       .executeTakeFirstOrThrow();
     nextGrantTruth(grant, 'open-session');
     if (grant.ms <= 0 || grant.expires_at === null) {
       throw new Failure('denied', 'expired', 'This grant has expired.');
     }
+    if (found.session_use === 'once') await refuseSecondSession(trx, found.id);
     const { count } = await trx
       .selectFrom('sessions')
       .select((eb) => eb.fn.countAll<number>().as('count'))
@@ -181,7 +195,20 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
       detail: { target: asked.target.name, task: asked.task.name, database, application: input.application },
     });
     await publish(trx, { topic: 'sessions', id: sessionId });
-    return { remainingMs: grant.ms, expiresAtMs: grant.expires_at.getTime() };
+    const claimed =
+      found.claim_s === null
+        ? null
+        : await startClock(trx, {
+            grantId: found.id,
+            sessionId,
+            holder: principal,
+            from: input.clientAddress,
+          });
+    return {
+      remainingMs: claimed?.ms ?? grant.ms,
+      expiresAtMs: (claimed?.expiresAt ?? grant.expires_at).getTime(),
+      landingMs: grant.landing_s * 1_000,
+    };
   });
 
   return {
@@ -220,14 +247,16 @@ export async function liveVerdicts(
     .select([
       'id',
       'expires_at',
+      'landing_s',
       sql<number>`(extract(epoch from expires_at - clock_timestamp()) * 1000)::float8`.as('ms'),
     ])
     .where('id', 'in', grantIds)
     .where('wanted', '=', 'present')
     .where('observed', '=', 'present')
     .execute();
-  for (const { id, ms, expires_at: end } of rows) {
-    if (ms > 0 && end !== null) verdicts.set(id, { remainingMs: ms, expiresAtMs: end.getTime() });
+  for (const { id, ms, expires_at: end, landing_s: landing } of rows) {
+    if (ms + landing * 1_000 > 0 && end !== null)
+      verdicts.set(id, { remainingMs: ms, expiresAtMs: end.getTime() });
   }
   return verdicts;
 }

@@ -11,6 +11,7 @@ import { patrolAlterations } from './alterations.ts';
 import type { GrantsContext } from './context.ts';
 import { type Ending, endGrant } from './end.ts';
 import { vanishedShared } from './shared.ts';
+import { wipeRemoved } from './remove-target.ts';
 import { lookAtNodes } from './target-health.ts';
 
 const PATROL_EVERY_MS = 30_000;
@@ -37,7 +38,17 @@ export function createPatrol(ctx: GrantsContext): {
     signal: AbortSignal,
     act: (targetId: string, signal: AbortSignal) => Promise<void>,
   ) => {
-    const targets = await ctx.db.selectFrom('targets').select('id').execute();
+    // Removed ones for as long as a login may start late there.
+    const targets = await ctx.db
+      .selectFrom('targets')
+      .select('id')
+      .where((eb) =>
+        eb.or([
+          eb('removed_at', 'is', null),
+          eb('removed_at', '>', sql<Date>`now() - make_interval(secs => ${LATE_STARTER_SECONDS})`),
+        ]),
+      )
+      .execute();
     await Promise.allSettled(
       targets.map(async ({ id }) => {
         try {
@@ -66,6 +77,10 @@ export function createPatrol(ctx: GrantsContext): {
   const loops: Repeating[] = [
     loop('patrol', PATROL_EVERY_MS, patrolTarget),
     loop('late starters', SWEEP_EVERY_MS, sweepTarget),
+    repeat(ctx, 'removed targets', PATROL_EVERY_MS, async () => {
+      await wipeRemoved(ctx.db, LATE_STARTER_SECONDS);
+      return undefined;
+    }),
   ];
   return {
     start() {

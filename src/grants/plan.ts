@@ -29,7 +29,7 @@ export function planFor(masterKey: MasterKey, row: StepGrant): GrantPlan<unknown
     password: targetPassword(masterKey, row.id),
     taskId: row.task_id,
     entitlement: row.entitlement,
-    nativeExpirySeconds: row.duration_s + NATIVE_SLACK_SECONDS,
+    nativeExpirySeconds: (row.claim_s ?? 0) + row.duration_s + row.landing_s + NATIVE_SLACK_SECONDS,
     label: `${row.principal_name} ${row.task_name} ${row.id}`.slice(0, LONGEST_LABEL),
   };
 }

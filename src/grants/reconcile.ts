@@ -6,6 +6,7 @@ import { type Entry, SYSTEM_ACTOR } from '../audit/append.ts';
 import { Failure, messageOf } from '../base/errors.ts';
 import type { RevokeReport } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
+import { settleBundle } from './bundle-watch.ts';
 import type { GrantsContext } from './context.ts';
 import { endGrant } from './end.ts';
 import type { GrantViewRow } from './grant-view.ts';
@@ -44,6 +45,9 @@ export async function takeStep(ctx: GrantsContext, row: StepGrant, signal: Abort
   try {
     const settled = row.wanted === 'present' ? await bringUp(ctx, row, step) : await takeDown(ctx, row, step);
     if (settled !== null) {
+      // The last one there makes all of them active; should this be lost, the watch finds it.
+      if (row.bundled && row.wanted === 'present')
+        await ctx.db.transaction().execute((trx) => settleBundle(trx, row.request_id));
       await publish(ctx.db, { topic: 'grants', id: row.id });
       return settled;
     }
@@ -72,16 +76,22 @@ async function bringUp(
   return settle(
     ctx.db,
     row,
-    sql`observed = 'present', handle = ${JSON.stringify(observation.handle)}, activated_at = now(),
-      expires_at = now() + make_interval(secs => ${row.duration_s}),
+    sql`observed = 'present', handle = ${JSON.stringify(observation.handle)},
+      ${row.bundled ? sql`` : sql`activated_at = now(), expires_at = now() + make_interval(secs => ${row.claim_s ?? row.duration_s}),`}
       native_expires_at = now() + make_interval(secs => ${plan.nativeExpirySeconds}), attempts = 0, last_error = null`,
     {
-      kind: 'grant.active',
+      // Of several that belong together, each is only there; active they become together (bundle-watch.ts).
+      kind: row.bundled ? 'grant.made' : 'grant.active',
       actor: SYSTEM_ACTOR,
       requestId: row.request_id,
       grantId: row.id,
       targetId: row.target_id,
-      detail: { login: row.login, durationSeconds: row.duration_s, handle: observation.handle },
+      detail: {
+        login: row.login,
+        durationSeconds: row.duration_s,
+        ...(row.claim_s === null ? {} : { claimSeconds: row.claim_s }),
+        handle: observation.handle,
+      },
     },
     observation.nodes,
   );

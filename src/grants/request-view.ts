@@ -1,9 +1,11 @@
 // Requests as the API shows them: everything that an approver needs on one card. A page of requests is built from a
 // fixed number of queries; only what differs from usual is asked for one request at a time.
 
+import type { Selectable } from 'kysely';
 import type { z } from 'zod';
 import type { Approval, Request, requestQuery } from '../api/requests.ts';
 import { notFound } from '../base/errors.ts';
+import type { Outcome, Tables } from '../db/tables.ts';
 import { type StandIn, standInsNow } from '../identity/delegations.ts';
 import { activePeople, type Principal, principalsById, refOf } from '../identity/principals.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
@@ -47,7 +49,15 @@ export async function viewSubmitted(
   { row, asked }: Pick<SubmitResult, 'row' | 'asked'>,
 ): Promise<Request> {
   if (row.state === 'pending') return viewRequest(ctx, caller, row.id);
-  const nothing = { people: [], approvals: [], given: [], seenBy: [], standIns: [] };
+  const nothing = {
+    people: [],
+    approvals: [],
+    given: [],
+    seenBy: [],
+    standIns: [],
+    hasSeconds: null,
+    members: [],
+  };
   const parts = { ...nothing, row, requester: caller.principal, asked, detailed: false };
   return (await buildCard(ctx, caller, parts)).request;
 }
@@ -123,8 +133,9 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
     ...views.map((v) => v.principal_id),
   ]);
   const principals = await principalsById(ctx.db, [...needed]);
+  const [lengths, members] = await Promise.all([lengthsOf(ctx, rows), memberRowsOf(ctx, ids)]);
   const askedOf = new Map<string, Promise<Asked>>();
-  const asked = (row: RequestRow) => {
+  const asked = (row: { target_id: string; task_id: string }) => {
     const key = `${row.target_id} ${row.task_id}`;
     const kept = askedOf.get(key) ?? loadAsked(ctx.db, { targetId: row.target_id, taskId: row.task_id });
     askedOf.set(key, kept);
@@ -144,6 +155,10 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
         asked: await asked(row),
         people,
         standIns,
+        members: await Promise.all(
+          (members.get(row.id) ?? []).map(async (member) => ({ ...member, asked: await asked(member) })),
+        ),
+        hasSeconds: lengths.get(row.extends_grant ?? '') ?? null,
         detailed: detailed && row.state === 'pending',
         approvals: said.map((item) => ({
           by: refOf(known(principals, item.principal_id)),
@@ -165,6 +180,29 @@ async function buildCards(ctx: GrantsContext, caller: Caller, rows: RequestRow[]
   );
 }
 
+type MemberRow = Pick<Selectable<Tables['request_members']>, 'target_id' | 'task_id' | 'outcome'>;
+
+async function memberRowsOf(ctx: GrantsContext, ids: string[]): Promise<Map<string, MemberRow[]>> {
+  const rows = await ctx.db
+    .selectFrom('request_members')
+    .select(['request_id', 'target_id', 'task_id', 'outcome'])
+    .where('request_id', 'in', ids)
+    .orderBy('place')
+    .execute();
+  return Map.groupBy(rows, (row) => row.request_id);
+}
+
+async function lengthsOf(ctx: GrantsContext, rows: RequestRow[]): Promise<Map<string, number>> {
+  const ids = rows.flatMap((row) => row.extends_grant ?? []);
+  if (ids.length === 0) return new Map();
+  const found = await ctx.db
+    .selectFrom('grants')
+    .select(['id', 'duration_s'])
+    .where('id', 'in', ids)
+    .execute();
+  return new Map(found.map((grant) => [grant.id, grant.duration_s]));
+}
+
 interface Parts {
   row: RequestRow;
   requester: Principal;
@@ -174,22 +212,27 @@ interface Parts {
   approvals: Approval[];
   given: Yes[];
   standIns: StandIn[];
+  /** Of a bundle; empty for a single one. */
+  members: { asked: Asked; outcome: Outcome }[];
+  /** Of the grant that it asks more time for. */
+  hasSeconds: number | null;
   seenBy: Request['seenBy'];
 }
 
 async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Promise<Card> {
   const { row, requester, asked } = parts;
   const facts = factsOf(row, requester, asked);
-  const why = whyNotApprove(ctx.policies.current(), caller.principal, requester, facts);
+  const all = [facts, ...parts.members.map((member) => factsOf(row, requester, member.asked))];
+  const why = whyNotApprove(ctx.policies.current(), caller.principal, requester, all);
   const decided = parts.approvals.some((item) => item.by.id === caller.principal.id);
   const eligible =
     row.state === 'pending'
       ? parts.people.filter(
-          (person) => whyNotApprove(ctx.policies.current(), person, requester, facts) === null,
+          (person) => whyNotApprove(ctx.policies.current(), person, requester, all) === null,
         )
       : [];
   const others = why === null ? [...eligible, caller.principal] : eligible;
-  const stages = stagesOf(ctx, parts, facts, others, caller.principal);
+  const stages = stagesOf(ctx, parts, all, others, caller.principal);
   const standsIn = stages.standIns.some((one) => one.by.id === caller.principal.id);
   const refused = standsIn ? null : why;
   const mayNot =
@@ -220,11 +263,23 @@ async function buildCard(ctx: GrantsContext, caller: Caller, parts: Parts): Prom
         description: asked.task.description,
         rights: ctx.tasks.rights(asked.task).map((right) => right.words),
       },
+      members: parts.members.map((member) => ({
+        target: member.asked.target.name,
+        segment: member.asked.target.segment,
+        task: member.asked.task.name,
+        rights: ctx.tasks.rights(member.asked.task).map((right) => right.words),
+        outcome: member.outcome,
+      })),
       startsAt: row.starts_at?.toISOString() ?? null,
       durationSeconds: row.duration_s,
+      extends:
+        row.extends_grant === null
+          ? null
+          : { grantId: row.extends_grant, hasSeconds: parts.hasSeconds ?? row.duration_s },
       approvedDurationSeconds: row.approved_duration_s,
       reason: row.reason,
       ticket: row.ticket,
+      use: row.session_use,
       sourceAddress: row.source_address,
       digest: cardDigest(row),
       approvals: parts.approvals,
@@ -251,7 +306,7 @@ interface Stages {
 function stagesOf(
   ctx: GrantsContext,
   parts: Parts,
-  facts: DecisionFacts,
+  all: DecisionFacts[],
   others: Principal[],
   reader: Principal,
 ): Stages {
@@ -264,9 +319,11 @@ function stagesOf(
       others.find((one) => one.id === absentId),
     ];
     if (by === undefined || absent === undefined) return [];
-    return whyNotStandIn(policies, { by, absent }, requester, facts) === null ? { by, absent } : [];
+    return whyNotStandIn(policies, { by, absent }, requester, all) === null ? { by, absent } : [];
   });
-  const counted = countApprovals(policies, { row, requester, facts, given, others, standIns });
+  const [facts = factsOf(row, requester, parts.asked), ...more] = all;
+  const members = more.map((one) => ({ facts: one }));
+  const counted = countApprovals(policies, { row, requester, facts, members, given, others, standIns });
   const shown = stagesOnCard(counted, people, parts.standIns);
   // Who was counted then was counted for good, whatever has become of them since.
   const met = (stage: Request['stages'][number]): Request['stages'][number] => ({

@@ -32,6 +32,8 @@ export interface SessionTicket {
   remainingMs: number;
   /** The grant's own end (Unix ms), see LiveTime. */
   expiresAtMs: number;
+  /** How long what runs at the deadline may go on. */
+  landingMs: number;
   /** What statements may do (gateway/postgres/guard/). */
   guard: GuardTerms;
   /** null: nothing is masked. */
@@ -79,6 +81,7 @@ export interface OpenInput {
 export type LiveVerdict = LiveTime | 'over';
 
 export interface LiveTime {
+  /** Not above zero only while what ran at the deadline may go on. */
   remainingMs: number;
   /**
    * The grant's own end (Unix ms). A deadline moves later only when this value does, so a store clock that jumps

@@ -11,7 +11,7 @@ import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, type Principal } from '../identity/principals.ts';
 import { decide } from '../policy/engine/decide.ts';
-import type { DecisionFacts } from '../policy/engine/facts.ts';
+import type { DecisionFacts, SessionUse } from '../policy/engine/facts.ts';
 import { usedText } from '../policy/engine/limits.ts';
 import { decisionInsert, type StoredDecision } from '../policy/publish.ts';
 import type { RequestRow } from './approve.ts';
@@ -25,7 +25,8 @@ import {
   requestDigest,
 } from './facts.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
-import { type Intent, intentOf } from './intend.ts';
+import { type Intent, intentOf, termsOf } from './intend.ts';
+import { refuseWhileKilled } from './kill-scope.ts';
 import { rememberGrant } from './known-grants.ts';
 import { type GrantRow, NOBODY_HAS_IT, type StepGrant, takenUpBy } from './lease.ts';
 import { decideWithin, type WithUse } from './limits.ts';
@@ -58,13 +59,16 @@ const STATE_AFTER = { allow: 'approved', 'needs-approval': 'pending', deny: 'den
 
 /**
  * Errors: `unknown-target`, `unknown-task`, `task-does-not-fit`, `invalid-duration`, `too-many-pending`,
- * `step-up-required`.
+ * `step-up-required`, `killed`.
  */
 export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBody): Promise<SubmitResult> {
   const asked = await loadAsked(ctx.db, body);
   const circumstances = circumstancesOf(caller, body, body.reason, asked);
   const policies = ctx.policies.current();
-  const sponsor = await loadSponsor(ctx.db, caller.principal);
+  const [sponsor] = await Promise.all([
+    loadSponsor(ctx.db, caller.principal),
+    refuseWhileKilled(ctx.db, caller.principal, asked.target),
+  ]);
   const facts = atStart(
     decisionFacts(caller.principal, asked, circumstances, sponsor),
     circumstances.startsAt,
@@ -122,7 +126,7 @@ export async function submit(ctx: GrantsContext, caller: Caller, body: SubmitBod
   };
 }
 
-type Submitted = Circumstances & { startsAt: Date | null };
+type Submitted = Circumstances & { startsAt: Date | null; sessionUse: SessionUse | null };
 
 interface Prepared {
   draft: Draft;
@@ -157,6 +161,9 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     mfa_age_s: caller.mfaAgeSeconds,
     handed_by: [...(caller.handedBy ?? [])],
     starts_at: circumstances.startsAt,
+    kill_id: null,
+    extends_grant: null,
+    session_use: circumstances.sessionUse,
     digest: requestDigest({ requesterId: caller.principal.id, asked, circumstances }),
     state: STATE_AFTER[decided.outcome],
     outcome: decided.outcome,
@@ -171,6 +178,7 @@ function prepareWrite(ctx: GrantsContext, of: Submission, { facts, decided }: Wi
     asked,
     durationSeconds: circumstances.durationSeconds,
     startsAt: circumstances.startsAt,
+    terms: termsOf(decided.obligations, circumstances.sessionUse),
   };
   const hand = circumstances.startsAt === null ? takenUpBy(ctx.run) : NOBODY_HAS_IT;
   const intent = draft.state === 'approved' ? intentOf(grantFacts, hand) : null;
@@ -201,11 +209,11 @@ function writeRequest(
   return sql<Written>`
     with asked as (
       insert into requests (id, requester_id, target_id, task_id, duration_s, reason, ticket, source_address, digest,
-        state, outcome, reasons, obligations, starts_at, expires_at, decided_at, mfa_age_s, handed_by)
+        state, outcome, reasons, obligations, starts_at, session_use, expires_at, decided_at, mfa_age_s, handed_by)
       values (${draft.id}, ${draft.requester_id}, ${draft.target_id}, ${draft.task_id}, ${draft.duration_s},
         ${draft.reason}, ${draft.ticket}, ${draft.source_address}, ${draft.digest}, ${draft.state}, ${draft.outcome},
         ${JSON.stringify(draft.reasons)}, ${JSON.stringify(draft.obligations)},
-        ${draft.starts_at}, coalesce(${draft.starts_at}::timestamptz, now() + make_interval(secs => ${ctx.pendingLifetimeSeconds})),
+        ${draft.starts_at}, ${draft.session_use}, coalesce(${draft.starts_at}::timestamptz, now() + make_interval(secs => ${ctx.pendingLifetimeSeconds})),
         ${decidedAt}, ${draft.mfa_age_s}, ${draft.handed_by}::text[])
       returning created_at as request_created_at, decided_at as request_decided_at,
         expires_at as request_expires_at),
@@ -233,6 +241,7 @@ function submittedEntry(
       task: asked.task.name,
       durationSeconds: draft.duration_s,
       ...(draft.starts_at === null ? {} : { startsAt: draft.starts_at.toISOString() }),
+      ...(draft.session_use === null ? {} : { use: draft.session_use }),
       reason: draft.reason,
       ticket: draft.ticket,
       outcome: draft.outcome,
@@ -270,7 +279,12 @@ export async function previewFor(
 
 function circumstancesOf(
   caller: Caller,
-  body: { duration: string; ticket?: string | undefined; startsAt?: string | undefined },
+  body: {
+    duration: string;
+    ticket?: string | undefined;
+    startsAt?: string | undefined;
+    use?: SessionUse | undefined;
+  },
   reason: string,
   asked: Asked,
 ): Submitted {
@@ -281,10 +295,12 @@ function circumstancesOf(
     ticket: body.ticket ?? null,
     mfaAgeSeconds: caller.mfaAgeSeconds,
     startsAt: startFrom(body.startsAt, asked),
+    sessionUse: body.use ?? null,
   };
 }
 
-async function refuseTooManyPending(trx: Trx, principalId: string): Promise<void> {
+/** Errors: `too-many-pending`. */
+export async function refuseTooManyPending(trx: Trx, principalId: string): Promise<void> {
   const { count } = await trx
     .selectFrom('requests')
     .select((eb) => eb.fn.countAll<number>().as('count'))

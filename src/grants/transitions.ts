@@ -45,6 +45,9 @@ export interface GrantTruth {
   observed: ObservedState;
   /** Its start is still to come. */
   planned?: boolean;
+  /** One of several; while it is there and not activated it waits for the others. */
+  bundled?: boolean;
+  activated_at?: Date | null;
 }
 
 const DERIVED: Record<Wanted, Record<ObservedState, GrantState>> = {
@@ -55,6 +58,7 @@ const DERIVED: Record<Wanted, Record<ObservedState, GrantState>> = {
 /** The state that people see (lifecycle.md, "States"). */
 export function grantState(truth: GrantTruth): GrantState {
   const state = DERIVED[truth.wanted][truth.observed];
+  if (state === 'active' && truth.bundled === true && truth.activated_at === null) return 'granting';
   return state === 'granting' && truth.planned === true ? 'planned' : state;
 }
 

@@ -20,14 +20,17 @@ export function whyNotApprove(
   policies: CompiledPolicies,
   approver: Principal,
   requester: Principal,
-  facts: DecisionFacts,
+  facts: DecisionFacts | readonly DecisionFacts[],
   approverAddress?: string,
   mfaAgeSeconds: number | null = approverAddress === undefined ? 0 : null,
 ): string | null {
   const never = whyNeverCounts(approver.id, quorumFacts(requester, [approver]));
   if (never !== null) return never;
-  const verdict = mayApprove(policies, principalFacts(approver), facts, approverAddress, mfaAgeSeconds);
-  return verdict.allowed ? null : 'Policy does not name you as an approver for this target.';
+  // Of a bundle: for every member.
+  const all = Array.isArray(facts) ? facts : [facts];
+  const may = (one: DecisionFacts) =>
+    mayApprove(policies, principalFacts(approver), one, approverAddress, mfaAgeSeconds).allowed;
+  return all.every(may) ? null : 'Policy does not name you as an approver for this target.';
 }
 
 /** The same for who stands in: they must be able to count, and whoever is away must be an approver. */
@@ -35,7 +38,7 @@ export function whyNotStandIn(
   policies: CompiledPolicies,
   { by, absent }: { by: Principal; absent: Principal },
   requester: Principal,
-  facts: DecisionFacts,
+  facts: DecisionFacts | readonly DecisionFacts[],
   address?: string,
   mfaAgeSeconds: number | null = null,
 ): string | null {

@@ -186,6 +186,13 @@ interface Work {
   nextMs: number;
 }
 
+/** While what ran at a deadline goes on, its end is looked for this often. */
+const LANDING_LOOK = '500 milliseconds';
+/** The grant `g` is past its deadline, and nothing of it goes on any more, or not any longer. */
+const LANDED = sql<boolean>`(g.wanted = 'present' and g.observed = 'present' and g.landing_s > 0 and g.expires_at <= now()
+  and (g.expires_at + make_interval(secs => g.landing_s) <= now()
+    or not exists (select 1 from sessions s where s.grant_id = g.id and s.ended_at is null)))`;
+
 /** One look at the store; its clock decides. `full`: targets that could not be worked on now anyway. */
 async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
   const unsettled = sql`((wanted = 'present' and observed = 'unknown') or (wanted = 'absent' and observed <> 'absent'))`;
@@ -198,14 +205,17 @@ async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
     ranked as (
       select id, target_id, next_attempt_at,
         row_number() over (partition by target_id order by next_attempt_at, id) as place from unclaimed),
-    deadline as (select min(expires_at) as at from grants where wanted = 'present' and observed = 'present'),
+    deadline as (select least(
+      (select min(expires_at) from grants where wanted = 'present' and observed = 'present' and landing_s = 0),
+      (select min(greatest(expires_at, least(expires_at + make_interval(secs => landing_s), now() + ${LANDING_LOOK}::interval)))
+        from grants where wanted = 'present' and observed = 'present' and landing_s > 0)) as at),
     retry as (
       select min(next_attempt_at) as at from grants
       where ${unsettled} and (lease_until is null or lease_until < now()) and target_id <> all(${full}::text[]))
     select
       array(select json_build_object('id', id, 'target', target_id) from ranked where place <= ${MOST_DUE_OF_TARGET}
         order by place, next_attempt_at limit ${MOST_DUE}) as due,
-      deadline.at <= now() as expired,
+      deadline.at <= now() or exists (select 1 from grants g where ${LANDED}) as expired,
       extract(epoch from least(deadline.at, retry.at) - clock_timestamp())::float8 * 1000 as ms
     from deadline, retry`.execute(ctx.db);
   const [found] = rows;
@@ -216,11 +226,13 @@ async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
 async function endExpired(ctx: GrantsContext): Promise<Due[]> {
   return ctx.db.transaction().execute(async (trx) => {
     const grants = await trx
-      .selectFrom('grants')
+      .selectFrom('grants as g')
       .select(['id', 'request_id', 'target_id', 'login'])
+      .select(sql<boolean>`claim_s is not null and claimed_at is null`.as('unclaimed'))
       .where('wanted', '=', 'present')
       .where('observed', '=', 'present')
       .where('expires_at', '<=', sql<Date>`now()`)
+      .where((eb) => eb.or([eb('landing_s', '=', 0), LANDED]))
       .orderBy('expires_at')
       .limit(EXPIRED_BATCH)
       .forUpdate()
@@ -228,7 +240,13 @@ async function endExpired(ctx: GrantsContext): Promise<Due[]> {
       .execute();
     await endGrants(
       trx,
-      grants.map((grant) => ({ grant, reason: 'expired', note: null, actor: SYSTEM_ACTOR, byId: null })),
+      grants.map(({ unclaimed, ...grant }) => ({
+        grant,
+        reason: unclaimed ? 'not-claimed' : 'expired',
+        note: null,
+        actor: SYSTEM_ACTOR,
+        byId: null,
+      })),
     );
     return grants.map((grant) => ({ id: grant.id, target: grant.target_id }));
   });

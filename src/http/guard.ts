@@ -84,6 +84,7 @@ export const GUARD = {
   'POST /api/targets/:name/check': 'administer',
   'POST /api/targets/:name/credential': 'administer',
   'POST /api/targets/:name/settings': 'administer',
+  'POST /api/targets/:name/remove': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
   'GET /api/targets/:name/labels': 'signed-in',
   'POST /api/targets/:name/labels': 'administer',
@@ -96,6 +97,7 @@ export const GUARD = {
   'GET /api/segments/reach': 'signed-in',
 
   'POST /api/requests': 'signed-in',
+  'POST /api/bundles': 'signed-in',
   'POST /api/requests/preview': 'signed-in',
   'GET /api/requests': 'signed-in',
   'GET /api/requests/:id': 'signed-in',
@@ -130,6 +132,11 @@ export const GUARD = {
   'POST /api/kits/:id/share': 'person',
   'GET /api/notices': 'signed-in',
   'POST /api/notices/read': 'signed-in',
+  // Whom they may stop, the use-case asks: administrators anything, owners what is theirs.
+  'GET /api/kills': 'signed-in',
+  'POST /api/kills': 'person',
+  'GET /api/kills/:id': 'signed-in',
+  'POST /api/kills/:id/lift': 'administer',
 
   'GET /api/sessions': 'signed-in',
   'GET /api/sessions/:id': 'signed-in',

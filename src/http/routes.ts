@@ -46,6 +46,7 @@ import { getGrant } from './routes/get-grant.ts';
 import { getHealth } from './routes/get-health.ts';
 import { getInsights } from './routes/get-insights.ts';
 import { getInstallationHealth } from './routes/get-installation-health.ts';
+import { getKill } from './routes/get-kill.ts';
 import { getMe } from './routes/get-me.ts';
 import { getMetrics } from './routes/get-metrics.ts';
 import { getMySignIn } from './routes/get-my-sign-in.ts';
@@ -64,7 +65,9 @@ import { issueCredentials } from './routes/issue-credential.ts';
 import { issueRegistrationLinks } from './routes/issue-registration-link.ts';
 import { issueTokens } from './routes/issue-token.ts';
 import { keepKits } from './routes/keep-kits.ts';
+import { kills } from './routes/kill.ts';
 import { labelColumns } from './routes/label-columns.ts';
+import { liftKills } from './routes/lift-kill.ts';
 import { linkOidc } from './routes/link-oidc.ts';
 import { getDelegations } from './routes/list-delegations.ts';
 import { listDemoPeople } from './routes/list-demo-people.ts';
@@ -72,6 +75,7 @@ import { getDrills } from './routes/list-drills.ts';
 import { getGrants } from './routes/list-grants.ts';
 import { getGroups } from './routes/list-groups.ts';
 import { getNotices } from './routes/list-notices.ts';
+import { getKills } from './routes/list-kills.ts';
 import { getPacks } from './routes/list-packs.ts';
 import { getPeopleChanges } from './routes/list-people-changes.ts';
 import { listPolicies } from './routes/list-policies.ts';
@@ -98,6 +102,7 @@ import { redeemDeviceLogins } from './routes/redeem-device-login.ts';
 import { refusePeopleChanges } from './routes/refuse-people-change.ts';
 import { refuseProposal } from './routes/refuse-proposal.ts';
 import { removePasskeys } from './routes/remove-passkey.ts';
+import { removeTargets } from './routes/remove-target.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
 import { revokeTokens } from './routes/revoke-token.ts';
@@ -113,6 +118,7 @@ import { signOut } from './routes/sign-out.ts';
 import { signProposal } from './routes/sign-proposal.ts';
 import { startDeviceLogins } from './routes/start-device-login.ts';
 import { streamEvents } from './routes/stream-events.ts';
+import { submitBundles } from './routes/submit-bundle.ts';
 import { submitRequest } from './routes/submit-request.ts';
 import { useRegistrationLinks } from './routes/use-registration-link.ts';
 import { withdrawProposal } from './routes/withdraw-proposal.ts';
@@ -163,6 +169,7 @@ const ROUTES = [
   checkTarget,
   changeCredentials,
   changeTargetSettings,
+  removeTargets,
   denyRequest,
   endSession,
   explainPolicy,
@@ -196,12 +203,17 @@ const ROUTES = [
   previewRequests,
   returnGrants,
   revokeGrants,
+  getKills,
+  getKill,
+  kills,
+  liftKills,
   searchAudit,
   signInToDemo,
   signIn,
   signOut,
   streamEvents,
   submitRequest,
+  submitBundles,
   getPacks,
   setPackOwner,
   planPolicy,

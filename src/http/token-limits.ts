@@ -70,6 +70,7 @@ export const ROUTE_SCOPE = {
   'POST /api/targets/:name/check': 'administer',
   'POST /api/targets/:name/credential': 'administer',
   'POST /api/targets/:name/settings': 'administer',
+  'POST /api/targets/:name/remove': 'administer',
   'GET /api/targets/:name/standing-access': 'audit',
   'GET /api/targets/:name/labels': 'read',
   'POST /api/targets/:name/labels': 'administer',
@@ -87,6 +88,7 @@ export const ROUTE_SCOPE = {
   'POST /api/tasks': 'administer',
 
   'POST /api/requests': 'request',
+  'POST /api/bundles': 'request',
   'POST /api/requests/preview': 'read',
   'GET /api/requests': 'read',
   'GET /api/requests/:id': 'read',
@@ -119,6 +121,10 @@ export const ROUTE_SCOPE = {
   'POST /api/kits/:id/share': 'whole',
   'GET /api/notices': 'read',
   'POST /api/notices/read': 'read',
+  'GET /api/kills': 'read',
+  'POST /api/kills': 'revoke',
+  'GET /api/kills/:id': 'read',
+  'POST /api/kills/:id/lift': 'administer',
 
   'GET /api/sessions': 'read',
   'GET /api/sessions/:id': 'read',

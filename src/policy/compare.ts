@@ -6,6 +6,7 @@ import { MOST_PLAN_EXAMPLES, MOST_PLAN_PEOPLE } from '../api/policy-plan.ts';
 import { canonicalJson } from '../base/canonical-json.ts';
 import { type CompiledPolicies, withoutExpired } from './engine/compile.ts';
 import { decideOutcome, permitted } from './engine/decide.ts';
+import { decideExtension } from './engine/extension.ts';
 import type { DecisionFacts, Obligations, Outcome } from './engine/facts.ts';
 import { Memory, remembering } from './engine/memory.ts';
 
@@ -178,12 +179,9 @@ function decideAs(policies: CompiledPolicies, row: StoredRow): Side {
     const { allowed, obligations, determining } = permitted(policies, 'connect', row.facts);
     return { outcome: allowed ? 'allow' : 'deny', obligations, determining };
   }
-  const decided = decideOutcome(policies, row.facts);
-  if (row.action !== 'extend' || decided.outcome === 'deny') return decided;
-  // An extension needs no permit of its own, and a forbid of it holds.
-  const extension = permitted(policies, 'extend', row.facts);
-  if (extension.allowed || extension.determining.length === 0) return decided;
-  return { ...decided, outcome: 'deny', determining: extension.determining };
+  return row.action === 'extend'
+    ? decideExtension(policies, row.facts).decided
+    : decideOutcome(policies, row.facts);
 }
 
 function outcomeIn(row: StoredRow): Outcome {

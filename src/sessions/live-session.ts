@@ -13,6 +13,11 @@ export interface SessionHandlers {
   warn(said: string): boolean;
   /** True: read nothing more from the client until it is false. */
   pause(waiting: boolean): void;
+  /**
+   * The deadline of a soft landing: nothing new begins. True when something still runs; `landed` is called when it has
+   * finished.
+   */
+  land(landed: () => void): boolean;
   /** Statements under way that the recording does not know. */
   running(): Begun[];
 }
@@ -44,6 +49,7 @@ export class Live implements LiveSession {
   #timers: Timer[] = [];
   #cutReason: { said: string; reason: string } | null = null;
   #pausedBefore = false;
+  #landing = false;
   #over: Promise<void> | null = null;
 
   /** `askedAt`: monotonic ms before the ticket was asked for, so that the deadline is early rather than late. */
@@ -102,9 +108,11 @@ export class Live implements LiveSession {
   judge(verdict: LiveVerdict | undefined, askedAt: number): void {
     if (verdict === undefined) return;
     if (verdict === 'over') {
-      this.#expire();
+      this.#cutNow();
       return;
     }
+    // What may still finish was fixed at the deadline.
+    if (this.#landing) return;
     const deadline = askedAt + verdict.remainingMs;
     const sameEnd = verdict.expiresAtMs !== undefined && verdict.expiresAtMs === this.#expiresAtMs;
     this.#expiresAtMs = verdict.expiresAtMs ?? this.#expiresAtMs;
@@ -114,9 +122,19 @@ export class Live implements LiveSession {
     this.#arm();
   }
 
-  #expire(): void {
+  #cutNow(): void {
     const time = new Date().toISOString().slice(11, 16);
     this.cut(`Your access ended at ${time} UTC.`, 'expired');
+  }
+
+  /** At the deadline: what runs may finish within a bounded grace, if policy says so; all else is cut. */
+  #expire(): void {
+    const { landingMs } = this.ticket;
+    if (this.#landing) return;
+    this.#landing = landingMs > 0;
+    const runs = this.#landing && this.#handlers?.land(() => this.#cutNow()) === true;
+    if (runs) this.#timers.push(after(landingMs, () => this.#cutNow()));
+    else this.#cutNow();
   }
 
   #arm(): void {

@@ -30,6 +30,7 @@ export interface TargetsContext {
 }
 
 export interface Targets {
+  /** Not one that was removed. */
   byName(name: string): Promise<TargetRow>;
   byId(id: string): Promise<TargetRow>;
   list(): Promise<TargetRow[]>;
@@ -88,12 +89,17 @@ export function createTargets(ctx: TargetsContext): Targets {
   }
 
   return {
-    byName: (name) => one('name', name),
+    async byName(name) {
+      const row = await one('name', name);
+      if (row.removed_at !== null) throw notFound('target', name);
+      return row;
+    },
     byId: (id) => one('id', id),
     list: () =>
       ctx.db
         .selectFrom('targets')
         .selectAll()
+        .where('removed_at', 'is', null)
         .orderBy('segment')
         .orderBy('name')
         .limit(MOST_TARGETS)

@@ -119,6 +119,12 @@ const broken = () =>
     ...REASON,
   });
 
+/** Of somebody who holds nothing here. */
+function pressed(): Promise<Answer> {
+  const who = { scope: 'person', name: 'second-approver', confirm: 'second-approver' };
+  return call('admin', 'POST', '/api/kills', { ...who, ...REASON });
+}
+
 async function signedIn(): Promise<string> {
   const answer = await rawHttp({
     server: sallyport.server(),
@@ -402,6 +408,21 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: () => post('admin', '/api/targets/orders-db/settings', { settings: { nodes: null } }),
   },
+  'POST /api/targets/:name/remove': {
+    writes: ['target.removed'],
+    by: 'admin',
+    ready: async () => {
+      await post('admin', '/api/targets', {
+        name: 'spare-two',
+        kind: 'postgres',
+        segment: 'dev/spare',
+        environment: 'development',
+        settings: { host: '127.0.0.1', port: 1, database: 'spare', tls: 'off' },
+        admin: { user: 'nobody', password: 'not-a-password' },
+      });
+    },
+    act: () => post('admin', '/api/targets/spare-two/remove', REASON),
+  },
   'POST /api/principals': {
     writes: ['principal.added'],
     by: 'admin',
@@ -515,6 +536,16 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'engineer',
     act: () => post('engineer', '/api/requests', ASKED),
   },
+  'POST /api/bundles': {
+    writes: ['request.submitted'],
+    by: 'engineer',
+    act: () =>
+      post('engineer', '/api/bundles', {
+        ...REASON,
+        duration: '5m',
+        members: ['read-orders', 'fix-orders'].map((task) => ({ target: 'orders-db', task })),
+      }),
+  },
   'POST /api/requests/preview': {
     writes: [],
     by: 'engineer',
@@ -621,6 +652,15 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     writes: [],
     by: 'engineer',
     act: () => post('engineer', '/api/notices/read', {}),
+  },
+  'POST /api/kills': { writes: ['kill.set'], by: 'admin', act: pressed },
+  'POST /api/kills/:id/lift': {
+    writes: ['kill.lifted'],
+    by: 'admin',
+    act: async () => {
+      const { id } = (await pressed()).body as { id: string };
+      return post('admin', `/api/kills/${id}/lift`, REASON);
+    },
   },
   'POST /api/sessions/:id/end': {
     writes: ['session.ending'],

@@ -227,6 +227,11 @@ const EXPECTED: Record<RouteName, Row> = {
   'GET /api/segments': all(200),
   'GET /api/segments/reach': { ...all(200), path: () => '/api/segments/reach?segment=prod/eu' },
   'POST /api/requests': { ...all(422), body: ASKED },
+  // Let in, and told that one alone is no bundle.
+  'POST /api/bundles': {
+    ...all(422),
+    body: { members: [{ target: 'orders-db', task: 'read-orders' }], duration: '45s', ...REASON },
+  },
   'POST /api/requests/preview': { ...all(200), body: ASKED },
   'GET /api/requests': all(200),
   'GET /api/requests/:id': { ...all(200), 'deploy-bot': 404, path: (ids) => `/api/requests/${ids.pending}` },
@@ -312,6 +317,26 @@ const EXPECTED: Record<RouteName, Row> = {
   'POST /api/kits/:id/share': { ...all(404), 'deploy-bot': 403, path: () => `/api/kits/${NO_KIT}/share` },
   'GET /api/notices': all(200),
   'POST /api/notices/read': { ...all(200), body: {} },
+  'POST /api/targets/:name/remove': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/targets/no-such-target/remove',
+    body: REASON,
+  },
+  'GET /api/kills': all(200),
+  // Who may not is told so before the name is looked up; who may, that they did not confirm it.
+  'POST /api/kills': {
+    ...all(403),
+    admin: 422,
+    body: { scope: 'target', name: 'orders-db', confirm: 'orders', ...REASON },
+  },
+  'GET /api/kills/:id': { ...all(404), path: () => '/api/kills/kil_00000000000000000000000000' },
+  'POST /api/kills/:id/lift': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/kills/kil_00000000000000000000000000/lift',
+    body: REASON,
+  },
   'GET /api/sessions': all(200),
   'GET /api/sessions/:id': {
     ...all(404),

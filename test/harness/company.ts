@@ -38,6 +38,8 @@ permit (principal in Group::"auditors", action == Action::"audit", resource);`;
 
 export async function openCompany(sallyport: Sallyport): Promise<Company> {
   const store = new pg.Client({ connectionString: sallyport.storeUrl() });
+  // A crash of the program takes its store along; whoever asks then hears of it.
+  store.on('error', () => undefined);
   await store.connect();
   const tokens = new Map<string, string>();
 

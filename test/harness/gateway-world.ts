@@ -28,6 +28,7 @@ export interface WorldGrant {
   /** Monotonic ms. */
   endsAt: number;
   over: boolean;
+  landingMs: number;
   guard: SessionTicket['guard'];
   mask: SessionTicket['mask'];
 }
@@ -44,6 +45,7 @@ export interface World {
   /** A fresh login on the target with `rights`, and a grant for it. */
   grant(options?: {
     forMs?: number;
+    landingMs?: number;
     guard?: Partial<SessionTicket['guard']>;
     mask?: SessionTicket['mask'];
     rights?: string[];
@@ -139,6 +141,7 @@ export async function startWorld(options: {
         database: DATABASE,
         remainingMs: grant.endsAt - monotonicMs(),
         expiresAtMs: grant.endsAt,
+        landingMs: grant.landingMs,
         guard: grant.guard,
         mask: grant.mask,
         label: `engineer ${grant.id}`,
@@ -161,7 +164,9 @@ export async function startWorld(options: {
         const remainingMs = grant.endsAt - monotonicMs();
         verdicts.set(
           grant.id,
-          grant.over || remainingMs <= 0 ? 'over' : { remainingMs, expiresAtMs: grant.endsAt },
+          grant.over || remainingMs + grant.landingMs <= 0
+            ? 'over'
+            : { remainingMs, expiresAtMs: grant.endsAt },
         );
       }
       return verdicts;
@@ -230,6 +235,7 @@ export async function startWorld(options: {
         server: keys.serverKey,
         endsAt: monotonicMs() + (wanted.forMs ?? 3_600_000),
         over: false,
+        landingMs: wanted.landingMs ?? 0,
         guard: { allow: [], lists: null, requireWhere: false, ...wanted.guard },
         mask: wanted.mask ?? null,
       };

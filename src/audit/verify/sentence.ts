@@ -12,20 +12,25 @@ type Say = (leaf: Leaf, who: string) => string;
 
 const SENTENCES: Readonly<Record<string, Say>> = {
   'request.submitted': (leaf, who) =>
-    `${who} asked for ${taskOn(leaf)}${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}${answer(leaf)}.`,
+    `${who} asked for ${askedFor(leaf)}${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}${answer(leaf)}.`,
   'request.approved': (leaf, who) =>
     `${who} approved the request${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}.`,
   'request.denied': (leaf, who) => `${who} denied the request${quoted(leaf, ': ', 'reason')}.`,
   'approval.refused': (leaf, who) =>
     `${who} tried to ${leaf.detail.verdict === 'deny' ? 'deny' : 'approve'} the request and was refused${words(leaf, ': ', 'code')}${from(leaf)}.`,
-  'request.cancelled': (_, who) => `${who} cancelled the request.`,
+  'request.cancelled': (leaf, who) =>
+    `${who} cancelled the request${'killId' in leaf.detail ? ' by a kill switch' : ''}${quoted(leaf, ': ', 'reason')}.`,
   'request.expired': () => 'The request expired before it was decided.',
   'request.decided': (leaf) =>
     `The request was decided${words(leaf, ': ', 'state')}${words(leaf, ', by policy: ', 'outcome')}.`,
   'grant.intended': (leaf) =>
     `A grant of ${taskOn(leaf)} was prepared${words(leaf, ' with the login ', 'login')}${spell(leaf, ', for ', 'durationSeconds')}.`,
+  'grant.made': (leaf) =>
+    `The login${words(leaf, ' ', 'login')} is on its target and waits for the others of its request.`,
   'grant.active': (leaf) =>
     `The grant${words(leaf, ' with the login ', 'login')} became active${spell(leaf, ' for ', 'durationSeconds')}.`,
+  'grant.claimed': (leaf, who) =>
+    `${who} connected for the first time, which started the clock of the grant${spell(leaf, ': ', 'durationSeconds')}${words(leaf, ', until ', 'expiresAt')}.`,
   'grant.extended': (leaf, who) =>
     `${who} extended the grant${spell(leaf, ' by ', 'addedSeconds')}${words(leaf, ', until ', 'expiresAt')}${quoted(leaf, ': ', 'reason')}.`,
   'grant.ending': (leaf, who) =>
@@ -88,6 +93,10 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'drill.ordered': (leaf) => `A break-glass drill${on(leaf)}${words(leaf, ' in ', 'segment')} was ordered.`,
   'drill.missed': (leaf) =>
     `A break-glass drill${words(leaf, ' in ', 'segment')} was missed: nobody did it in time.`,
+  'kill.set': (leaf, who) =>
+    `${who} pressed the kill switch for ${scopeOf(leaf)}${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
+  'kill.lifted': (leaf, who) =>
+    `${who} lifted the kill switch for ${scopeOf(leaf)}${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
   'credential.issued': (leaf, who) => `${who} took a credential${words(leaf, ', number ', 'number')}.`,
   'session.opened': (leaf, who) =>
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
@@ -117,6 +126,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `${who} made ${words(leaf, '', 'owner') || 'nobody'} the owner of${words(leaf, ' ', 'segment') || ' a segment'}.`,
   'target.added': (leaf, who) =>
     `${who} added the target${words(leaf, ' ', 'target')}${words(leaf, ' in ', 'segment')}.`,
+  'target.removed': (leaf, who) =>
+    `${who} removed the target${words(leaf, ' ', 'target')}${words(leaf, ' from ', 'segment')}${quoted(leaf, ': ', 'reason')}.`,
   'target.checked': (leaf, who) =>
     `${who} checked the target${words(leaf, ' ', 'target')}${leaf.detail.ok === false ? ': something is wrong' : ''}.`,
   'task.added': (leaf, who) =>
@@ -224,6 +235,18 @@ function principalOf(leaf: Leaf): string {
   if (typeof principal !== 'object' || principal === null || !('name' in principal)) return 'a principal';
   const kind = 'kind' in principal && typeof principal.kind === 'string' ? principal.kind : 'principal';
   return `the ${visible(kind)} ${visible(String(principal.name))}`;
+}
+
+function askedFor(leaf: Leaf): string {
+  const { members } = leaf.detail;
+  const more = 'extends' in leaf.detail ? 'more time for ' : '';
+  return Array.isArray(members) ? `${members.length} tasks together` : `${more}${taskOn(leaf)}`;
+}
+
+function scopeOf(leaf: Leaf): string {
+  return leaf.detail.scope === 'everything'
+    ? 'everything'
+    : `the ${words(leaf, '', 'scope')}${words(leaf, ' ', 'name')}`;
 }
 
 function answer(leaf: Leaf): string {

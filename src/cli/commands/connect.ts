@@ -3,7 +3,7 @@
 
 import type { Command } from 'commander';
 import { type Grant, grant as grantSchema } from '../../api/grants.ts';
-import { after } from '../../base/timer.ts';
+import { sleep } from '../../base/timer.ts';
 import { USUAL_DURATION } from '../ask-access.ts';
 import { grantSentence } from '../cards.ts';
 import { findProgram, runChild } from '../child.ts';
@@ -26,6 +26,7 @@ interface Options extends AccessOptions {
 /** A session that is lost this near to the deadline was ended by it. */
 const END_SLACK_MS = 2000;
 const WARN_BEFORE_MINUTES = [15, 5];
+const ASK_AGAIN_MS = 20_000;
 const CLIENTS = ['psql', 'built-in'] as const;
 
 export function command(): Command {
@@ -39,6 +40,7 @@ export function command(): Command {
     .option('--for <duration>', `how long: 45s, 30m, 2h, 1d (default: ${USUAL_DURATION})`)
     .option('--reason <text>', 'what it is for')
     .option('--ticket <id>', 'the ticket that it belongs to')
+    .option('--once', 'for one session: the grant ends with it')
     .option('--client <client>', 'psql or built-in (default: psql when it is installed)')
     .option('--timeout <duration>', 'stop waiting for access after this (exit code 5)')
     .option('--done', 'give the grant back when the client ends')
@@ -94,21 +96,30 @@ async function use(
   }
 }
 
+/** At fifteen and five minutes before the end, as it is then: an extension or the first connection moves it. */
 function warnBeforeEnd(run: Run, api: Api, grant: Grant): () => void {
-  const { expiresAt } = grant;
-  if (expiresAt === null || process.stderr.isTTY !== true) return () => undefined;
-  const timers = WARN_BEFORE_MINUTES.map((minutes) => {
-    const delayMs = Date.parse(expiresAt) - api.nowMs() - minutes * 60_000;
-    if (delayMs <= 0) return null;
-    return after(delayMs, () =>
+  if (process.stderr.isTTY !== true) return () => undefined;
+  const stop = new AbortController();
+  void (async () => {
+    const told = new Set<string>();
+    for (let now = grant; !stop.signal.aborted; ) {
+      await sleep(ASK_AGAIN_MS, stop.signal);
+      if (stop.signal.aborted) return;
+      now = await api
+        .get(path`/api/grants/${grant.id}`, grantSchema, { signal: stop.signal })
+        .catch(() => now);
+      const { expiresAt, claimBy } = now;
+      if (expiresAt === null || claimBy !== null) continue;
+      const leftMs = Date.parse(expiresAt) - api.nowMs();
+      const minutes = WARN_BEFORE_MINUTES.findLast((one) => leftMs > 0 && leftMs <= one * 60_000);
+      if (minutes === undefined || told.has(`${expiresAt} ${minutes}`)) continue;
+      told.add(`${expiresAt} ${minutes}`);
       run.out.say(
-        `\r\n${minutes} min left. Longer: sally extend ${grant.id} --for 30m --reason "…" (in another terminal)\r`,
-      ),
-    );
-  });
-  return () => {
-    for (const timer of timers) timer?.cancel();
-  };
+        `\r\n${left(expiresAt, api.nowMs())} left. Longer: sally extend ${grant.id} --for 30m --reason "…" (in another terminal)\r`,
+      );
+    }
+  })();
+  return () => stop.abort();
 }
 
 /** What still stands after the client has ended, and the offer to give it back. */

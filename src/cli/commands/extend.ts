@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { grant as grantSchema } from '../../api/grants.ts';
-import { parseDuration } from '../../base/duration.ts';
+import { formatDuration, parseDuration } from '../../base/duration.ts';
 import { grantSentence } from '../cards.ts';
 import { path } from '../client.ts';
 import { sayExpired } from '../ended-grant.ts';
@@ -34,5 +34,9 @@ export function command(): Command {
           throw await sayExpired(api, id, error);
         });
       run.out.data(grant, () => grantSentence(grant, api.nowMs()));
+      if (grant.extension !== null)
+        run.out.say(
+          `Policy wants approval for that: request ${grant.extension.requestId}, for ${formatDuration(grant.extension.durationSeconds)} in all. The grant goes on until its end meanwhile.`,
+        );
     });
 }

@@ -13,22 +13,29 @@ const STATES = [...grantState.options, 'live', 'overdue'] as const;
 interface Options {
   state?: string;
   mine?: boolean;
+  watch?: boolean;
   limit: string;
 }
 
 export function command(): Command {
   const list = leaf('grants', 'list grants', [
     'grants --mine',
+    'grants --mine --watch',
     'grants --state active',
     'grants --state overdue --json',
   ])
     .option('--state <state>', `only ${STATES.join(', ')}`)
-    .option('--mine', 'only your own');
+    .option('--mine', 'only your own')
+    .option('--watch', 'a line for each change, and at 15 and 5 minutes before the end; until Ctrl-C');
   return addLimit(list).action(async (options: Options, self: Command) => {
     const run = startRun(self);
     const state = oneOf('--state', options.state, STATES);
     const view = options.mine === true ? 'mine' : 'all';
     const api = await run.api();
+    if (options.watch === true) {
+      const { watchGrants } = await import('../watch-grants.ts');
+      return watchGrants(run, api, { state: state ?? 'live', view }, limitFrom(options.limit));
+    }
     const rows = await api.list('/api/grants', grantSchema, { state, view }, limitFrom(options.limit));
     const now = api.nowMs();
     for (const line of await brokenGlassLines(run, api)) run.out.say(line);

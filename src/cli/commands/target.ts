@@ -7,15 +7,17 @@ import { describeCheck } from '../check-report.ts';
 import { path } from '../client.ts';
 import { EXIT } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
+import { neededReason } from '../needed.ts';
 import { group, leaf, startRun } from '../run.ts';
 import { addCommand } from './target-add.ts';
 import { credentialCommand, nodesCommand } from './target-change.ts';
 
 export function command(): Command {
-  return group('target', 'list, add, check and change targets', [
+  return group('target', 'list, add, check, change and remove targets', [
     listCommand(),
     addCommand(),
     checkCommand(),
+    removeCommand(),
     credentialCommand(),
     nodesCommand(),
     standingAccessCommand(),
@@ -61,6 +63,22 @@ function checkCommand(): Command {
     run.out.data(report, () => describeCheck(report, run.out));
     if (!report.ok) run.finish(EXIT.failed);
   });
+}
+
+function removeCommand(): Command {
+  return leaf('remove <target>', 'take a target out; refused while grants live on it', [
+    'target remove orders-db --reason "the server is switched off"',
+  ])
+    .option('--reason <text>', 'why')
+    .action(async (name: string, options: { reason?: string }, self: Command) => {
+      const run = startRun(self);
+      const reason = await neededReason(run, options.reason, 'Why?');
+      const api = await run.api();
+      await api.post(path`/api/targets/${name}/remove`, z.null(), { body: { reason } });
+      run.out.data({ removed: name }, () => [
+        `${name} is removed: nothing can be asked for there, what happened stays in the audit log.`,
+      ]);
+    });
 }
 
 function standingAccessCommand(): Command {

@@ -44,9 +44,17 @@ export class ClientSide {
   /** A large statement is being read aside; then its verdict, for the message at the head of what is held. */
   #asking = false;
   #answered: Verdict | null = null;
+  /** The deadline has passed: no new statement. `#voided`: one of this pipeline was refused, up to the next Sync. */
+  #landing = false;
+  #voided = false;
 
   constructor(ctx: ClientSideContext) {
     this.#ctx = ctx;
+  }
+
+  /** From now on what begins is refused; what has begun may be brought to its end (Sync, COPY data). */
+  land(): void {
+    this.#landing = true;
   }
 
   /** `arrived` is lent for the length of the call. */
@@ -114,6 +122,7 @@ export class ClientSide {
     const bytes = end - at;
     if (this.#ctx.ledger.copying && !DURING_COPY.has(type))
       return this.#fault('A statement came in the middle of COPY.');
+    if (this.#landing && BEGINS.has(type)) return this.#tooLate(type);
     switch (type) {
       case FROM_CLIENT.query:
         return bytes > LARGEST_STATEMENT_BYTES
@@ -172,6 +181,7 @@ export class ClientSide {
       case FROM_CLIENT.sync:
         // While it copies in, the server ignores Sync: not sending it leaves no doubt about which ones it saw.
         if (ledger.copying) return DROP;
+        this.#voided = false;
         ledger.sync();
         return PASS;
       case FROM_CLIENT.copyDone:
@@ -260,6 +270,15 @@ export class ClientSide {
     );
   }
 
+  #tooLate(type: number): Step {
+    if (type === FROM_CLIENT.query || type === FROM_CLIENT.functionCall)
+      return this.#refuse(true, '', AFTER_THE_DEADLINE, TOO_LATE);
+    // One failure voids the whole pipeline: the target would skip the rest of it.
+    if (this.#voided) return DROP;
+    this.#voided = true;
+    return this.#refuse(false, '', AFTER_THE_DEADLINE, TOO_LATE);
+  }
+
   #tooLong(simple: boolean): Step {
     return this.#refuse(simple, '', '(a statement over the limit of 1 MiB)', {
       sqlstate: '54000',
@@ -298,6 +317,21 @@ const DURING_COPY: ReadonlySet<number> = new Set([
   FROM_CLIENT.flush,
   FROM_CLIENT.terminate,
 ]);
+
+const BEGINS: ReadonlySet<number> = new Set([
+  FROM_CLIENT.query,
+  FROM_CLIENT.parse,
+  FROM_CLIENT.bind,
+  FROM_CLIENT.execute,
+  FROM_CLIENT.functionCall,
+]);
+
+const AFTER_THE_DEADLINE = '(a statement after the deadline)';
+const TOO_LATE: Refusal = {
+  sqlstate: '57P01',
+  text: 'Your access has ended: no new statement begins. The session ends with the one that still runs.',
+  hint: 'Ask for a new grant to go on.',
+};
 
 const TOO_MANY_PREPARED: Refusal = {
   sqlstate: '53400',

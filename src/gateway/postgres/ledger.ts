@@ -48,6 +48,7 @@ export class Ledger {
   #skipping = false;
   /** The server waits for CopyData. */
   #copying = false;
+  #finished = 0;
 
   constructor(recorder: Recorder, startedAt: number) {
     this.#recorder = recorder;
@@ -56,6 +57,11 @@ export class Ledger {
 
   get pending(): number {
     return this.#entries.length - this.#at;
+  }
+
+  /** How often the target has become ready: each time, what ran has ended, and is committed outside a transaction. */
+  get finished(): number {
+    return this.#finished;
   }
 
   /** No more prepared statements fit. */
@@ -270,6 +276,7 @@ export class Ledger {
       throw new LedgerFault('The target became ready while statements were under way.');
     }
     this.#copying = false;
+    this.#finished++;
     if (head.kind === QUERY) this.#finish(head);
     else this.#pop();
     if (status === IDLE) this.#taken.closePortals();

@@ -67,6 +67,8 @@ class Relay {
   #over = false;
   #left = false;
   #farewellTimer: NodeJS.Timeout | undefined;
+  /** Set at the deadline of a soft landing: what to do at the next end of a statement, counted by `from`. */
+  #landing: { landed: () => void; from: number } | null = null;
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
@@ -137,6 +139,7 @@ class Relay {
       cut: (said, reason) => this.#cut('57P01', said, reason),
       warn: (said) => this.#warn(said),
       pause: (waiting) => (waiting ? this.#pause(PAUSED_BY_RECORDING) : this.#resume(PAUSED_BY_RECORDING)),
+      land: (landed) => this.#land(landed),
       running: () => this.#ledger.running(),
     });
     // Only now: a session that was cut while its target answered sends nothing any more.
@@ -177,6 +180,10 @@ class Relay {
       this.#cut('08P01', `${error.message} The session ends here.`, `protocol: ${error.message}`);
       return;
     }
+    if (this.#landing !== null && this.#ledger.finished > this.#landing.from) {
+      this.#landing.landed();
+      return;
+    }
     if ((this.#paused & PAUSED_BY_DEPTH) !== 0 && this.#ledger.pending < MOST_PENDING / 2)
       this.#resume(PAUSED_BY_DEPTH);
   }
@@ -211,6 +218,14 @@ class Relay {
   #warn(said: string): boolean {
     if (this.#over || !this.#serverSide.betweenMessages) return false;
     this.#client.write(noticeResponse({ severity: 'WARNING', sqlstate: '01000', text: said }));
+    return true;
+  }
+
+  /** Nothing new begins; what the target works on now may end. What was sent behind it is cut off then. */
+  #land(landed: () => void): boolean {
+    if (this.#over || this.#ledger.pending === 0) return false;
+    this.#landing = { landed, from: this.#ledger.finished };
+    this.#clientSide.land();
     return true;
   }
 

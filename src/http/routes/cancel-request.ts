@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { submitted } from '../../api/requests.ts';
 import { idText } from '../../api/text.ts';
-import { cancel } from '../../grants/approve.ts';
+import { cancel } from '../../grants/cancel.ts';
 import type { HttpContext } from '../context.ts';
 import { route } from '../route.ts';
 import { requestAndGrant } from './get-request.ts';

@@ -4,7 +4,7 @@ import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { type Submitted, submitted, waitQuery } from '../../api/requests.ts';
 import { idText } from '../../api/text.ts';
-import { viewGrantOfRequest } from '../../grants/grant-view.ts';
+import { viewGrantsOfRequest } from '../../grants/grant-view.ts';
 import { viewRequest } from '../../grants/request-view.ts';
 import type { Caller } from '../../grants/submit.ts';
 import { waitForAccess } from '../../grants/wait.ts';
@@ -36,9 +36,10 @@ export async function requestAndGrant(
   id: string,
   seen = false,
 ): Promise<Submitted> {
-  const [request, grant] = await Promise.all([
+  const [request, grants] = await Promise.all([
     viewRequest(ctx.grants, caller, id, seen),
-    viewGrantOfRequest(ctx.grants, caller, id),
+    viewGrantsOfRequest(ctx.grants, caller, id),
   ]);
-  return { request, grant };
+  const grant = grants[0] ?? null;
+  return request.members.length === 0 ? { request, grant } : { request, grant, grants };
 }

@@ -5,6 +5,7 @@ import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Action, Obligations } from './facts.ts';
 import { readLimits } from './limits.ts';
+import { readClock, readLanding, readUse } from './session-terms.ts';
 import { readStages } from './stages.ts';
 
 export interface Notes {
@@ -21,7 +22,19 @@ const LONGEST_NOTE = 500;
 const MOST_MASKS = 20;
 
 const NOTES = ['id', 'description', 'owner', 'expires', 'learnedFrom'];
-const LIMITS = ['maxDuration', 'approvals', 'limits', 'record', 'mask', 'stepUp'];
+const LIMITS = [
+  'maxDuration',
+  'approvals',
+  'limits',
+  'record',
+  'mask',
+  'stepUp',
+  'use',
+  'clock',
+  'softLanding',
+];
+/** What becomes a part of the grant when it is made. */
+const OF_THE_GRANT = ['limits', 'use', 'clock', 'softLanding'];
 /** What an obligation can be bound to; on any other action nobody would carry it out. */
 const OBLIGING_ACTIONS: readonly Action[] = [
   'request',
@@ -70,11 +83,11 @@ function misplaced(name: string, policy: { effect: string; actions: readonly Act
   }
   if (policy.effect === 'forbid') return `@${name} is on a forbid, which can oblige nobody to anything.`;
   const covers = (actions: readonly Action[]) => actions.some((action) => policy.actions.includes(action));
-  if (name === 'approvals' && !policy.actions.includes('request')) {
-    return '@approvals has an effect only on a permit for Action::"request".';
+  if (name === 'approvals' && !covers(['request', 'extend'])) {
+    return '@approvals has an effect only on a permit for Action::"request" or Action::"extend".';
   }
-  if (name === 'limits' && !covers(['request', 'autoApprove'])) {
-    return '@limits has an effect only on a permit for Action::"request" or Action::"autoApprove".';
+  if (OF_THE_GRANT.includes(name) && !covers(['request', 'autoApprove'])) {
+    return `@${name} has an effect only on a permit for Action::"request" or Action::"autoApprove".`;
   }
   if (name === 'maxDuration' && !covers(TIMED_ACTIONS)) {
     return `@maxDuration has an effect only on a permit for ${TIMED_ACTIONS.join(', ')}.`;
@@ -110,6 +123,12 @@ function take(notes: Notes, name: string, value: string): string | null {
       return takeApprovals(notes, value);
     case 'limits':
       return takeLimits(notes, value);
+    case 'use':
+      return takeTerms(notes, readUse(value));
+    case 'clock':
+      return takeTerms(notes, readClock(value));
+    case 'softLanding':
+      return takeTerms(notes, readLanding(value));
     case 'record':
       if (value !== 'required') return '@record must be "required".';
       notes.obligations.record = value;
@@ -142,6 +161,12 @@ function takeLimits(notes: Notes, value: string): string | null {
   const limits = readLimits(value);
   if (typeof limits === 'string') return limits;
   notes.obligations.limits = limits;
+  return null;
+}
+
+function takeTerms(notes: Notes, terms: Partial<Obligations> | string): string | null {
+  if (typeof terms === 'string') return terms;
+  Object.assign(notes.obligations, terms);
   return null;
 }
 

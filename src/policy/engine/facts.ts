@@ -106,7 +106,15 @@ export interface Obligations {
   mask: string[];
   /** How much may be held; left out where nothing limits it. */
   limits?: Limit[];
+  /** `once`: for one session; `session`: until the last of its sessions has ended; left out: until its end. */
+  sessionUse?: SessionUse;
+  /** The clock starts at the first connection, which comes within this; left out: at activation. */
+  claimSeconds?: number;
+  /** How long what runs at the deadline may go on; left out: not at all. */
+  landingSeconds?: number;
 }
+
+export type SessionUse = 'once' | 'session';
 
 /** So many grants at a time, or so much time in seven days; of one person or of all, in a segment or everywhere. */
 export interface Limit {

@@ -4,6 +4,7 @@
 import { noObligations } from './annotations.ts';
 import type { Obligations } from './facts.ts';
 import { mergeLimits } from './limits.ts';
+import { mergeSessionTerms } from './session-terms.ts';
 import { mergeStages } from './stages.ts';
 
 /** Shortest duration, all approval stages (see `mergeStages`), all limits and controls; in a fixed order. */
@@ -24,5 +25,5 @@ export function mergeObligations(all: readonly Obligations[]): Obligations {
   merged.approvals = mergeStages(all.map((one) => one.approvals));
   merged.mask = [...masks].sort();
   const limits = mergeLimits(all.map((one) => one.limits ?? []));
-  return limits.length === 0 ? merged : { ...merged, limits };
+  return { ...merged, ...(limits.length === 0 ? {} : { limits }), ...mergeSessionTerms(all) };
 }

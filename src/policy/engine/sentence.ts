@@ -171,12 +171,13 @@ function where({ resource, actions, json }: Rule): string {
 /** Annotations that the sentence, or what stands beside it, tells in words. */
 const TOLD = [
   ...['id', 'description', 'owner', 'learnedFrom', 'expires'],
-  ...['maxDuration', 'approvals', 'record', 'stepUp', 'mask'],
+  ...['maxDuration', 'approvals', 'record', 'stepUp', 'mask', 'use', 'clock', 'softLanding'],
 ];
 
 // What is obliged to is never left out either: an annotation that has no words here is shown as it is written.
 function obligations({ notes, actions, json }: Rule): SentencePart[] {
   const { maxDurationSeconds, approvals, record, stepUp, mask } = notes.obligations;
+  const { sessionUse, claimSeconds, landingSeconds } = notes.obligations;
   const stages = approvals.map(stageWords);
   const known = stages.flatMap((stage) => stage ?? []);
   const approved =
@@ -189,6 +190,14 @@ function obligations({ notes, actions, json }: Rule): SentencePart[] {
     ...(stepUp === 'passkey' ? ['after a passkey'] : []),
     ...(record === 'required' ? ['with a required recording'] : []),
     ...(mask.length > 0 ? [`with ${list(mask, 'and')} masked`] : []),
+    ...(sessionUse === 'once' ? ['for one session'] : []),
+    ...(sessionUse === 'session' ? ['until the last session ends'] : []),
+    ...(claimSeconds === undefined
+      ? []
+      : [`with the clock starting at the first connection within ${exactDuration(claimSeconds)}`]),
+    ...(landingSeconds === undefined
+      ? []
+      : [`with ${exactDuration(landingSeconds)} at the deadline for what still runs`]),
   ]
     .map((words) => `, ${words}`)
     .join('')

@@ -1,0 +1,52 @@
+// How a grant goes with its sessions: what is written wrong is an error at load, and more permits never give more.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compilePolicies } from './compile.ts';
+import { decide } from './decide.ts';
+import { exampleFacts } from './example-facts.ts';
+
+const permit = (notes: string, action = 'action in [Action::"request", Action::"autoApprove"]') =>
+  `${notes} permit (principal, ${action}, resource);`;
+const obligationsOf = (text: string) =>
+  decide(compilePolicies({ 'p.cedar': text }), exampleFacts()).obligations;
+
+test('each says what it says', () => {
+  const { sessionUse, claimSeconds, landingSeconds } = obligationsOf(
+    permit('@use("session") @clock("first-connection within 30m") @softLanding("30s")'),
+  );
+  assert.deepEqual([sessionUse, claimSeconds, landingSeconds], ['session', 1_800, 30]);
+  const nothing = obligationsOf(permit(''));
+  assert.deepEqual(Object.keys(nothing).sort(), [
+    'approvals',
+    'mask',
+    'maxDurationSeconds',
+    'record',
+    'stepUp',
+  ]);
+});
+
+test('more permits take away and never add: once wins, a later clock and a grace need every one of them', () => {
+  const both = obligationsOf(
+    permit('@use("session") @clock("first-connection within 1h") @softLanding("60s")') +
+      permit('@use("once") @clock("first-connection within 10m") @softLanding("5s")'),
+  );
+  assert.deepEqual([both.sessionUse, both.claimSeconds, both.landingSeconds], ['once', 600, 5]);
+  const one = obligationsOf(
+    permit('@clock("first-connection within 1h") @softLanding("60s")') + permit('@use("once")'),
+  );
+  assert.deepEqual([one.sessionUse, one.claimSeconds, one.landingSeconds], ['once', undefined, undefined]);
+});
+
+test('what is written wrong, or where nobody would carry it out, is refused at load', () => {
+  for (const [text, says] of [
+    [permit('@use("twice")'), /@use must be "once"/],
+    [permit('@clock("activation")'), /@clock must be written like/],
+    [permit('@clock("first-connection within 2d")'), /@clock may be at most 1d/],
+    [permit('@softLanding("6m")'), /@softLanding may be at most 5m/],
+    [permit('@softLanding("soon")'), /@softLanding/],
+    [permit('@use("once")', 'action == Action::"connect"'), /@use has an effect only on a permit for/],
+    [permit('@softLanding("5s")', 'action == Action::"extend"'), /@softLanding has an effect only/],
+  ] as const)
+    assert.throws(() => compilePolicies({ 'p.cedar': text }), says, text);
+});
