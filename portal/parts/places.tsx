@@ -9,6 +9,7 @@ import {
   IconHammer,
   IconHeartbeat,
   IconHandStop,
+  IconHeartbeat,
   IconListSearch,
   IconScale,
   IconServer2,

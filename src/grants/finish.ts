@@ -28,7 +28,7 @@ export async function returnGrant(
 }
 
 /**
- * By an administrator, whoever may approve for the target, or its own principal: the step to take, or null when it
+ * By an administrator, whoever may approve for the target or did approve it, its owner, or its own principal: the step to take, or null when it
  * was over before.
  * Errors: `unknown-grant`, `may-not-revoke`.
  */
@@ -41,7 +41,7 @@ export async function revokeGrant(
   if (!(await mayReadGrant(ctx, caller, grantId))) throw notFound('grant', grantId);
   if (!(await mayEndGrant(ctx, caller, grantId))) {
     throw new Failure('denied', 'may-not-revoke', 'You may not revoke this grant.', {
-      hint: 'Its own principal, whoever may approve for this target, and administrators may.',
+      hint: 'Its own principal, whoever may approve for this target, its owner, and administrators may.',
     });
   }
   const grant = await grantIdentity(ctx.db, grantId);

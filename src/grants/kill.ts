@@ -7,12 +7,12 @@ import type { KillBody } from '../api/kills.ts';
 import { append } from '../audit/append.ts';
 import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
-import { pathsDownTo } from '../base/segment-path.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalByName } from '../identity/principals.ts';
 import type { GrantsContext } from './context.ts';
 import { killsInForce, MOST_KILLS } from './kill-scope.ts';
+import { ownsScope } from './owners.ts';
 import { mayAdminister } from './platform-rights.ts';
 import type { Caller } from './submit.ts';
 
@@ -103,32 +103,6 @@ async function refuseUnlessMay(ctx: GrantsContext, caller: Caller, body: KillBod
   throw new Failure('denied', 'may-not-kill', 'You may not stop this.', {
     hint: 'Administrators may, and for a target or segment the group that owns it or a segment above it.',
   });
-}
-
-/** Whether a group of theirs owns the target, the segment, or a segment above. */
-export async function ownsScope(
-  db: Db,
-  { principal }: Caller,
-  of: { scope: KillBody['scope']; name: string },
-): Promise<boolean> {
-  if (principal.kind !== 'person' || (of.scope !== 'target' && of.scope !== 'segment')) return false;
-  const target =
-    of.scope === 'segment'
-      ? null
-      : await db
-          .selectFrom('targets')
-          .select(['segment', 'owner'])
-          .where('name', '=', of.name)
-          .where('removed_at', 'is', null)
-          .executeTakeFirst();
-  if (target === undefined) return false;
-  if (target?.owner != null && principal.groups.includes(target.owner)) return true;
-  const rows = await db
-    .selectFrom('segments')
-    .select('owner')
-    .where('path', 'in', pathsDownTo(target?.segment ?? of.name))
-    .execute();
-  return rows.some(({ owner }) => owner !== null && principal.groups.includes(owner));
 }
 
 async function scopeOf(db: Db | Trx, body: KillBody): Promise<Scope> {

@@ -10,8 +10,8 @@ import { type Repeating, repeat } from '../jobs/repeat.ts';
 import { patrolAlterations } from './alterations.ts';
 import type { GrantsContext } from './context.ts';
 import { type Ending, endGrant } from './end.ts';
-import { vanishedShared } from './shared.ts';
 import { wipeRemoved } from './remove-target.ts';
+import { vanishedShared } from './shared.ts';
 import { lookAtNodes } from './target-health.ts';
 
 const PATROL_EVERY_MS = 30_000;

@@ -8,6 +8,7 @@ import type { DecisionFacts } from '../policy/engine/facts.ts';
 import { whyNeverCounts } from '../policy/engine/quorum.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked, principalFacts } from './facts.ts';
+import { ownsScope } from './owners.ts';
 import { mayAdminister, seesEverything } from './platform-rights.ts';
 import { quorumFacts } from './quorum.ts';
 import type { Caller } from './submit.ts';
@@ -47,6 +48,8 @@ export function whyNotStandIn(
 }
 
 interface GrantPeople {
+  requestId: string;
+  target: string;
   principalId: string;
   facts: DecisionFacts;
   requester: Principal;
@@ -58,6 +61,7 @@ async function grantPeople(ctx: GrantsContext, grantId: string): Promise<GrantPe
     .innerJoin('requests as r', 'r.id', 'g.request_id')
     .select([
       'g.principal_id',
+      'g.request_id',
       'g.target_id',
       'g.task_id',
       'r.source_address',
@@ -80,21 +84,46 @@ async function grantPeople(ctx: GrantsContext, grantId: string): Promise<GrantPe
     ticket: row.ticket,
     mfaAgeSeconds: row.mfa_age_s,
   });
-  return { principalId: row.principal_id, facts, requester };
+  return {
+    requestId: row.request_id,
+    target: asked.target.name,
+    principalId: row.principal_id,
+    facts,
+    requester,
+  };
 }
 
-/** Its own principal, administrators, auditors, and whoever may approve for its target. */
+/** Its own principal, administrators, auditors, and those who may end it. */
 export async function mayReadGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<boolean> {
   const people = await grantPeople(ctx, grantId);
   if (people === null) return false;
   if (people.principalId === caller.principal.id || seesEverything(ctx, caller)) return true;
-  return whyNotApprove(ctx.policies.current(), caller.principal, people.requester, people.facts) === null;
+  return answersFor(ctx, caller, people);
 }
 
-/** Its own principal, administrators, and whoever may approve for its target; an auditor only looks. */
+/**
+ * Its own principal, administrators, whoever may approve for its target or did approve it, and whoever owns the target or
+ * its segment; an auditor only looks.
+ */
 export async function mayEndGrant(ctx: GrantsContext, caller: Caller, grantId: string): Promise<boolean> {
   const people = await grantPeople(ctx, grantId);
   if (people === null) return false;
   if (people.principalId === caller.principal.id || mayAdminister(ctx, caller)) return true;
-  return whyNotApprove(ctx.policies.current(), caller.principal, people.requester, people.facts) === null;
+  return answersFor(ctx, caller, people);
+}
+
+/** May approve such a thing now, has approved this one, or owns what it is on. */
+async function answersFor(ctx: GrantsContext, caller: Caller, people: GrantPeople): Promise<boolean> {
+  const { principal } = caller;
+  if (whyNotApprove(ctx.policies.current(), principal, people.requester, people.facts) === null) return true;
+  if (principal.kind !== 'person') return false;
+  if (await ownsScope(ctx.db, caller, { scope: 'target', name: people.target })) return true;
+  const given = await ctx.db
+    .selectFrom('approvals')
+    .select('id')
+    .where('request_id', '=', people.requestId)
+    .where('principal_id', '=', principal.id)
+    .where('verdict', '=', 'approve')
+    .executeTakeFirst();
+  return given !== undefined;
 }

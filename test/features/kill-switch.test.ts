@@ -118,6 +118,29 @@ test('who may not press it is refused, and a name that was not typed again stops
   assert.deepEqual(items, []);
 });
 
+test('revoking: who holds it, may approve it, approved it, owns it, administers; nobody else, and strangers see nothing', async () => {
+  const revoke = (by: string, id: string) =>
+    company.call(by, 'POST', `/api/grants/${id}/revoke?wait=30`, { reason: REASON });
+  await company.hire('yes-sayer', 'approvers');
+  const asked = await company.request('ada', { task: 'fix-orders' });
+  const yes = await company.call('yes-sayer', 'POST', `/api/requests/${asked.request.id}/approve`, {});
+  assert.equal(yes.status, 200, JSON.stringify(yes.body));
+  const approved = submitted.parse(yes.body).grant?.id ?? '';
+  // They said yes, and have left the group since.
+  await company.store.query(
+    `delete from memberships where principal_id = (select id from principals where name = 'yes-sayer')`,
+  );
+  assert.equal((await revoke('bob', approved)).status, 404);
+  assert.equal((await revoke('otto', approved)).status, 404, 'owns another segment');
+  assert.deepEqual([(await revoke('auditor', approved)).status], [403]);
+  assert.equal((await revoke('yes-sayer', approved)).status, 200);
+  for (const by of ['olga', 'approver', 'admin', 'ada']) {
+    const grant = await held('ada');
+    const answer = await revoke(by, grant.id);
+    assert.deepEqual([answer.status, (answer.body as { endReason: string }).endReason], [200, 'revoked'], by);
+  }
+});
+
 test('a person: their sessions are cut at once, requests cancelled, nothing new until it is lifted; others go on', async () => {
   const [ada, bob] = [await held('ada'), await held('bob')];
   // What acts in their name is theirs: another account, and an agent that they sponsor.
