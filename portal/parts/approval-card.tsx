@@ -13,6 +13,13 @@ import { StateBadge } from './state-badge.tsx';
 import { Verdicts } from './verdicts.tsx';
 import { When } from './when.tsx';
 
+/** `fix-orders on orders-db`, or how many of a bundle. */
+function askedText({ members, task, target }: Request): string {
+  return members.length === 0
+    ? `${task.name} on ${target.name}`
+    : `${members.length} tasks together, all or none,`;
+}
+
 export function ApprovalCard({ request }: { request: Request }) {
   const { requester, target, task } = request;
   return (
@@ -23,11 +30,13 @@ export function ApprovalCard({ request }: { request: Request }) {
     >
       <header className={styles.head}>
         <h2 className={styles.title}>
-          {requester.displayName} asks for{' '}
+          {requester.displayName} asks for {request.extends === null ? '' : 'more time for '}
           <Link to="/requests/$id" params={{ id: request.id }} className="sp-link">
-            {task.name}
+            {askedText(request)}
           </Link>{' '}
-          on {target.name} for {describeDuration(request.durationSeconds)}
+          {request.extends === null
+            ? `for ${describeDuration(request.durationSeconds)}`
+            : `: ${describeDuration(request.durationSeconds)} in all, ${describeDuration(request.extends.hasSeconds)} until now`}
         </h2>
         <StateBadge words={REQUEST_STATES[request.state]} />
       </header>
@@ -38,7 +47,21 @@ export function ApprovalCard({ request }: { request: Request }) {
       <div className={styles.columns}>
         <section>
           <h3 className={styles.sub}>What it may do</h3>
-          <RightsList rights={task.rights} />
+          {request.members.length === 0 ? (
+            <RightsList rights={task.rights} />
+          ) : (
+            <ul className="sp-list sp-stack" aria-label="All of them, or none">
+              {request.members.map((member) => (
+                <li key={`${member.task} ${member.target}`}>
+                  <strong>
+                    {member.task} on {member.target}
+                  </strong>{' '}
+                  <span className="sp-soft sp-small sp-mono">{member.segment}</span>
+                  <RightsList rights={member.rights} />
+                </li>
+              ))}
+            </ul>
+          )}
         </section>
         <section>
           <h3 className={styles.sub}>What differs from usual</h3>
@@ -75,6 +98,14 @@ export function ApprovalCard({ request }: { request: Request }) {
               </>
             ),
           },
+          ...(request.use === null
+            ? []
+            : [
+                {
+                  name: 'Only',
+                  value: request.use === 'once' ? 'One session' : 'Until its last session ends',
+                },
+              ]),
           ...(request.startsAt === null ? [] : [{ name: 'Starts', value: <When at={request.startsAt} /> }]),
           { name: 'Lapses', value: <When at={request.expiresAt} as="ago" /> },
         ]}

@@ -18,6 +18,7 @@ export function DeadlineWarnings({ me }: { me: Me }) {
       if (
         grant.principal.id !== me.id ||
         grant.state !== 'active' ||
+        grant.claimBy !== null ||
         grant.activatedAt === null ||
         grant.expiresAt === null
       )

@@ -24,6 +24,22 @@ import { StateBadge } from './state-badge.tsx';
 import { When } from './when.tsx';
 import { WhyButton } from './why-button.tsx';
 
+/** What is unlike a plain grant: its sessions, more time that is asked for. */
+function GrantTerms({ grant }: { grant: Grant }) {
+  const { use, extension } = grant;
+  if (use === null && extension === null) return null;
+  return (
+    <p className="sp-soft sp-small">
+      {use === 'once' ? 'For one session. ' : use === 'session' ? 'Ends with its last session. ' : ''}
+      {extension === null ? null : (
+        <Link to="/requests/$id" params={{ id: extension.requestId }} className="sp-link">
+          {describeDuration(extension.durationSeconds)} in all waits for approval
+        </Link>
+      )}
+    </p>
+  );
+}
+
 export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; linked?: boolean }) {
   const [dialog, setDialog] = useState<'extend' | 'credential' | null>(null);
   const ending = useMutation({
@@ -32,6 +48,7 @@ export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; 
   });
   const name = `${grant.task} on ${grant.target}`;
   const running = grant.state === 'active' && grant.activatedAt !== null && grant.expiresAt !== null;
+  const waits = running && grant.claimBy !== null;
   return (
     <article className={`sp-panel sp-pad ${styles.card}`} aria-label={name}>
       <header className={styles.head}>
@@ -61,7 +78,15 @@ export function GrantCard({ grant, me, linked = true }: { grant: Grant; me: Me; 
       </header>
       {running && grant.activatedAt !== null && grant.expiresAt !== null ? (
         <>
-          <ClosingDoors activatedAt={grant.activatedAt} expiresAt={grant.expiresAt} of={name} />
+          {waits && grant.claimBy !== null ? (
+            <p>
+              Ready: connect by <When at={grant.claimBy} />. Then it runs for{' '}
+              {describeDuration(grant.durationSeconds)}.
+            </p>
+          ) : (
+            <ClosingDoors activatedAt={grant.activatedAt} expiresAt={grant.expiresAt} of={name} />
+          )}
+          <GrantTerms grant={grant} />
           <ConnectLines grant={grant} />
         </>
       ) : (
