@@ -7,7 +7,6 @@ import {
   IconDoorEnter,
   IconGavel,
   IconHammer,
-  IconHeartbeat,
   IconHandStop,
   IconHeartbeat,
   IconListSearch,

@@ -14,6 +14,7 @@ import { publish } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import { type Asked, decisionFacts, loadAsked, requestDigest } from '../grants/facts.ts';
 import { intendGrant } from '../grants/intend.ts';
+import { refuseWhileKilled } from '../grants/kill-scope.ts';
 import { askForPasskeyIf, requireStepUp, withMfaAge } from '../grants/step-up.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
@@ -47,7 +48,7 @@ interface Prepared {
 
 /**
  * Errors: `confirmation-wrong`, `break-glass-denied`, `invalid-duration`, `too-many-break-glass`, `no-such-drill`,
- * `step-up-required`, those of `loadAsked`.
+ * `step-up-required`, `killed`, those of `loadAsked`.
  */
 export async function breakGlass(
   ctx: GrantsContext,
@@ -66,6 +67,8 @@ export async function breakGlass(
       },
     );
   }
+  // Somebody stopped this on purpose: lifting that is the way, not around it.
+  await refuseWhileKilled(ctx.db, caller.principal, asked.target);
   const prepared = prepare(ctx, caller, body, asked);
   if (!prepared.permission.allowed) return refuse(ctx, caller, prepared);
   requireStepUp(ctx, caller, prepared.permission.obligations);

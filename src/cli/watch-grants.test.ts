@@ -28,6 +28,7 @@ const GRANT: Grant = {
   blockers: [],
   altered: [],
   nodes: [],
+  breakGlass: null,
   liveSessions: 0,
   use: null,
   claimBy: null,
