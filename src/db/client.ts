@@ -38,6 +38,9 @@ export function openStore(options: StoreOptions): Db {
     },
   });
   pool.on('error', options.onError);
+  // The pool listens only while a connection is idle: one that breaks between two statements of a transaction would end
+  // the program. Whoever uses it hears of it from the next statement.
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return new Store({ dialect: new PostgresDialect({ pool: preparing(pool) }) });
 }
 

@@ -105,12 +105,16 @@ async function killUnderLoad(sallyport: Sallyport, kill: () => Promise<void>): P
 
 async function answers(sallyport: Sallyport): Promise<void> {
   const endsAt = performance.now() + BACK_LIMIT_MS;
+  let last = '';
   while (performance.now() < endsAt) {
-    const answer = await sallyport.call('engineer', 'GET', '/api/grants?limit=1').catch(() => null);
-    if (answer?.status === 200) return;
+    const answer = await sallyport.call('engineer', 'GET', '/api/grants?limit=1').catch(String);
+    if (typeof answer !== 'string' && answer.status === 200) return;
+    last = JSON.stringify(answer);
     await delay(100);
   }
-  assert.fail(`the program does not answer ${BACK_LIMIT_MS / 1000} s after its store was killed`);
+  assert.fail(
+    `the program does not answer ${BACK_LIMIT_MS / 1000} s after its store was killed: ${last}\n${sallyport.output().slice(-4_000)}`,
+  );
 }
 
 describe('the store killed under load', () => {
