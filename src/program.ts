@@ -12,9 +12,6 @@ import { codeOf, Failure, messageOf } from './base/errors.ts';
 import type { Logger } from './base/log.ts';
 import { loadMasterKey } from './base/master-key.ts';
 import { monotonicMs, sleep } from './base/timer.ts';
-import { createReviewChase } from './break-glass/chase.ts';
-import { createDrillMaster } from './break-glass/drills.ts';
-import { createKitKeeper } from './break-glass/keep-kits.ts';
 import type { Config } from './config.ts';
 import { createRegistry } from './connectors/registry.ts';
 import { type Db, openStore } from './db/client.ts';
@@ -34,12 +31,9 @@ import { createKillSweep } from './grants/kill-sweep.ts';
 import { freeLeasesOf } from './grants/lease.ts';
 import { createNativeExpiryKeeper } from './grants/lengthen.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
-import { createPatrol } from './grants/orphans.ts';
 import { noteRefusedLogin } from './grants/refused-login.ts';
 import { createUsedWatch } from './grants/session-terms.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
-import { createSteadyDeadlines } from './grants/steady-deadlines.ts';
-import { createAbsentWorker, createGrantWorker } from './grants/worker.ts';
 import type { HttpContext, Readiness } from './http/context.ts';
 import { createServer } from './http/server.ts';
 import { createAttempts } from './identity/attempts.ts';
@@ -53,11 +47,11 @@ import { createWorkloadIdentity } from './identity/workload/exchange.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createTurns, freeTurnsOf } from './jobs/turns.ts';
-import { createNoticePruning } from './notices/notices.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
-import { createProposalExpiry } from './proposals/close.ts';
-import { createPlanner } from './proposals/plan.ts';
+import { createFence, createRecoveryView } from './program/recovery.ts';
+import { createWork } from './program/work.ts';
 import { openOwnName } from './replicas/own-name.ts';
+import { createRecovery, refuseInRecovery } from './replicas/recovery.ts';
 import { createReplicas, type Replicas, storeTrouble } from './replicas/replicas.ts';
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
@@ -69,6 +63,7 @@ const STORE_CONNECTIONS = 16;
 const POLICY_LOOK_MS = 5_000;
 const STOP_STEP_MS = 1_500;
 const DRAIN_LOOK_MS = 100;
+const COMPARE_LIMIT_MS = 10_000;
 const GATEWAY_LOOK_MS = 2_000;
 
 export interface ProgramInput {
@@ -159,6 +154,25 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   replicas.start();
   stops.push(['replica', () => replicas.stop()]);
 
+  const mark = { installation: installation.id, epoch: installation.epoch, run: own.run };
+  let onRecovery = async (_standsStill: boolean): Promise<void> => undefined;
+  const recovery = createRecovery({
+    db,
+    log,
+    masterKey,
+    installationId: installation.id,
+    look: () => {
+      const { alarm } = sequencer.status();
+      return alarm?.behind === true ? alarm.message : null;
+    },
+    async onChange(state, epoch) {
+      const bridged = epoch !== mark.epoch;
+      mark.epoch = epoch;
+      if (bridged) await sequencer.compareAgain();
+      await onRecovery(state !== null);
+    },
+  });
+
   const keys = await openLogKeys({
     db,
     dataFolder: config.dataFolder,
@@ -171,9 +185,17 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     dataFolder: config.dataFolder,
     keys,
     installationId: installation.id,
+    bridges: recovery,
   });
+  await recovery.refresh();
   sequencer.start();
   stops.push(['audit', () => sequencer.stop()]);
+  // What is behind its own log touches nothing, so this is known before anything begins.
+  await sequencer.compared(COMPARE_LIMIT_MS);
+  const { alarm: first } = sequencer.status();
+  if (first?.behind === true) await recovery.begin(first.message);
+  recovery.start();
+  stops.push(['recovery', () => recovery.stop()]);
   await db.transaction().execute((trx) =>
     append(trx, {
       kind: 'system.started',
@@ -188,9 +210,11 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   stops.push(['events', () => events.stop()]);
 
   const registry = createRegistry();
-  const mark = { installation: installation.id, epoch: installation.epoch };
   const tasks = createTasks({ db, registry });
-  const targets = createTargets({ db, masterKey, registry, mark, dial: dialDirect, tasks });
+  const targets = createTargets({
+    ...{ db, masterKey, registry, mark, dial: dialDirect, tasks },
+    fence: createFence({ db, log, mark, own, replicas, recovery }),
+  });
   stops.push(['targets', () => targets.close()]);
   const policies = createPolicies({ db, log });
   await publishStarter({ db });
@@ -215,7 +239,9 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
         port: config.postgresGateway.port,
       }),
     },
-    heldBack: () => sequencer.status().alarm?.message ?? null,
+    heldBack: () =>
+      sequencer.status().alarm?.message ??
+      (recovery.state() === null ? null : 'this store may be restored or copied.'),
     pendingLifetimeSeconds: input.pendingLifetimeSeconds ?? PENDING_LIFETIME_SECONDS,
   };
   if (config.firstAdministrator !== null) await createFirstAdministrator(db, config.firstAdministrator);
@@ -224,7 +250,10 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const refusedLogins = createSeldom();
   const admission: SessionAdmission = {
     challenge: (login) => challengeFor(ctx, login),
-    open: (open) => openSession(ctx, open),
+    open: async (open) => {
+      refuseInRecovery(recovery.state());
+      return openSession(ctx, open);
+    },
     refused: (login) => noteRefusedLogin(ctx, refusedLogins, login),
     liveVerdicts: (grantIds) => liveVerdicts(ctx, grantIds),
   };
@@ -255,9 +284,6 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     if (config.postgresGateway.publicAddress === null) ctx.gatewayAddress.port = gateway.port;
   }
 
-  const works = roles.includes('worker');
-  const worker = works ? createGrantWorker(ctx) : createAbsentWorker(ctx);
-  const patrol = createPatrol(ctx);
   const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>
     policies.refresh(signal).then(() => undefined),
   );
@@ -284,31 +310,38 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     createProposalExpiry(ctx),
     planner,
   ];
+  policyLook.start();
+  stops.push(['policies', () => policyLook.stop()]);
+  if (!roles.includes('gateway') && config.postgresGateway.publicAddress === null) {
+    const gatewayLook = createGatewayLook(ctx, replicas);
+    gatewayLook.start();
+    stops.push(['gateways', () => gatewayLook.stop()]);
+  }
+  const work = createWork(ctx, { here: roles.includes('worker'), installationId: installation.id });
+  const { worker } = work;
+  stops.push(['background work', () => work.stop()]);
+  onRecovery = (standsStill) => (standsStill ? work.stop() : work.begin());
+  if (recovery.state() === null) await work.begin();
   events.subscribe((event) => {
     if (event.topic === 'policies') {
       policyLook.kick();
-      planner.kick();
+      work.planAgain();
     }
     if (event.topic === 'grants') worker.kick();
     if (works && event.topic === 'break-glass') kits.kick();
     if (event.topic === 'kills') killSweep.kick();
     if (event.topic === 'sessions') usedWatch.kick();
+    if (event.topic === 'grants') work.lookAgain();
+    if (event.topic === 'break-glass') work.keepKits();
   });
-  // What policies are in force, every process must know; the rest is the workers'.
-  const jobs = works ? [worker, patrol, ...background] : [policyLook];
-  if (!roles.includes('gateway') && config.postgresGateway.publicAddress === null)
-    jobs.push(createGatewayLook(ctx, replicas));
-  for (const job of jobs) {
-    job.start();
-    stops.push(['background work', () => job.stop()]);
-  }
 
   let draining = false;
   const readiness = (): Readiness => {
     const alarm = sequencer.status().alarm;
     const problems = [
       storeTrouble(replicas),
-      alarm === null ? null : `The audit log is in alarm: ${alarm.message}`,
+      // A person has to reach a store in recovery, to sign.
+      alarm === null || recovery.state() !== null ? null : `The audit log is in alarm: ${alarm.message}`,
       draining ? 'This replica is about to stop.' : null,
     ].filter((problem) => problem !== null);
     return { ready: problems.length === 0, problems };
@@ -321,6 +354,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     worker,
     events,
     replicas,
+    recovery: createRecoveryView({ recovery, sequencer, db, installationId: installation.id }),
     readiness,
     servesApi: roles.includes('api'),
     refusedUses: createRefusedUses({ db }),

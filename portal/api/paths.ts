@@ -104,6 +104,7 @@ export const apiPath = {
   withdrawPolicy: (id: string) => at('api', 'policy', 'proposals', id, 'withdraw'),
   policyHistory: (query: { limit?: number; cursor?: string } = {}) => withQuery('/api/policy/history', query),
   installationHealth: () => '/api/health',
+  recovery: () => '/api/recovery',
   insights: (days: number) => withQuery('/api/insights', { days }),
   events: () => '/api/events',
   openapi: () => '/api/openapi.json',

@@ -2,6 +2,7 @@
 
 import { Link } from '@tanstack/react-router';
 import type { Segment } from '../../src/api/segments.ts';
+import { describeDuration } from '../../src/base/duration.ts';
 import { counted, listText } from '../words/counts.ts';
 import { mayStop } from '../words/may.ts';
 import type { MapNode } from '../words/segment-map.ts';
@@ -23,6 +24,7 @@ export function SegmentCard({ segment, map }: { segment: Segment; map: MapNode[]
         facts={[
           { name: 'Time zone', value: segment.timeZone },
           { name: 'Owner', value: segment.owners.length === 0 ? 'Nobody named' : listText(segment.owners) },
+          { name: 'While the store is away', value: withoutStore(segment) },
           { name: 'Targets, here and below', value: node?.targets ?? 0 },
           { name: 'Live grants', value: node?.grants ?? 0 },
           {
@@ -68,6 +70,13 @@ export function SegmentCard({ segment, map }: { segment: Segment; map: MapNode[]
       ) : null}
     </section>
   );
+}
+
+/** What happens to open sessions here when the store cannot be reached. */
+function withoutStore({ storeGraceSeconds: seconds, ownStoreGrace }: Segment): string {
+  const whose = ownStoreGrace ? '' : ' (from above)';
+  if (seconds === 0) return `Sessions end at once${whose}`;
+  return `Sessions go on for at most ${describeDuration(seconds)}${whose}`;
 }
 
 function nodeAt(map: MapNode[], path: string): MapNode | undefined {

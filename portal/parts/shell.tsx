@@ -13,6 +13,7 @@ import { BrokenGlassBanner } from './broken-glass-banner.tsx';
 import { DeadlineWarnings } from './deadline-warnings.tsx';
 import { KillBanner } from './kill-banner.tsx';
 import { OverdueBanner } from './overdue-banner.tsx';
+import { RecoveryBanner } from './recovery-banner.tsx';
 import styles from './shell.module.css';
 import { Shortcuts } from './shortcuts.tsx';
 import { SideBar } from './side-bar.tsx';
@@ -60,6 +61,7 @@ export function Shell({ me }: { me: Me }) {
       {narrow ? <TopBar /> : <SideBar {...bar} />}
       <div className={styles.column}>
         <UnreachableBanner />
+        <RecoveryBanner />
         <BrokenGlassBanner />
         <KillBanner />
         <OverdueBanner />

@@ -10,6 +10,8 @@ const segment = (path: string, grants: number[] = []): Segment => ({
   ownTimeZone: false,
   owner: null,
   ownOwner: false,
+  storeGraceSeconds: 180,
+  ownStoreGrace: false,
   description: '',
   owners: [],
   policies: 0,

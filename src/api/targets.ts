@@ -100,8 +100,13 @@ export const segment = z.object({
   owner: z.string().nullable(),
   ownOwner: z.boolean(),
   description: z.string(),
+  /** How long open sessions go on while the store cannot be reached. */
+  storeGraceSeconds: z.number().int(),
+  ownStoreGrace: z.boolean(),
 });
 export type Segment = z.infer<typeof segment>;
+
+export const LONGEST_STORE_GRACE_SECONDS = 3_600;
 
 /** What is left out stays as it is; null takes the segment's own back. */
 export const setSegmentBody = z.object({
@@ -109,6 +114,13 @@ export const setSegmentBody = z.object({
   timeZone: z.string().max(60).nullable().optional(),
   owner: nameText.nullable().optional(),
   description: lineText(500, 0).optional(),
+  storeGraceSeconds: z
+    .number()
+    .int('Whole seconds.')
+    .min(0)
+    .max(LONGEST_STORE_GRACE_SECONDS, `At most ${LONGEST_STORE_GRACE_SECONDS} seconds.`)
+    .nullable()
+    .optional(),
 });
 export type SetSegmentBody = z.infer<typeof setSegmentBody>;
 

@@ -7,11 +7,15 @@ export class AuditAlarm extends Failure {
   /** The first entry that is not as it was, as far as it is known. */
   readonly badIndex: number;
 
-  constructor(badIndex: number, message: string) {
+  /** The store has less than was signed: it may be an older backup. */
+  readonly behind: boolean;
+
+  constructor(badIndex: number, message: string, behind = false) {
     super('unavailable', 'audit-log-broken', message, {
       hint: 'Run: sally audit verify. Keep the folder "audit" and the database as they are until this is understood.',
       facts: { badIndex },
     });
     this.badIndex = badIndex;
+    this.behind = behind;
   }
 }

@@ -43,6 +43,7 @@ export async function checkAgainstOutside(db: Db, outside: OutsideCopy, keys: Lo
     throw new AuditAlarm(
       (await firstDifference(db, outside, Math.min(size, outside.size))) ?? size,
       `The database holds ${size} entries, the copy outside of it ${missing}: an older backup was restored, or the end was cut.`,
+      true,
     );
   }
   const newest = outside.newest;
@@ -77,7 +78,11 @@ export async function checkAgainstOutside(db: Db, outside: OutsideCopy, keys: Lo
 export async function checkpointNow(db: Db, outside: OutsideCopy, keys: LogKeys): Promise<number> {
   const { size, root } = await readTree(db);
   if (size < outside.size) {
-    throw new AuditAlarm(size, `The database holds ${size} entries, the copy outside of it ${outside.size}.`);
+    throw new AuditAlarm(
+      size,
+      `The database holds ${size} entries, the copy outside of it ${outside.size}.`,
+      true,
+    );
   }
   await keepOthers(db, outside, keys, size);
   if ((outside.newest?.size ?? 0) >= size) return size;

@@ -4,7 +4,7 @@
 // Leaves are on the disk before a checkpoint that covers them is; what no checkpoint covers may be torn.
 
 import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { codeOf } from '../base/errors.ts';
 import { AuditAlarm } from './alarm.ts';
@@ -177,6 +177,25 @@ export class OutsideCopy {
   async close(): Promise<void> {
     await Promise.all([this.#leaves.close(), this.#checkpoints.close()]);
   }
+}
+
+/** The epoch (db/installation.ts) in which this copy was last found to fit the store. */
+export async function readEpoch(dataFolder: string): Promise<number> {
+  try {
+    return Number(await readFile(join(dataFolder, 'audit', 'epoch'), 'utf8')) || 1;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return 1;
+    throw error;
+  }
+}
+
+export async function writeEpoch(dataFolder: string, epoch: number): Promise<void> {
+  await writeFile(join(dataFolder, 'audit', 'epoch'), `${epoch}\n`, { mode: PRIVATE_FILE_MODE });
+}
+
+/** Keeps a copy that a signed bridge has left behind, as evidence, so that a new one can begin. */
+export async function moveAside(dataFolder: string, epoch: number): Promise<void> {
+  await rename(join(dataFolder, 'audit'), join(dataFolder, `audit-before-epoch-${epoch}`));
 }
 
 function leavesFile(dataFolder: string): string {

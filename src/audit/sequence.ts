@@ -12,7 +12,7 @@ import { AuditAlarm } from './alarm.ts';
 import { checkAgainstOutside, checkpointNow, firstDifference, storedRange } from './checkpoint.ts';
 import { logOrigin } from './keys.ts';
 import type { LogKeys } from './log-keys.ts';
-import { OutsideCopy } from './outside.ts';
+import { moveAside, OutsideCopy, readEpoch, writeEpoch } from './outside.ts';
 import { chainHash, HASH_BYTES, leafHash } from './verify/tree.ts';
 
 /** Entries numbered in one transaction. */
@@ -34,7 +34,22 @@ export interface SequencerOptions {
   /** SALLY_DATA: the copy outside the database is in its folder `audit`. */
   dataFolder: string;
   keys: LogKeys;
+  /** Recoveries that somebody signed; none unless given. */
+  bridges?: Bridges;
   installationId: string;
+}
+
+export interface Bridges {
+  epoch(): number;
+  /** Signed after `epoch`, with where the store's log went on. */
+  bridgesAfter(epoch: number): Promise<{ epoch: number; kept: { storeSize: number } }[]>;
+}
+
+/** What the copy outside has, for whoever signs a bridge over it. */
+export interface KeptState {
+  size: number;
+  /** Base64. */
+  root: string;
 }
 
 export interface SequencerStatus {
@@ -57,6 +72,12 @@ export interface Sequencer {
   /** Looks now instead of at the next tick. */
   kick(): void;
   status(): SequencerStatus;
+  /** Resolves when the store has been compared with the copy outside, or after `limitMs`. */
+  compared(limitMs: number): Promise<void>;
+  /** What the copy outside has; null when it has not been opened. */
+  kept(): KeptState | null;
+  /** After a bridge was signed: compares again. */
+  compareAgain(): Promise<void>;
 }
 
 export function createSequencer(options: SequencerOptions): Sequencer {
@@ -77,6 +98,8 @@ class Running implements Sequencer {
   #alarm: AuditAlarm | null = null;
   #problem: string | null = null;
   #toldAtMs = Number.NEGATIVE_INFINITY;
+  #kept: KeptState | null = null;
+  #firstPass = Promise.withResolvers<void>();
 
   constructor(options: SequencerOptions) {
     if (options.keys.origin !== logOrigin(options.installationId)) {
@@ -139,6 +162,28 @@ class Running implements Sequencer {
     };
   }
 
+  async compared(limitMs: number): Promise<void> {
+    await Promise.race([this.#firstPass.promise, sleep(limitMs)]);
+  }
+
+  kept(): KeptState | null {
+    const outside = this.#outside;
+    return outside === null ? this.#kept : { size: outside.size, root: outside.root().toString('base64') };
+  }
+
+  async compareAgain(): Promise<void> {
+    const mine = this.#turn.then(async () => {
+      this.#alarm = null;
+      await this.#outside?.close();
+      this.#outside = null;
+      this.#known = { size: 0, chain: Buffer.alloc(0) };
+      this.#checkpointSize = 0;
+    });
+    this.#turn = mine.catch(() => undefined);
+    await mine;
+    this.kick();
+  }
+
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       try {
@@ -147,6 +192,7 @@ class Running implements Sequencer {
       } catch (error) {
         this.#tell(error);
       }
+      this.#firstPass.resolve();
       await sleep(TICK_MS, this.#wake.signal);
       if (this.#wake.signal.aborted) this.#wake = new AbortController();
     }
@@ -183,10 +229,20 @@ class Running implements Sequencer {
   /** Nothing is numbered before the store has been compared with the copy outside of it. */
   async #opened(): Promise<OutsideCopy> {
     if (this.#outside !== null) return this.#outside;
-    const { db, dataFolder, keys } = this.#options;
-    const outside = await OutsideCopy.open(dataFolder, keys);
+    const { db, dataFolder, keys, bridges } = this.#options;
+    let outside = await OutsideCopy.open(dataFolder, keys);
+    this.#kept = { size: outside.size, root: outside.root().toString('base64') };
     try {
-      await checkAgainstOutside(db, outside, keys);
+      try {
+        await checkAgainstOutside(db, outside, keys);
+      } catch (error) {
+        const bridge = error instanceof AuditAlarm ? await this.#bridgeOver(outside) : null;
+        if (bridge === null) throw error;
+        await outside.close();
+        await moveAside(dataFolder, bridge);
+        outside = await OutsideCopy.open(dataFolder, keys);
+      }
+      if (bridges !== undefined) await writeEpoch(dataFolder, bridges.epoch());
       const stored = await db.selectFrom('audit_tree').select(['size', 'chain']).executeTakeFirst();
       if (stored === undefined) throw new AuditAlarm(0, 'The state of the log is missing in the database.');
       if (outside.newest === null && stored.size > 0) {
@@ -203,6 +259,15 @@ class Running implements Sequencer {
     }
     this.#outside = outside;
     return outside;
+  }
+
+  /** The epoch of a signed bridge that leaves this copy behind, or null. */
+  async #bridgeOver(outside: OutsideCopy): Promise<number | null> {
+    const { bridges, dataFolder } = this.#options;
+    if (bridges === undefined) return null;
+    const signed = await bridges.bridgesAfter(await readEpoch(dataFolder));
+    const reach = Math.max(outside.foundLeaves, outside.size);
+    return signed.find(({ kept }) => reach > kept.storeSize)?.epoch ?? null;
   }
 
   #exclusive<T>(act: () => Promise<T>): Promise<T> {
@@ -226,7 +291,9 @@ class Running implements Sequencer {
     const index = await firstDifference(this.#options.db, this.#outside, this.#outside.size).catch(
       () => null,
     );
-    return index === null || index >= alarm.badIndex ? alarm : new AuditAlarm(index, alarm.message);
+    return index === null || index >= alarm.badIndex
+      ? alarm
+      : new AuditAlarm(index, alarm.message, alarm.behind);
   }
 
   #tell(error: unknown): void {
@@ -303,6 +370,7 @@ function mustContinue(tree: TreeState, known: TreeState): void {
     throw new AuditAlarm(
       tree.size,
       `The log in the database went back from ${known.size} to ${tree.size} entries.`,
+      true,
     );
   }
   if (tree.size === known.size && !tree.chain.equals(known.chain)) {

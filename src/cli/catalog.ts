@@ -117,6 +117,11 @@ export const CATALOG: Section[] = [
         summary: 'label columns that hold personal or secret data',
         load: () => import('./commands/label.ts'),
       },
+      {
+        name: 'recover',
+        summary: 'show why the store stands still, and sign that it goes on',
+        load: () => import('./commands/recover.ts'),
+      },
       { name: 'task', summary: 'list and add tasks', load: () => import('./commands/task.ts') },
       {
         name: 'principal',

@@ -24,6 +24,24 @@ export interface Endpoint {
 export interface Mark {
   installation: string;
   epoch: number;
+  /** Which run of Sallyport it is that connects; only to tell connections apart. */
+  run?: string;
+}
+
+/** The installation's own mark on a target, which counts up while Sallyport works there. */
+export interface TargetMark {
+  epoch: number;
+  number: number;
+  nonce: string;
+  /** Entries that the audit log had. */
+  logSize: number;
+}
+
+export interface FenceReading {
+  /** Null before the first was set. */
+  mark: TargetMark | null;
+  /** Other runs of this installation that are connected there. */
+  others: { run: string; address: string; activeSecondsAgo: number }[];
 }
 
 /** What a connector needs to reach one target. `settings` has passed the connector's `target` schema. */
@@ -331,6 +349,9 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
     signal: AbortSignal,
   ): Promise<(LabelledColumn & { label: string })[]>;
   shared?: SharedPart<Entitlement, Client>;
+  /** The installation's own mark, and who else of it is connected; a kind without has no fence against copies. */
+  readFence?(client: Client, signal: AbortSignal): Promise<FenceReading>;
+  writeFence?(client: Client, mark: TargetMark, signal: AbortSignal): Promise<void>;
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
   /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
   check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;

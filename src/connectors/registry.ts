@@ -9,6 +9,7 @@ import type {
   CheckItem,
   Connector,
   Endpoint,
+  FenceReading,
   GrantPlan,
   Handle,
   HeldGrant,
@@ -25,6 +26,7 @@ import type {
   SessionTerms,
   StandingAccess,
   TargetAccess,
+  TargetMark,
 } from './contract.ts';
 import { postgres } from './kinds/postgres/postgres.ts';
 
@@ -55,6 +57,9 @@ export interface OpenTarget {
     take(key: string, signal: AbortSignal): Promise<void>;
     held(key: string, signal: AbortSignal): Promise<boolean>;
   } | null;
+  /** Null where the kind has none. */
+  readFence(signal: AbortSignal): Promise<FenceReading | null>;
+  writeFence(mark: TargetMark, signal: AbortSignal): Promise<void>;
   inventory(signal: AbortSignal): Promise<StandingAccess[]>;
   /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
   check(signal: AbortSignal, entitlements?: unknown[]): Promise<CheckItem[]>;
@@ -149,6 +154,8 @@ export function bindKind<
             ? null
             : async (database, signal) => suggestLabels(client, database, signal),
         shared: sharedOf(connector, client, entitlementOf),
+        readFence: async (signal) => (await connector.readFence?.(client, signal)) ?? null,
+        writeFence: async (mark, signal) => connector.writeFence?.(client, mark, signal),
         inventory: (signal) => connector.inventory(client, signal),
         check: async (signal, entitlements = []) =>
           connector.check(client, signal, entitlements.map(entitlementOf)),

@@ -20,6 +20,9 @@ export interface StoreOptions {
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 30_000;
+/** A server that is gone without a word says nothing of its own timeout. */
+const QUERY_TIMEOUT_MS = 35_000;
+const KEEP_ALIVE_MS = 10_000;
 
 // bigint (int8) columns hold counts and indexes far below 2^53, so they are read as numbers.
 const INT8_OID = 20;
@@ -31,6 +34,9 @@ export function openStore(options: StoreOptions): Db {
     max: options.poolSize,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    query_timeout: QUERY_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     application_name: 'sallyport',
     types: {
       getTypeParser: (oid: number, format?: 'text' | 'binary') =>

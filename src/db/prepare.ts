@@ -57,6 +57,8 @@ class PreparingClient implements PostgresPoolClient {
   readonly #client: pg.PoolClient;
   readonly #names: Names;
   readonly #prepares: boolean;
+  /** A statement was never answered: whatever comes next on this connection would wait behind it. */
+  #silent = false;
 
   constructor(client: pg.PoolClient, names: Names, prepares: boolean) {
     this.#client = client;
@@ -76,11 +78,12 @@ class PreparingClient implements PostgresPoolClient {
 
   async #ask<R>(text: string, values: unknown[]): Promise<PostgresQueryResult<R>> {
     const name = this.#prepares && values.length > 0 ? nameOf(this.#names, text) : undefined;
-    if (name === undefined) return resultOf<R>(await this.#client.query(text, values));
     try {
+      if (name === undefined) return resultOf<R>(await this.#client.query(text, values));
       return resultOf<R>(await this.#client.query({ name, text, values }));
     } catch (error) {
-      if (!isOutdated(error)) throw error;
+      if (isUnanswered(error)) this.#silent = true;
+      if (name === undefined || !isOutdated(error)) throw error;
       this.#names.generation += 1;
       this.#names.byText.clear();
       // Inside a transaction everything before it is lost too, so its owner has to hear of it.
@@ -90,7 +93,7 @@ class PreparingClient implements PostgresPoolClient {
   }
 
   release(destroy?: boolean): void {
-    this.#client.release(destroy);
+    this.#client.release(destroy === true || this.#silent);
   }
 }
 
@@ -120,4 +123,9 @@ function nameOf(names: Names, text: string): string | undefined {
 
 function isOutdated(error: unknown): boolean {
   return codeOf(error) === PLAN_OUTDATED;
+}
+
+/** The driver's own timeout has no code. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Query read timeout';
 }

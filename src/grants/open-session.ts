@@ -11,6 +11,7 @@ import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
 import type { Obligations } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
+import { storeGraceSeconds } from '../targets/segments.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
 import { refuseWhileKilled } from './kill-scope.ts';
@@ -126,6 +127,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     throw error;
   });
 
+  const graceSeconds = await storeGraceSeconds(ctx.db, asked.target.segment);
   const sessionId = newId('session');
   const time = await ctx.db.transaction().execute(async (trx) => {
     const grant = await trx
@@ -220,6 +222,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     task: asked.task.name,
     database,
     ...time,
+    storeGraceMs: graceSeconds * 1000,
     guard: rules.guard,
     mask,
     label: `${principal.name} ${found.id}`,

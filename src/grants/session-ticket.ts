@@ -34,6 +34,8 @@ export interface SessionTicket {
   expiresAtMs: number;
   /** How long what runs at the deadline may go on. */
   landingMs: number;
+  /** How long it goes on while the store cannot be reached, at most until its deadline. */
+  storeGraceMs: number;
   /** What statements may do (gateway/postgres/guard/). */
   guard: GuardTerms;
   /** null: nothing is masked. */

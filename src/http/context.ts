@@ -1,10 +1,12 @@
 // What routes work with: the use-cases' own contexts, never the store or a connector.
 
+import type { RecoveryAnswer } from '../api/recovery.ts';
 import type { AuditLog } from '../audit/log.ts';
 import type { AddressRange } from '../base/address-ranges.ts';
 import type { Logger } from '../base/log.ts';
 import type { Events } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
+import type { Caller } from '../grants/submit.ts';
 import type { GrantWorker } from '../grants/worker.ts';
 import type { ProviderSettings } from '../identity/principal-view.ts';
 import type { RefusedUses } from '../identity/refused-use.ts';
@@ -12,6 +14,7 @@ import type { Principals } from '../identity/sign-in.ts';
 import type { SignInContext } from '../identity/sign-in-context.ts';
 import type { WorkloadIdentity } from '../identity/workload/exchange.ts';
 import type { Insight } from '../insight/insight.ts';
+import type { RecoveryState } from '../replicas/recovery.ts';
 import type { Replicas } from '../replicas/replicas.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
 
@@ -21,6 +24,14 @@ export interface Readiness {
   problems: string[];
 }
 
+/** A store that stands still: why, and the signature with which it goes on. */
+export interface RecoveryView {
+  state(): RecoveryState | null;
+  read(): Promise<RecoveryAnswer>;
+  /** Errors: `not-in-recovery`, `invalid-input` naming `confirm`. */
+  sign(by: Caller, input: { reason: string; confirm: string }): Promise<RecoveryAnswer>;
+}
+
 export interface HttpContext {
   log: Logger;
   version: string;
@@ -28,6 +39,7 @@ export interface HttpContext {
   worker: GrantWorker;
   events: Events;
   replicas: Pick<Replicas, 'list'>;
+  recovery: RecoveryView;
   readiness: () => Readiness;
   /** False: this process only says how it is. */
   servesApi: boolean;

@@ -57,6 +57,7 @@ import { getProposal } from './routes/get-proposal.ts';
 import { getReach } from './routes/get-reach.ts';
 import { getReadiness } from './routes/get-readiness.ts';
 import { getReceipt } from './routes/get-receipt.ts';
+import { getRecovery } from './routes/get-recovery.ts';
 import { getRequest } from './routes/get-request.ts';
 import { getReview } from './routes/get-review.ts';
 import { getSession } from './routes/get-session.ts';
@@ -116,6 +117,7 @@ import { signIn } from './routes/sign-in.ts';
 import { signInToDemo } from './routes/sign-in-to-demo.ts';
 import { signOut } from './routes/sign-out.ts';
 import { signProposal } from './routes/sign-proposal.ts';
+import { signRecoveries } from './routes/sign-recovery.ts';
 import { startDeviceLogins } from './routes/start-device-login.ts';
 import { streamEvents } from './routes/stream-events.ts';
 import { submitBundles } from './routes/submit-bundle.ts';
@@ -181,6 +183,8 @@ const ROUTES = [
   getReadiness,
   getReplicas,
   getInstallationHealth,
+  getRecovery,
+  signRecoveries,
   getInsights,
   getMe,
   getMetrics,

@@ -9,6 +9,7 @@ import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } 
 import { jsonSchemaTransform, serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { SCIM_TYPE } from '../api/scim.ts';
 import { Failure } from '../base/errors.ts';
+import { refuseInRecovery } from '../replicas/recovery.ts';
 import { tellBrokenClient } from './broken-client.ts';
 import { rememberAddress } from './client-address.ts';
 import type { HttpContext } from './context.ts';
@@ -59,6 +60,10 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
   app.addHook('onRequest', async (request) => rememberAddress(request, ctx.trustedProxies));
   if (!ctx.servesApi) app.addHook('onRequest', async (request) => requireServedHere(request.url));
   app.addHook('preParsing', refuseLargeBody);
+  app.addHook('onRequest', async (request) => {
+    if (request.method !== 'GET' && !WORKS_IN_RECOVERY.test(request.url))
+      refuseInRecovery(ctx.recovery.state());
+  });
   app.addHook('onSend', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
     if (/^\/(api|scim)\//.test(request.url)) reply.header('cache-control', 'no-store');
@@ -94,6 +99,10 @@ export async function createServer(ctx: HttpContext): Promise<FastifyInstance> {
     throw new Failure('unavailable', 'route-missing', `No route for: ${missing.join(', ')}.`);
   return app;
 }
+
+/** Signing in and out, and the signature itself. */
+const WORKS_IN_RECOVERY =
+  /^\/api\/(sign-in|sign-out|demo\/sign-in|step-up|cli-logins|device-logins|recovery)(\/|\?|$)/;
 
 const SERVED_BY_ALL = new Set(['/healthz', '/readyz', '/metrics']);
 

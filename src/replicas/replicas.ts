@@ -23,6 +23,8 @@ const HEARTBEAT_MS = 2_000;
 export const GONE_AFTER_SECONDS = 15;
 /** The store did not answer a heartbeat for longer. */
 const STORE_SILENT_MS = 6_000;
+/** Two heartbeats and two looks. */
+const LIFE_WATCH_MS = 3 * HEARTBEAT_MS;
 /** Between two looks at the others; after longer the store was away, or this process stood still. */
 const LONGEST_LOOK_GAP_MS = 3 * HEARTBEAT_MS;
 /** What is shown of replicas that are over. */
@@ -60,6 +62,8 @@ export interface Replicas {
   /** The last sign of life. */
   stop(): Promise<void>;
   list(): Promise<ReplicaView[]>;
+  /** Those that showed a sign of life while this process looked; it looks for a few seconds first. */
+  livingRuns(): Promise<string[]>;
   /** Milliseconds since the store last answered; for who asks whether this replica is ready. */
   storeSilentMs(): number;
 }
@@ -67,6 +71,7 @@ export interface Replicas {
 export function createReplicas(ctx: ReplicasContext): Replicas {
   const { db, own } = ctx;
   let answeredAt = monotonicMs();
+  const startedAt = monotonicMs();
   let draining = false;
 
   async function register(): Promise<void> {
@@ -158,6 +163,10 @@ export function createReplicas(ctx: ReplicasContext): Replicas {
         .execute();
     },
     list: () => listReplicas(db),
+    async livingRuns() {
+      await sleep(Math.max(0, LIFE_WATCH_MS - (monotonicMs() - startedAt)));
+      return [own.run, ...watch.living()];
+    },
     storeSilentMs: () => monotonicMs() - answeredAt,
   };
 }
@@ -173,7 +182,7 @@ interface Seen {
  * everybody was last seen before it, and nobody is gone.
  */
 function createWatch() {
-  const known = new Map<string, { seenAt: number; since: number; told: boolean }>();
+  const known = new Map<string, { seenAt: number; since: number; told: boolean; moved: boolean }>();
   let lookedAt = monotonicMs();
   return {
     gone<S extends Seen>(rows: S[]): S[] {
@@ -186,12 +195,18 @@ function createWatch() {
         const seenAt = row.seen_at.getTime();
         const before = known.get(row.run);
         if (before === undefined || before.seenAt !== seenAt || gap > LONGEST_LOOK_GAP_MS) {
-          known.set(row.run, { seenAt, since: now, told: before?.seenAt === seenAt && before.told });
+          const same = before?.seenAt === seenAt;
+          known.set(row.run, {
+            ...{ seenAt, since: now },
+            told: same && before.told,
+            moved: same ? before.moved : before !== undefined,
+          });
           return false;
         }
         return !before.told && now - before.since > GONE_AFTER_SECONDS * 1000;
       });
     },
+    living: () => [...known].filter(([, one]) => one.moved && !one.told).map(([run]) => run),
     told(row: Seen): void {
       const entry = known.get(row.run);
       if (entry !== undefined) entry.told = true;

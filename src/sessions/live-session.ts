@@ -37,6 +37,8 @@ const WARNINGS_MS = [15 * 60_000, 5 * 60_000] as const;
 // Less than this is the noise of asking, not another deadline.
 const NOISE_MS = 250;
 const WARN_AGAIN_MS = 1_000;
+/** A poll and its answer; only then is the store away. */
+const STORE_PATIENCE_MS = 2_500;
 
 export class Live implements LiveSession {
   readonly ticket: SessionTicket;
@@ -123,6 +125,14 @@ export class Live implements LiveSession {
   }
 
   #cutNow(): void {
+  /** The store has last answered at `answeredAt` (monotonic ms). */
+  withoutStore(answeredAt: number): void {
+    const silentMs = monotonicMs() - Math.max(answeredAt, this.startedAt);
+    if (silentMs < this.ticket.storeGraceMs + STORE_PATIENCE_MS) return;
+    this.cut('Your session ended because Sallyport cannot reach its store.', 'the store was away');
+  }
+
+  #expire(): void {
     const time = new Date().toISOString().slice(11, 16);
     this.cut(`Your access ended at ${time} UTC.`, 'expired');
   }

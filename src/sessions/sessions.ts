@@ -47,6 +47,8 @@ export interface Sessions {
 }
 
 const POLL_MS = 1_000;
+/** A poll that is not answered by then is given up, so that the next one asks on another connection. */
+const POLL_LIMIT_MS = 5_000;
 const FLUSH_MS = 250;
 const SHOW_MS = 2_000;
 
@@ -55,6 +57,8 @@ export function createSessions(ctx: SessionsContext): Sessions {
   const closer = createCloser(ctx);
   const stops: (() => void)[] = [];
   let asking = false;
+  /** Monotonic ms before the last poll that the store answered. */
+  let answeredAt = Number.NEGATIVE_INFINITY;
 
   async function whenOver(live: Live, reason: string, durationMs: number): Promise<void> {
     const { sessionId } = live.ticket;
@@ -88,10 +92,10 @@ export function createSessions(ctx: SessionsContext): Sessions {
     const askedAt = monotonicMs();
     try {
       const grantIds = [...new Set([...open.values()].map((live) => live.ticket.grantId))];
-      const [verdicts, endings] = await Promise.all([
-        ctx.admission.liveVerdicts(grantIds),
-        endingSessions(ctx, [...open.keys()]),
-      ]);
+      const [verdicts, endings] = await inTime(
+        Promise.all([ctx.admission.liveVerdicts(grantIds), endingSessions(ctx, [...open.keys()])]),
+      );
+      answeredAt = askedAt;
       for (const live of open.values()) live.judge(verdicts.get(live.ticket.grantId), askedAt);
       for (const { id, ending } of endings) endOne(id, ending);
     } catch (error) {
@@ -113,7 +117,10 @@ export function createSessions(ctx: SessionsContext): Sessions {
             if (live.ticket.grantId === grantId) live.cut(saidFor(reason), reason);
         }),
         ctx.events.onSessionEnd(endOne),
-        every(POLL_MS, () => void poll()),
+        every(POLL_MS, () => {
+          for (const live of open.values()) live.withoutStore(answeredAt);
+          void poll();
+        }),
         every(FLUSH_MS, () => {
           for (const live of open.values()) live.tick();
         }),
@@ -151,6 +158,19 @@ export function createSessions(ctx: SessionsContext): Sessions {
       for (const live of open.values()) live.cut(said, reason);
     },
   };
+}
+
+async function inTime<T>(asked: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error('The store does not answer.')), POLL_LIMIT_MS);
+    timer.unref();
+  });
+  try {
+    return await Promise.race([asked, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Those that somebody wants to end, with the reason, and those that another replica has taken for lost. */

@@ -12,6 +12,8 @@ import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 
 const MOST_SEGMENTS = 5_000;
+/** A managed PostgreSQL fails over in 60 to 120 s (operate.md). */
+export const DEFAULT_STORE_GRACE_SECONDS = 180;
 
 /** Makes the segment and what is above it where they are missing. A new one inherits its parent's time zone. */
 export async function ensureSegment(trx: Trx, path: string): Promise<void> {
@@ -39,11 +41,12 @@ export async function ensureSegment(trx: Trx, path: string): Promise<void> {
 export async function listSegments(db: Db | Trx): Promise<Segment[]> {
   const rows = await db
     .selectFrom('segments')
-    .select(['path', 'time_zone', 'own_time_zone', 'owner', 'description'])
+    .select(['path', 'time_zone', 'own_time_zone', 'owner', 'description', 'store_grace_s'])
     .orderBy('path')
     .limit(MOST_SEGMENTS)
     .execute();
   const owners = new Map(rows.map((row) => [row.path, row.owner]));
+  const graces = new Map(rows.map((row) => [row.path, row.store_grace_s]));
   return rows.map((row) => ({
     path: row.path,
     timeZone: row.time_zone,
@@ -51,7 +54,22 @@ export async function listSegments(db: Db | Trx): Promise<Segment[]> {
     owner: nearest(row.path, (path) => owners.get(path) ?? null),
     ownOwner: row.owner !== null,
     description: row.description,
+    storeGraceSeconds: nearest(row.path, (path) => graces.get(path) ?? null) ?? DEFAULT_STORE_GRACE_SECONDS,
+    ownStoreGrace: row.store_grace_s !== null,
   }));
+}
+
+/** How long sessions in that segment go on without the store: its own setting, or that of the nearest above it. */
+export async function storeGraceSeconds(db: Db | Trx, path: string): Promise<number> {
+  const row = await db
+    .selectFrom('segments')
+    .select('store_grace_s')
+    .where('path', 'in', pathsDownTo(path))
+    .where('store_grace_s', 'is not', null)
+    .orderBy(sql`length(path)`, 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  return row?.store_grace_s ?? DEFAULT_STORE_GRACE_SECONDS;
 }
 
 /** Makes it where it is missing. What is left out stays; null takes back. Errors: `invalid-time-zone`, `unknown-group`. */
@@ -60,7 +78,7 @@ export async function setSegment(
   body: SetSegmentBody,
   by: { actor: Actor; sourceAddress: string },
 ): Promise<Segment> {
-  const { path, timeZone, owner, description } = body;
+  const { path, timeZone, owner, description, storeGraceSeconds: grace } = body;
   if (timeZone != null) checkTimeZone(timeZone);
   return db.transaction().execute(async (trx) => {
     // Two changes of one tree take turns: what is below is worked out from what is above.
@@ -71,6 +89,7 @@ export async function setSegment(
       ...(timeZone === undefined ? {} : { own_time_zone: timeZone !== null, time_zone: timeZone ?? 'UTC' }),
       ...(owner === undefined ? {} : { owner }),
       ...(description === undefined ? {} : { description }),
+      ...(grace === undefined ? {} : { store_grace_s: grace }),
     };
     if (Object.keys(set).length > 0)
       await trx.updateTable('segments').set(set).where('path', '=', path).execute();
@@ -79,7 +98,7 @@ export async function setSegment(
       kind: 'segment.set',
       actor: by.actor,
       sourceAddress: by.sourceAddress,
-      detail: { segment: path, timeZone, owner, description },
+      detail: { segment: path, timeZone, owner, description, storeGraceSeconds: grace },
     });
     await publish(trx, { topic: 'targets' });
     const all = await listSegments(trx);
@@ -104,7 +123,7 @@ async function handDownTimeZones(trx: Trx): Promise<void> {
   }
 }
 
-function nearest(path: string, of: (path: string) => string | null): string | null {
+function nearest<T>(path: string, of: (path: string) => T | null): T | null {
   for (const step of pathsDownTo(path).reverse()) {
     const found = of(step);
     if (found !== null) return found;

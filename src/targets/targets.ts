@@ -27,6 +27,16 @@ export interface TargetsContext {
   mark: Mark;
   dial: Dial;
   tasks: Pick<Tasks, 'entitlementsFor'>;
+  /**
+   * Asked once for each target before anything is done there, and with every patrol; rejects when this store is not
+   * the one that works there.
+   */
+  fence?: Fence;
+}
+
+export interface Fence {
+  /** Errors: Failure `in-recovery`; the target's. */
+  check(target: { id: string; name: string; client: OpenTarget }): Promise<void>;
 }
 
 export interface Targets {
@@ -46,6 +56,10 @@ export interface Targets {
    * the target's version saves the look at the store.
    */
   open(id: string, version?: number): Promise<OpenTarget>;
+  /** The same before it is known whether this store may work there: only for looking at that. */
+  openUnfenced(id: string, version?: number): Promise<OpenTarget>;
+  /** Errors: as `open`. */
+  fenceAgain(id: string): Promise<void>;
   /** Where its sessions go. */
   endpoint(id: string): Promise<Endpoint>;
   dial: Dial;
@@ -74,6 +88,9 @@ const sealContext = (id: string) => `target ${id}`;
 
 export function createTargets(ctx: TargetsContext): Targets {
   const clients = new Map<string, { version: number; client: OpenTarget }>();
+  /** Clients whose target was found to be ours to work on. */
+  const fenced = new WeakSet<OpenTarget>();
+  const nameOf = async (id: string) => (await one('id', id)).name;
 
   async function one(column: 'id' | 'name', value: string): Promise<TargetRow> {
     const row = await ctx.db.selectFrom('targets').selectAll().where(column, '=', value).executeTakeFirst();
@@ -153,6 +170,19 @@ export function createTargets(ctx: TargetsContext): Targets {
     },
 
     async open(id, version) {
+      const client = await this.openUnfenced(id, version);
+      if (ctx.fence === undefined || fenced.has(client)) return client;
+      await ctx.fence.check({ id, name: await nameOf(id), client });
+      fenced.add(client);
+      return client;
+    },
+
+    async fenceAgain(id) {
+      const client = await this.openUnfenced(id);
+      await ctx.fence?.check({ id, name: await nameOf(id), client });
+    },
+
+    async openUnfenced(id, version) {
       const known = clients.get(id);
       if (known !== undefined && known.version === version) return known.client;
       const row = await one('id', id);

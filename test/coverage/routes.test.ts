@@ -53,6 +53,11 @@ const ASKED = { target: 'orders-db', task: 'read-orders', duration: '45s' };
 const EXPECTED: Record<RouteName, Row> = {
   'GET /healthz': { ...all(200), strangers: 200 },
   'GET /readyz': { ...all(200), strangers: 200 },
+  'GET /api/recovery': all(200),
+  'POST /api/recovery': {
+    ...{ engineer: 403, approver: 403, auditor: 403, admin: 422, 'deploy-bot': 403 },
+    body: { reason: 'a test of routes', confirm: 'not its id' },
+  },
   'GET /api/replicas': { engineer: 403, approver: 403, auditor: 403, admin: 200, 'deploy-bot': 403 },
   'GET /metrics': { engineer: 403, approver: 403, auditor: 200, admin: 200, 'deploy-bot': 403 },
   'GET /api/openapi.json': { ...all(200), strangers: 200 },

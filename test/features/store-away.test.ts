@@ -9,6 +9,7 @@ import pg from 'pg';
 import { grant, issuedCredential } from '../../src/api/grants.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { session } from '../../src/api/sessions.ts';
+import { segment } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { postgresProcessesIn, sendSignal } from '../../src/db/embedded/processes.ts';
 import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -84,6 +85,42 @@ test('a stopped store neither ends a session early nor lets it live past its dea
   );
   const verified = await sallyport.cli('auditor', 'audit', 'verify', '--json');
   assert.equal(verified.code, 0, verified.stderr);
+});
+
+test('where the segment says so, sessions end when the store has been away for that long, and not before', async () => {
+  const set = (storeGraceSeconds: number | null) =>
+    sallyport.ask('admin', 'POST', '/api/segments', segment, { path: 'prod/eu/orders', storeGraceSeconds });
+  assert.equal((await set(2)).storeGraceSeconds, 2);
+  const { granted, dsn } = await activeGrant('10m');
+  const client = new pg.Client({ connectionString: dsn });
+  const cutAt = new Promise<number>((resolve) => client.once('end', () => resolve(Date.now())));
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('select 1');
+  const stoppedAt = Date.now();
+  signalStore('SIGSTOP');
+  let at: number;
+  try {
+    at = await Promise.race([cutAt, delay(30_000, Number.POSITIVE_INFINITY)]);
+  } finally {
+    signalStore('SIGCONT');
+  }
+  assert.ok(at - stoppedAt >= 2_000, `cut after ${at - stoppedAt} ms`);
+  assert.ok(at - stoppedAt < 20_000, `cut after ${at - stoppedAt} ms`);
+  const endsAt = Date.now() + 30_000;
+  let reason: string | null = null;
+  while (reason === null && Date.now() < endsAt) {
+    await delay(250);
+    const { items } = await sallyport.ask(
+      'engineer',
+      'GET',
+      `/api/sessions?grant=${granted.id}`,
+      pageOf(session),
+    );
+    reason = items[0]?.endReason ?? null;
+  }
+  assert.equal(reason, 'the store was away');
+  assert.equal((await set(null)).ownStoreGrace, false);
 });
 
 test('a killed store comes back by itself, and no acknowledged event is lost', async () => {

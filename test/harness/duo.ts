@@ -68,8 +68,8 @@ permit (principal in Group::"administrators", action in [Action::"request", Acti
   resource in Segment::"prod/shop");
 `;
 
-/** `env` is added to both processes' environments. */
-export async function startDuo(env: Record<string, string> = {}): Promise<Duo> {
+/** `alone`: only the left one; the right one is the same. */
+export async function startDuo({ alone = false } = {}): Promise<Duo> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-duo-'));
   const postgres = await startPostgres({ version: 18 });
   const token = `sally_${randomBytes(32).toString('base64url')}`;
@@ -92,7 +92,7 @@ export async function startDuo(env: Record<string, string> = {}): Promise<Duo> {
   );
   const storeUrl = postgres.url('store');
   const masterKeyFile = join(folder, 'left', 'keys', 'master.key');
-  const shared = { SALLY_CONFIG: config, DATABASE_URL: storeUrl, ...env };
+  const shared = { SALLY_CONFIG: config, DATABASE_URL: storeUrl };
   const run = (more: Record<string, string>) => runMain({ ...shared, ...more }, folder);
   const drain = { SALLY_DRAIN_SECONDS: '20' };
   const place = (name: string) => {
@@ -109,11 +109,14 @@ export async function startDuo(env: Record<string, string> = {}): Promise<Duo> {
       ...more,
     });
   const left = place('left');
-  const right = place('right');
   const a: One = { ...left, process: runOne(left) };
   await a.process.ready();
-  const b: One = { ...right, process: runOne(right) };
-  await b.process.ready();
+  let b = a;
+  if (!alone) {
+    const right = place('right');
+    b = { ...right, process: runOne(right) };
+    await b.process.ready();
+  }
 
   const ask = async (one: One, method: 'GET' | 'POST', path: string, body?: unknown) => {
     const response = await fetch(`${one.process.server()}${path}`, {

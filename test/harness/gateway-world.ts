@@ -140,6 +140,7 @@ export async function startWorld(options: {
         task: 'read-orders',
         database: DATABASE,
         remainingMs: grant.endsAt - monotonicMs(),
+        storeGraceMs: 180_000,
         expiresAtMs: grant.endsAt,
         landingMs: grant.landingMs,
         guard: grant.guard,

@@ -153,7 +153,7 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
   'target.labelled': (leaf, who) => `${who} labelled columns of${words(leaf, ' ', 'target')}.`,
   'segment.set': (leaf, who) =>
-    `${who} set up the segment${words(leaf, ' ', 'segment')}${words(leaf, ', time zone ', 'timeZone')}${words(leaf, ', owner ', 'owner')}.`,
+    `${who} set up the segment${words(leaf, ' ', 'segment')}${words(leaf, ', time zone ', 'timeZone')}${words(leaf, ', owner ', 'owner')}${words(leaf, ', sessions go on without the store for ', 'storeGraceSeconds', ' s')}.`,
   'on-call.added': (leaf, who) =>
     `${who} put ${words(leaf, '', 'principal') || 'somebody'} on call${words(leaf, ' for ', 'group')}${words(leaf, ' from ', 'from')}${words(leaf, ' until ', 'until')}.`,
   'on-call.ended': (leaf, who) =>

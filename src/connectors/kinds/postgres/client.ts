@@ -4,7 +4,7 @@
 
 import pg from 'pg';
 import { after } from '../../../base/timer.ts';
-import type { TargetAccess } from '../../contract.ts';
+import type { Mark, TargetAccess } from '../../contract.ts';
 import { CONNECT_TIMEOUT_MS, DialedStream, openSocket, sendCancel } from './dialed-stream.ts';
 import { aborted, asFailure, isDatabaseError } from './failures.ts';
 import { nodeName, type TargetSettings } from './settings.ts';
@@ -88,6 +88,13 @@ export function loginOptions(access: TargetAccess<TargetSettings>, database: str
   return options;
 }
 
+/** How our administrative connections are called on a target, before the installation and the run. */
+export const APPLICATION = 'sallyport';
+
+function applicationName({ installation, run }: Mark): string {
+  return run === undefined ? APPLICATION : `${APPLICATION} ${installation} ${run}`;
+}
+
 function connectionOptions(access: TargetAccess<TargetSettings>, database: string): pg.PoolConfig {
   const { settings, admin } = access;
   return {
@@ -98,7 +105,7 @@ function connectionOptions(access: TargetAccess<TargetSettings>, database: strin
     password: () => admin.password.reveal(),
     ssl: false,
     stream: () => new DialedStream(() => openSocket(access.dial, settings)),
-    application_name: 'sallyport',
+    application_name: applicationName(access.mark),
     connectionTimeoutMillis: LOGIN_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,

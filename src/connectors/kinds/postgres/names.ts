@@ -32,6 +32,8 @@ const markText = z.object({
   kit: z.string().optional(),
   digest: z.string().optional(),
   label: z.string().optional(),
+  /** Of the installation's own mark (fence.ts). */
+  fence: z.object({ number: z.int(), nonce: z.string(), logSize: z.int() }).optional(),
 });
 export type RoleMark = z.infer<typeof markText>;
 
@@ -72,6 +74,11 @@ export function taskRoleName(taskId: string, database: string): string {
 /** The role that objects are handed to that a grant leaves behind: no login, no rights, one an installation. */
 export function quarantineName(mark: Mark): string {
   return `sp_quarantine_${shortHash(mark.installation, 8)}`;
+}
+
+/** The role whose comment is the installation's own mark: no login, no rights. */
+export function fenceName(mark: Mark): string {
+  return `sp_mark_${shortHash(mark.installation, 8)}`;
 }
 
 function shortHash(text: string, length: number): string {

@@ -7,6 +7,7 @@ import { maskCatalog, suggestLabels } from './catalog.ts';
 import { check } from './check.ts';
 import { closeClient, createClient } from './client.ts';
 import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
+import { readFence, writeFence } from './fence.ts';
 import { grant } from './grant.ts';
 import { inspect, marked, renew, sweep } from './inspect.ts';
 import { inventory } from './inventory.ts';
@@ -47,6 +48,8 @@ export const postgres = defineConnector({
   altered,
   nodes,
   marked,
+  readFence,
+  writeFence,
   inventory,
   maskCatalog,
   suggestLabels,

@@ -1,0 +1,99 @@
+// All that this process does by itself to grants, requests and targets: begun together, and stopped together while the
+// store is in recovery. Whoever hands it a step keeps one handle through that.
+
+import { createReviewChase } from '../break-glass/chase.ts';
+import { createDrillMaster } from '../break-glass/drills.ts';
+import { createKitKeeper } from '../break-glass/keep-kits.ts';
+import type { GrantsContext } from '../grants/context.ts';
+import { createDisabledWatch } from '../grants/end-disabled.ts';
+import { createPolicyWatch } from '../grants/end-forbidden.ts';
+import { createSessionWatch } from '../grants/end-unconnected.ts';
+import { createRequestExpiry } from '../grants/expire-requests.ts';
+import { createPatrol } from '../grants/orphans.ts';
+import { createSteadyDeadlines } from '../grants/steady-deadlines.ts';
+import { createAbsentWorker, createGrantWorker, type GrantWorker } from '../grants/worker.ts';
+import type { Repeating } from '../jobs/repeat.ts';
+import { createNoticePruning } from '../notices/notices.ts';
+import { createProposalExpiry } from '../proposals/close.ts';
+import { createPlanner } from '../proposals/plan.ts';
+
+export interface Work {
+  /** Passes on what it is given while there is work, and drops it while there is none. */
+  worker: GrantWorker;
+  begin(): Promise<void>;
+  stop(): Promise<void>;
+  /** Grants have changed. */
+  lookAgain(): void;
+  /** Policies have changed, or are proposed. */
+  planAgain(): void;
+  /** Glass was broken, or a kit opened. */
+  keepKits(): void;
+}
+
+interface Running {
+  worker: GrantWorker;
+  planner: Repeating | null;
+  kits: Repeating | null;
+  jobs: { start(): void; stop(): Promise<void> }[];
+}
+
+/** `here`: this process has the role of a worker; otherwise steps are told to those that have. */
+export function createWork(
+  ctx: GrantsContext,
+  { here, installationId }: { here: boolean; installationId: string },
+): Work {
+  let running: Running | null = null;
+  /** Beginning and stopping take turns. */
+  let turn: Promise<void> = Promise.resolve();
+  const inTurn = (act: () => Promise<void>) => {
+    turn = turn.then(act, act);
+    return turn;
+  };
+  const worker: GrantWorker = {
+    start: () => undefined,
+    kick: (grantId) => running?.worker.kick(grantId),
+    take: async (row) => running?.worker.take(row) ?? null,
+    stop: async () => undefined,
+  };
+  return {
+    worker,
+    begin: () =>
+      inTurn(async () => {
+        if (running !== null) return;
+        running = here
+          ? workHere(ctx, installationId)
+          : { worker: createAbsentWorker(ctx), planner: null, kits: null, jobs: [] };
+        for (const job of running.jobs) job.start();
+      }),
+    stop: () =>
+      inTurn(async () => {
+        const { jobs } = running ?? { jobs: [] };
+        running = null;
+        await Promise.all(jobs.map((job) => job.stop()));
+      }),
+    // Who does not work would only tell itself again what it has just heard.
+    lookAgain: () => (here ? running?.worker.kick() : undefined),
+    planAgain: () => running?.planner?.kick(),
+    keepKits: () => running?.kits?.kick(),
+  };
+}
+
+function workHere(ctx: GrantsContext, installationId: string): Running {
+  const worker = createGrantWorker(ctx);
+  const planner = createPlanner(ctx);
+  const kits = createKitKeeper(ctx, installationId);
+  const background = [
+    createReviewChase(ctx),
+    createDrillMaster(ctx),
+    kits,
+    createNoticePruning(ctx),
+    createSteadyDeadlines(ctx),
+    createRequestExpiry(ctx),
+    createDisabledWatch(ctx),
+    createPolicyWatch(ctx),
+    createSessionWatch(ctx),
+    createProposalExpiry(ctx),
+    planner,
+  ];
+  return { worker, planner, kits, jobs: [worker, createPatrol(ctx), ...background] };
+}
