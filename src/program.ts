@@ -47,11 +47,13 @@ import { createWorkloadIdentity } from './identity/workload/exchange.ts';
 import { createInsight } from './insight/insight.ts';
 import { type Repeating, repeat } from './jobs/repeat.ts';
 import { createTurns, freeTurnsOf } from './jobs/turns.ts';
+import { createKeys } from './keys/keys.ts';
+import { unwrapInto } from './keys/master.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
 import { createFence, createRecoveryView } from './program/recovery.ts';
 import { createWork } from './program/work.ts';
 import { openOwnName } from './replicas/own-name.ts';
-import { createRecovery, refuseInRecovery } from './replicas/recovery.ts';
+import { createRecovery, proveAgain, refuseInRecovery } from './replicas/recovery.ts';
 import { createReplicas, type Replicas, storeTrouble } from './replicas/replicas.ts';
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
@@ -124,7 +126,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     config.masterKeyFile ?? join(config.dataFolder, 'keys', 'master.key'),
     !(await hasInstallation(db)),
   );
-  const installation = await openInstallation(db, masterKey.check);
+  const installation = await openInstallation(db, masterKey.check, (next) => unwrapInto(masterKey, next));
   await stampStoreVersion(db);
 
   const own = openOwnName(config.dataFolder, config.replica.name);
@@ -139,7 +141,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     version: input.version,
     roles,
     addresses: () => addresses,
-    keyChecks: () => [masterKey.check],
+    keyChecks: () => masterKey.checks(),
     async onGone(gone) {
       const runs = gone.map((one) => one.run);
       await Promise.all([freeLeasesOf(db, runs), freeTurnsOf(db, runs)]);
@@ -173,12 +175,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     },
   });
 
-  const keys = await openLogKeys({
-    db,
-    dataFolder: config.dataFolder,
-    installationId: installation.id,
-    masterKey,
-  });
+  const logKeys = { db, dataFolder: config.dataFolder, installationId: installation.id, masterKey };
+  const keys = await openLogKeys(logKeys);
   const sequencer = createSequencer({
     db,
     log,
@@ -317,6 +315,14 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     gatewayLook.start();
     stops.push(['gateways', () => gatewayLook.stop()]);
   }
+  const rotations = createKeys({
+    ...{ db, log, ring: masterKey, logKeys, targets, turns },
+    onReseal: (trx, next) => proveAgain(trx, { masterKey: next, installationId: installation.id }),
+    onLogKey: () => void keys.refresh().then(() => sequencer.kick()),
+    adminRefused: input.demo === null ? null : 'The demo keeps the password of its target itself.',
+  });
+  rotations.start();
+  stops.push(['keys', () => rotations.stop()]);
   const work = createWork(ctx, { here: roles.includes('worker'), installationId: installation.id });
   const { worker } = work;
   stops.push(['background work', () => work.stop()]);
@@ -355,6 +361,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     events,
     replicas,
     recovery: createRecoveryView({ recovery, sequencer, db, installationId: installation.id }),
+    keys: rotations,
     readiness,
     servesApi: roles.includes('api'),
     refusedUses: createRefusedUses({ db }),
@@ -365,7 +372,10 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       db,
       log,
       failures,
-      userCodes: createAttempts(MOST_WRONG_CODES, WRONG_CODES_WINDOW_MS),
+      userCodes: createAttempts({ db }, 'device code', {
+        most: MOST_WRONG_CODES,
+        windowMs: WRONG_CODES_WINDOW_MS,
+      }),
       publicUrl,
       oidc: config.signIn.oidc === null ? null : createOidcProvider({ log }, config.signIn.oidc),
       firstPasskey: config.signIn.firstPasskey,

@@ -20,6 +20,7 @@ interface Row {
 const EVERYTHING = ['*'];
 const FACTS = ['audit', 'audit/verify', 'events', 'jobs', 'db', 'api', 'base'];
 const READ = [
+  'keys',
   'break-glass',
   'notices',
   'replicas',
@@ -114,6 +115,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   // Who else works on the store; what they leave behind is freed by whoever wires this.
   replicas: { may: FACTS, packages: ['kysely', 'zod'] },
+  // Keys that change while everything runs: what each seals, and where the next one goes.
+  keys: { may: ['targets', ...FACTS], packages: ['kysely'] },
   insight: { may: READ, types: ['connectors/contract'], packages: ['kysely'] },
   notify: { may: READ, packages: ['kysely'] },
   gateway: {

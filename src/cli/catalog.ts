@@ -112,6 +112,7 @@ export const CATALOG: Section[] = [
         summary: 'list segments, set time zone and owner',
         load: () => import('./commands/segment.ts'),
       },
+      { name: 'keys', summary: 'show and rotate keys', load: () => import('./commands/keys.ts') },
       {
         name: 'label',
         summary: 'label columns that hold personal or secret data',

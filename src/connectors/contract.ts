@@ -352,6 +352,8 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   /** The installation's own mark, and who else of it is connected; a kind without has no fence against copies. */
   readFence?(client: Client, signal: AbortSignal): Promise<FenceReading>;
   writeFence?(client: Client, mark: TargetMark, signal: AbortSignal): Promise<void>;
+  /** Changes the password of the login that `client` has; for kinds whose administrator logs in with one. */
+  setAdminPassword?(client: Client, password: Secret, signal: AbortSignal): Promise<void>;
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
   /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
   check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;

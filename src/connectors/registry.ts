@@ -3,6 +3,7 @@
 
 import type { z } from 'zod';
 import { Failure } from '../base/errors.ts';
+import type { Secret } from '../base/secret.ts';
 import type {
   Alteration,
   Capabilities,
@@ -60,6 +61,8 @@ export interface OpenTarget {
   /** Null where the kind has none. */
   readFence(signal: AbortSignal): Promise<FenceReading | null>;
   writeFence(mark: TargetMark, signal: AbortSignal): Promise<void>;
+  /** Errors: `cannot-rotate-admin` where the kind has no such password. */
+  setAdminPassword(password: Secret, signal: AbortSignal): Promise<void>;
   inventory(signal: AbortSignal): Promise<StandingAccess[]>;
   /** `entitlements` of the tasks that are offered on this target: what they need is checked too. */
   check(signal: AbortSignal, entitlements?: unknown[]): Promise<CheckItem[]>;
@@ -155,6 +158,15 @@ export function bindKind<
             : async (database, signal) => suggestLabels(client, database, signal),
         shared: sharedOf(connector, client, entitlementOf),
         readFence: async (signal) => (await connector.readFence?.(client, signal)) ?? null,
+        setAdminPassword: async (password, signal) => {
+          if (connector.setAdminPassword === undefined)
+            throw new Failure(
+              'invalid',
+              'cannot-rotate-admin',
+              `A ${connector.kind} target has no password to rotate.`,
+            );
+          await connector.setAdminPassword(client, password, signal);
+        },
         writeFence: async (mark, signal) => connector.writeFence?.(client, mark, signal),
         inventory: (signal) => connector.inventory(client, signal),
         check: async (signal, entitlements = []) =>

@@ -16,8 +16,15 @@ export async function hasInstallation(db: Db): Promise<boolean> {
   return (await db.selectFrom('installation').select('id').executeTakeFirst()) !== undefined;
 }
 
-/** Made at the first start. Errors: `master-key-differs`. */
-export async function openInstallation(db: Db, masterKeyCheck: string): Promise<Installation> {
+/**
+ * Made at the first start. `unwrap` is given a master key that has followed on one that is held, wrapped by it, and
+ * says whether it is held then. Errors: `master-key-differs`.
+ */
+export async function openInstallation(
+  db: Db,
+  masterKeyCheck: string,
+  unwrap: (next: { check: string; wrapped: Buffer; wrappedBy: string }) => boolean = () => false,
+): Promise<Installation> {
   await db
     .insertInto('installation')
     .values({
@@ -29,10 +36,24 @@ export async function openInstallation(db: Db, masterKeyCheck: string): Promise<
     .onConflict((oc) => oc.doNothing())
     .execute();
   const row = await db.selectFrom('installation').selectAll().executeTakeFirstOrThrow();
-  if (row.master_key_check !== masterKeyCheck) {
+  if (row.master_key_check !== masterKeyCheck && !(await followed(db, row.master_key_check, unwrap))) {
     throw new Failure('unavailable', 'master-key-differs', 'This store was made with another master key.', {
       hint: 'Every replica needs the installation’s own key: copy keys/master.key from the data folder of one that runs, or name the file with SALLY_MASTER_KEY_FILE; or use another store.',
     });
   }
   return { id: row.id, epoch: row.epoch };
+}
+
+/** The key was rotated while this replica was away. */
+async function followed(
+  db: Db,
+  check: string,
+  unwrap: (next: { check: string; wrapped: Buffer; wrappedBy: string }) => boolean,
+): Promise<boolean> {
+  const next = await db
+    .selectFrom('master_keys')
+    .select(['key_check as check', 'wrapped', 'wrapped_by as wrappedBy'])
+    .where('key_check', '=', check)
+    .executeTakeFirst();
+  return next !== undefined && unwrap(next);
 }

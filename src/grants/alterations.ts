@@ -37,7 +37,7 @@ export async function patrolAlterations(
     login: row.login,
     taskId: row.task_id,
     entitlement: row.entitlement,
-    password: targetPassword(ctx.masterKey, row.id),
+    password: targetPassword(ctx.masterKey, row),
     nativeExpirySeconds: row.native_s,
   }));
   const found = new Map(
@@ -56,7 +56,7 @@ function activeGrants(ctx: GrantsContext, targetId: string) {
     .selectFrom('grants as g')
     .innerJoin('tasks as k', 'k.id', 'g.task_id')
     .select(['g.id', 'g.request_id', 'g.target_id', 'g.login', 'g.handle', 'g.task_id', 'g.altered'])
-    .select(['g.version', 'k.entitlement'])
+    .select(['g.version', 'k.entitlement', 'g.password_key'])
     .select(sql<number>`extract(epoch from g.native_expires_at - now())::float8`.as('native_s'))
     .where('g.target_id', '=', targetId)
     .where('g.wanted', '=', 'present')

@@ -1,7 +1,7 @@
 // What the use-cases of grants work with. Everything that a test may want to replace enters here.
 
 import type { Logger } from '../base/log.ts';
-import type { MasterKey } from '../base/master-key.ts';
+import type { Keyring } from '../base/master-key.ts';
 import type { Db } from '../db/client.ts';
 import type { Events } from '../events/events.ts';
 import type { Turns } from '../jobs/turns.ts';
@@ -15,7 +15,7 @@ export interface GrantsContext {
   run: string;
   turns: Turns;
   log: Logger;
-  masterKey: MasterKey;
+  masterKey: Keyring;
   policies: Policies;
   targets: Targets;
   tasks: Tasks;

@@ -27,12 +27,16 @@ export async function issueCredential(
   const grant = await ctx.db
     .selectFrom('grants')
     .innerJoin('tasks', 'tasks.id', 'grants.task_id')
-    .select(['grants.id', 'login', 'target_id', 'tasks.kind', 'tasks.entitlement'])
+    .select(['grants.id', 'login', 'password_key', 'target_id', 'tasks.kind', 'tasks.entitlement'])
     .where('grants.id', '=', grantId)
     .where('principal_id', '=', caller.principal.id)
     .executeTakeFirst();
   if (grant === undefined) throw notFound('grant', grantId);
-  const keys = await scramKeys(secret, gatewaySalt(ctx.masterKey, grant.login), SCRAM_ITERATIONS);
+  const keys = await scramKeys(
+    secret,
+    gatewaySalt(ctx.masterKey, grant.login, grant.password_key),
+    SCRAM_ITERATIONS,
+  );
   const database =
     ctx.tasks.session(grant).database ?? (await ctx.targets.endpoint(grant.target_id)).database;
   const expiresAt = await ctx.db.transaction().execute(async (trx) => {

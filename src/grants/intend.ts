@@ -11,6 +11,7 @@ import type { Obligations, SessionUse } from '../policy/engine/facts.ts';
 import { strictestUse } from '../policy/engine/session-terms.ts';
 import type { Asked } from './facts.ts';
 import { LEASE_END, NOBODY_HAS_IT } from './lease.ts';
+import { PASSWORD_KEY } from './plan.ts';
 
 /** The login is the grant's id in another form: one identity per grant, derivable, never chosen by anyone. */
 export function loginOf(grantId: string): string {
@@ -70,6 +71,10 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
         ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
         ${terms.sessionUse}, ${terms.claimSeconds}, ${terms.landingSeconds}, ${input.bundled === true},
         greatest(now(), ${input.startsAt}::timestamptz), ${hand.attempts}, ${hand.by === null ? sql`null` : LEASE_END}, ${hand.by})`,
+      starts_at, next_attempt_at, attempts, lease_until, lease_by, password_key)
+      values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
+        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
+        greatest(now(), ${input.startsAt}::timestamptz), ${hand.attempts}, ${hand.by === null ? sql`null` : LEASE_END}, ${hand.by}, ${PASSWORD_KEY})`,
     entry: {
       kind: 'grant.intended',
       actor: input.actor,

@@ -33,12 +33,12 @@ export async function challengeFor(ctx: GrantsContext, login: string): Promise<L
   const rows = await ctx.db
     .selectFrom('credentials as c')
     .innerJoin('grants as g', 'g.id', 'c.grant_id')
-    .select(['c.id', 'c.stored_key', 'c.server_key'])
+    .select(['c.id', 'c.stored_key', 'c.server_key', 'g.password_key'])
     .where('g.login', '=', login)
     .where('g.wanted', '=', 'present')
     .execute();
   return {
-    salt: gatewaySalt(ctx.masterKey, login),
+    salt: gatewaySalt(ctx.masterKey, login, rows[0]?.password_key),
     iterations: SCRAM_ITERATIONS,
     candidates: rows.map((row) => ({
       credentialId: row.id,
@@ -53,7 +53,16 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
   const found = await ctx.db
     .selectFrom('credentials as c')
     .innerJoin('grants as g', 'g.id', 'c.grant_id')
-    .select(['g.id', 'g.principal_id', 'g.target_id', 'g.task_id', 'g.request_id', 'g.login', 'g.duration_s'])
+    .select([
+      'g.id',
+      'g.principal_id',
+      'g.target_id',
+      'g.task_id',
+      'g.request_id',
+      'g.login',
+      'g.duration_s',
+      'g.password_key',
+    ])
     .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
     .select(['g.session_use', 'g.claim_s'])
     .select([
@@ -228,7 +237,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,
-      password: targetPassword(ctx.masterKey, found.id),
+      password: targetPassword(ctx.masterKey, found),
       database,
       tls: endpoint.tls,
       host: endpoint.host,

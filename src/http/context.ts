@@ -14,6 +14,7 @@ import type { Principals } from '../identity/sign-in.ts';
 import type { SignInContext } from '../identity/sign-in-context.ts';
 import type { WorkloadIdentity } from '../identity/workload/exchange.ts';
 import type { Insight } from '../insight/insight.ts';
+import type { Keys } from '../keys/keys.ts';
 import type { RecoveryState } from '../replicas/recovery.ts';
 import type { Replicas } from '../replicas/replicas.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
@@ -40,6 +41,7 @@ export interface HttpContext {
   events: Events;
   replicas: Pick<Replicas, 'list'>;
   recovery: RecoveryView;
+  keys: Pick<Keys, 'status' | 'rotate'>;
   readiness: () => Readiness;
   /** False: this process only says how it is. */
   servesApi: boolean;

@@ -163,6 +163,8 @@ export const GUARD = {
   'POST /api/policy/check': 'changePolicy',
 
   'GET /api/replicas': 'administer',
+  'GET /api/keys': 'administer',
+  'POST /api/keys/rotate': 'administer',
   'GET /api/recovery': 'signed-in',
   'POST /api/recovery': 'administer',
 

@@ -47,6 +47,7 @@ import { getHealth } from './routes/get-health.ts';
 import { getInsights } from './routes/get-insights.ts';
 import { getInstallationHealth } from './routes/get-installation-health.ts';
 import { getKill } from './routes/get-kill.ts';
+import { getKeys } from './routes/get-keys.ts';
 import { getMe } from './routes/get-me.ts';
 import { getMetrics } from './routes/get-metrics.ts';
 import { getMySignIn } from './routes/get-my-sign-in.ts';
@@ -107,6 +108,7 @@ import { removeTargets } from './routes/remove-target.ts';
 import { returnGrants } from './routes/return-grant.ts';
 import { revokeGrants } from './routes/revoke-grant.ts';
 import { revokeTokens } from './routes/revoke-token.ts';
+import { rotateKeys } from './routes/rotate-key.ts';
 import { scheduleDrills } from './routes/schedule-drill.ts';
 import { describeScim } from './routes/scim-discovery.ts';
 import { keepGroups, keepUsers } from './routes/scim-resources.ts';
@@ -185,6 +187,8 @@ const ROUTES = [
   getInstallationHealth,
   getRecovery,
   signRecoveries,
+  getKeys,
+  rotateKeys,
   getInsights,
   getMe,
   getMetrics,

@@ -17,6 +17,8 @@ export const ROUTE_SCOPE = {
   'GET /healthz': 'open',
   'GET /readyz': 'open',
   'GET /api/replicas': 'administer',
+  'GET /api/keys': 'administer',
+  'POST /api/keys/rotate': 'whole',
   'GET /api/recovery': 'read',
   'POST /api/recovery': 'whole',
   'GET /metrics': 'audit',

@@ -1,35 +1,52 @@
-// Counts what somebody gets wrong in a window of time, so that nobody guesses on.
+// Counts what somebody gets wrong in a window of time, so that nobody guesses on: in the store, so that whoever asks
+// another replica for each try has no more of them.
 
+import { sql } from 'kysely';
 import { Failure } from '../base/errors.ts';
-import { monotonicMs } from '../base/timer.ts';
+import type { Db } from '../db/client.ts';
 
 export interface Attempts {
-  /** Errors: `too-many-attempts` for who has used up theirs. */
-  check(who: string): void;
+  /** Errors: `too-many-attempts` for who has used up theirs; the store's. */
+  check(who: string): Promise<void>;
   /** One more that was wrong. */
-  wrong(who: string): void;
+  wrong(who: string): Promise<void>;
 }
 
-const MOST_KEPT = 10_000;
+/** Rows of windows that are over, removed with each one that is wrong. */
+const MOST_SWEPT = 100;
 
-export function createAttempts(most: number, windowMs: number): Attempts {
-  const counts = new Map<string, { since: number; count: number }>();
-  const current = (who: string) => {
-    const kept = counts.get(who);
-    return kept === undefined || monotonicMs() - kept.since > windowMs
-      ? { since: monotonicMs(), count: 0 }
-      : kept;
-  };
+/** `kind` names what is counted. */
+export function createAttempts(
+  ctx: { db: Db },
+  kind: string,
+  limits: { most: number; windowMs: number },
+): Attempts {
+  const seconds = limits.windowMs / 1000;
   return {
-    check(who) {
-      if (current(who).count < most) return;
+    async check(who) {
+      const row = await ctx.db
+        .selectFrom('failures')
+        .select('count')
+        .where('kind', '=', kind)
+        .where('who', '=', who)
+        .where('since_at', '>', sql<Date>`now() - make_interval(secs => ${seconds})`)
+        .executeTakeFirst();
+      if ((row?.count ?? 0) < limits.most) return;
       throw new Failure('limit', 'too-many-attempts', 'Too many wrong codes; wait ten minutes.');
     },
-    wrong(who) {
-      const entry = current(who);
-      entry.count += 1;
-      if (counts.size >= MOST_KEPT) counts.clear();
-      counts.set(who, entry);
+    async wrong(who) {
+      await sql`
+        with swept as (
+          delete from failures where (kind, who) in (
+            select kind, who from failures
+            where kind = ${kind} and who <> ${who} and since_at < now() - make_interval(secs => ${seconds})
+            limit ${MOST_SWEPT} for update skip locked))
+        insert into failures as f (kind, who) values (${kind}, ${who})
+        on conflict (kind, who) do update set
+          count = case when f.since_at < now() - make_interval(secs => ${seconds}) then 1 else f.count + 1 end,
+          since_at = case when f.since_at < now() - make_interval(secs => ${seconds}) then now() else f.since_at end`.execute(
+        ctx.db,
+      );
     },
   };
 }

@@ -100,7 +100,7 @@ export async function lookAtDeviceLogin(
   userCode: string,
 ): Promise<DeviceLogin> {
   requireBrowser(caller);
-  ctx.userCodes.check(caller.principal.id);
+  await ctx.userCodes.check(caller.principal.id);
   const row = await ctx.db
     .selectFrom('device_logins')
     .select(['machine', 'source_address', 'created_at'])
@@ -120,7 +120,7 @@ export async function decideDeviceLogin(
   allow: boolean,
 ): Promise<void> {
   requireBrowser(caller);
-  ctx.userCodes.check(caller.principal.id);
+  await ctx.userCodes.check(caller.principal.id);
   const decided = await ctx.db.transaction().execute(async (trx) => {
     const row = await trx
       .updateTable('device_logins')
@@ -148,7 +148,7 @@ export async function decideDeviceLogin(
 }
 
 async function wrongCode(ctx: SignInContext, caller: BrowserCaller): Promise<Failure> {
-  ctx.userCodes.wrong(caller.principal.id);
+  await ctx.userCodes.wrong(caller.principal.id);
   await ctx.failures.note({
     how: 'login',
     code: 'unknown-code',

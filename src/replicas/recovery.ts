@@ -9,7 +9,7 @@ import type { Actor } from '../audit/verify/leaf.ts';
 import { conflict, Failure, invalid } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { MasterKey } from '../base/master-key.ts';
-import type { Db } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 
 const LOOK_MS = 2_000;
@@ -173,8 +173,23 @@ export function createRecovery(ctx: RecoveryContext): Recovery {
   };
 }
 
+/** The proofs anew, by another master key. */
+export async function proveAgain(
+  trx: Trx,
+  ctx: Pick<RecoveryContext, 'masterKey' | 'installationId'>,
+): Promise<void> {
+  for (const row of await trx.selectFrom('bridges').select(['epoch', 'kept']).execute()) {
+    const proof = proofOf(ctx, row.epoch, row.kept as KeptLog);
+    await trx.updateTable('bridges').set({ proof }).where('epoch', '=', row.epoch).execute();
+  }
+}
+
 /** What only who holds the master key can make: who holds the store alone cannot bridge over what it has rewritten. */
-function proofOf(ctx: RecoveryContext, epoch: number, kept: KeptLog): Buffer {
+function proofOf(
+  ctx: Pick<RecoveryContext, 'masterKey' | 'installationId'>,
+  epoch: number,
+  kept: KeptLog,
+): Buffer {
   const said = `${ctx.installationId} ${epoch} ${kept.keptSize} ${kept.keptRoot} ${kept.storeSize}`;
   return ctx.masterKey.derive('bridge', said, PROOF_BYTES);
 }

@@ -1,6 +1,7 @@
 // Targets as the rest of the program sees them: found by name, added after their connector's schema has agreed,
 // their administrator's credential sealed, and one open connector client each, made anew when the target changes.
 
+import { randomBytes } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';
 import type { AddTargetBody, CheckReport } from '../api/targets.ts';
 import { append } from '../audit/append.ts';
@@ -78,11 +79,27 @@ export interface Targets {
     by: { actor: Actor; sourceAddress?: string },
     signal: AbortSignal,
   ): Promise<CheckReport>;
+  /**
+   * Gives our administrator there another password: kept first, set on the target, tried, and only then used.
+   * Errors: `cannot-rotate-admin`, `rotation-under-way`; the target's, after which `settleAdmin` finds out which holds.
+   */
+  rotateAdmin(row: TargetRow, by: { actor: Actor; sourceAddress: string }): Promise<void>;
+  /** Targets whose administrator's password was being changed when something broke. */
+  halfRotated(): Promise<string[]>;
+  /** Finds out by trying which password the target has, and keeps that one. Errors: the target's. */
+  settleAdmin(id: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /** A bound on the list; an installation with more wants pages, which come with the target map. */
 const MOST_TARGETS = 5_000;
+
+const ADMIN_STEP_MS = 15_000;
+const ADMIN_PASSWORD_BYTES = 32;
+/** What every connector says when the target refuses the administrator's login. */
+const LOGIN_REFUSED = 'target-login-failed';
+
+const newAdminPassword = () => new Secret(randomBytes(ADMIN_PASSWORD_BYTES).toString('base64url'));
 
 const sealContext = (id: string) => `target ${id}`;
 
@@ -96,6 +113,27 @@ export function createTargets(ctx: TargetsContext): Targets {
     const row = await ctx.db.selectFrom('targets').selectAll().where(column, '=', value).executeTakeFirst();
     if (row === undefined) throw notFound('target', value);
     return row;
+  }
+
+  /** False only when the target itself refuses the login. Errors: the target's. */
+  async function logsIn(row: TargetRow, credential: Buffer): Promise<boolean> {
+    const client = ctx.registry.kind(row.kind).open({
+      id: row.id,
+      name: row.name,
+      settings: row.settings,
+      admin: adminOf(ctx.masterKey.open(credential, sealContext(row.id))),
+      mark: ctx.mark,
+      dial: ctx.dial,
+    });
+    try {
+      await client.marked(AbortSignal.timeout(ADMIN_STEP_MS));
+      return true;
+    } catch (error) {
+      if (error instanceof Failure && error.code === LOGIN_REFUSED) return false;
+      throw error;
+    } finally {
+      await client.close();
+    }
   }
 
   function seal(id: string, admin: { user: string; password: Secret }): Buffer {
@@ -271,6 +309,55 @@ export function createTargets(ctx: TargetsContext): Targets {
       }
     },
 
+    async rotateAdmin(row, by) {
+      const client = await this.open(row.id);
+      const admin = adminOf(ctx.masterKey.open(row.credential, sealContext(row.id)));
+      const next = { user: admin.user, password: newAdminPassword() };
+      await keepNext(ctx.db, row.id, seal(row.id, next));
+      await client.setAdminPassword(next.password, AbortSignal.timeout(ADMIN_STEP_MS));
+      await this.settleAdmin(row.id);
+      await ctx.db.transaction().execute((trx) =>
+        append(trx, {
+          kind: 'keys.rotated',
+          actor: by.actor,
+          sourceAddress: by.sourceAddress,
+          targetId: row.id,
+          detail: { key: `the administrator's password on ${row.name}`, target: row.name },
+        }),
+      );
+    },
+
+    async halfRotated() {
+      const rows = await ctx.db
+        .selectFrom('targets')
+        .select('id')
+        .where('next_credential', 'is not', null)
+        .execute();
+      return rows.map((row) => row.id);
+    },
+
+    async settleAdmin(id) {
+      const row = await one('id', id);
+      if (row.next_credential === null) return;
+      const nextWorks = await logsIn(row, row.next_credential);
+      // Neither may work: then somebody else changed it, and both stay until one does.
+      if (!nextWorks && !(await logsIn(row, row.credential)))
+        throw new Failure('unavailable', 'target-login-failed', `Neither password works on ${row.name}.`);
+      await ctx.db
+        .updateTable('targets')
+        .set({
+          ...(nextWorks ? { credential: row.next_credential, version: sql<number>`version + 1` } : {}),
+          next_credential: null,
+        })
+        .where('id', '=', id)
+        .where('version', '=', row.version)
+        .execute();
+      if (!nextWorks)
+        throw new Failure('unavailable', 'admin-not-rotated', `${row.name} did not take the new password.`, {
+          hint: 'The one before still holds; try again.',
+        });
+    },
+
     async close() {
       const open = [...clients.values()];
       clients.clear();
@@ -300,4 +387,35 @@ function adminOf(sealed: Secret): { user: string; password: Secret } {
     return { user: value[0], password: new Secret(value[1]) };
   }
   throw new Failure('unavailable', 'unsealing-failed', 'A sealed credential has an unknown form.');
+}
+
+async function keepNext(db: Db, id: string, next: Buffer): Promise<void> {
+  const { numUpdatedRows } = await db
+    .updateTable('targets')
+    .set({ next_credential: next })
+    .where('id', '=', id)
+    .where('next_credential', 'is', null)
+    .executeTakeFirstOrThrow();
+  if (numUpdatedRows === 0n)
+    throw conflict('rotation-under-way', 'The password of this administrator is being changed already.');
+}
+
+/** Seals all administrators' credentials again. */
+export async function resealTargets(trx: Trx, keys: Pick<MasterKey, 'seal' | 'open'>): Promise<void> {
+  const rows = await trx
+    .selectFrom('targets')
+    .select(['id', 'credential', 'next_credential'])
+    .forUpdate()
+    .execute();
+  for (const row of rows) {
+    const again = (sealed: Buffer) => keys.seal(keys.open(sealed, sealContext(row.id)), sealContext(row.id));
+    await trx
+      .updateTable('targets')
+      .set({
+        credential: again(row.credential),
+        next_credential: row.next_credential === null ? null : again(row.next_credential),
+      })
+      .where('id', '=', row.id)
+      .execute();
+  }
 }

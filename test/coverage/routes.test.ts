@@ -53,6 +53,11 @@ const ASKED = { target: 'orders-db', task: 'read-orders', duration: '45s' };
 const EXPECTED: Record<RouteName, Row> = {
   'GET /healthz': { ...all(200), strangers: 200 },
   'GET /readyz': { ...all(200), strangers: 200 },
+  'GET /api/keys': { engineer: 403, approver: 403, auditor: 403, admin: 200, 'deploy-bot': 403 },
+  'POST /api/keys/rotate': {
+    ...{ engineer: 403, approver: 403, auditor: 403, admin: 422, 'deploy-bot': 403 },
+    body: { what: 'no such key' },
+  },
   'GET /api/recovery': all(200),
   'POST /api/recovery': {
     ...{ engineer: 403, approver: 403, auditor: 403, admin: 422, 'deploy-bot': 403 },

@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
 import { newId } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
-import { masterKeyFrom } from '../../src/base/master-key.ts';
+import { masterKeyFrom, ringOf } from '../../src/base/master-key.ts';
 import type { Secret } from '../../src/base/secret.ts';
 import type { BoundKind } from '../../src/connectors/registry.ts';
 import { CONNECTORS, createRegistry } from '../../src/connectors/registry.ts';
@@ -58,7 +58,7 @@ export async function startLedgerWorld(more: BoundKind[] = []): Promise<LedgerWo
   const db = openStore({ connectionString: store.adminUrl, poolSize: 16, onError: () => undefined });
   await migrate(db);
   const log = createLog('silent');
-  const masterKey = masterKeyFrom(randomBytes(32));
+  const masterKey = ringOf(masterKeyFrom(randomBytes(32)));
   const installation = await openInstallation(db, masterKey.check);
   const registry = createRegistry([...CONNECTORS, ...more]);
   const mark = { installation: installation.id, epoch: installation.epoch };

@@ -73,9 +73,9 @@ export async function logIn(
     throw new ProtocolError('refused', 'This gateway is stopping.', undefined, '57P03', 'Connect again.');
   }
   const minor = settleVersion(stream, version, parameters);
-  ctx.failures.check(socket.remoteAddress ?? '', parameters.user);
   const send = (bytes: Buffer) => void stream.write(bytes);
-  const proven = await proveClient(reader, send, () => ctx.admission.challenge(parameters.user));
+  const over = await ctx.failures.enter(socket.remoteAddress ?? '', parameters.user);
+  const proven = await proveClient(reader, send, () => ctx.admission.challenge(parameters.user)).finally(over);
   if (proven === null) {
     ctx.failures.add(socket.remoteAddress ?? '', parameters.user);
     // Nobody waits for it: how long it takes would tell whether there is such a login.

@@ -24,7 +24,7 @@ export function readFence(client: PostgresClient, signal: AbortSignal): Promise<
     );
     const others = await connection.rows(
       `SELECT substr(application_name, ${ours.length + 1}) AS run, coalesce(host(min(client_addr)), 'this machine') AS address,
-         extract(epoch FROM clock_timestamp() - max(coalesce(state_change, backend_start)))::float8 AS seconds
+         floor(extract(epoch FROM clock_timestamp() - max(coalesce(state_change, backend_start))))::int AS seconds
        FROM pg_stat_get_activity(NULL)
        WHERE starts_with(application_name, ${quoteText(ours)}) AND application_name <> ${quoteText(`${ours}${mark.run ?? ''}`)}
        GROUP BY application_name LIMIT ${MOST_OTHERS}`,

@@ -2,6 +2,7 @@
 // group role and of nothing else; the rules and the measured facts behind them are in docs and tests beside this.
 
 import { defineConnector } from '../../contract.ts';
+import { setAdminPassword } from './admin-password.ts';
 import { altered } from './altered.ts';
 import { maskCatalog, suggestLabels } from './catalog.ts';
 import { check } from './check.ts';
@@ -49,6 +50,7 @@ export const postgres = defineConnector({
   nodes,
   marked,
   readFence,
+  setAdminPassword,
   writeFence,
   inventory,
   maskCatalog,
