@@ -380,7 +380,10 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       oidc: config.signIn.oidc === null ? null : createOidcProvider({ log }, config.signIn.oidc),
       firstPasskey: config.signIn.firstPasskey,
     },
-    sessions: createSessionReader({ db, policies, dataFolder: config.dataFolder }),
+    sessions: createSessionReader({
+      ...{ db, policies, dataFolder: config.dataFolder },
+      replica: own.name,
+    }),
     audit: createAuditLog({ db, sequencer, keys, dataFolder: config.dataFolder }),
     insight: createInsight({
       db,

@@ -39,13 +39,17 @@ export function SessionFacts({ session }: { session: SessionDetail }) {
         ]}
       />
       {session.recording.intact ? null : (
-        <Trouble>The recording is not intact. {session.recording.problem}</Trouble>
+        <Trouble>
+          {session.recording.state === 'elsewhere' ? '' : 'The recording is not intact. '}
+          {session.recording.problem}
+        </Trouble>
       )}
     </div>
   );
 }
 
 function recordingWords(session: SessionDetail): string {
+  if (session.recording.state === 'elsewhere') return 'On another replica';
   if (!session.recording.intact) return 'Not intact';
   return {
     open: 'Being written, chain holds',

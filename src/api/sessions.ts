@@ -46,7 +46,8 @@ export type Statement = z.infer<typeof statement>;
 /** One session with its statements, a page at a time; `intact` tells whether the recording's hash chain holds. */
 export const sessionDetail = session.extend({
   recording: z.object({
-    state: z.enum(['open', 'closed', 'broken', 'missing']),
+    /** `elsewhere`: on the disk of the replica that the session ran through, which is not this one. */
+    state: z.enum(['open', 'closed', 'broken', 'missing', 'elsewhere']),
     intact: z.boolean(),
     problem: z.string().nullable(),
   }),

@@ -27,7 +27,11 @@ export interface SessionReader {
   end(by: Caller, id: string, reason: string): Promise<Session>;
 }
 
-type SessionReaderContext = Pick<GrantsContext, 'db' | 'policies'> & { dataFolder: string };
+type SessionReaderContext = Pick<GrantsContext, 'db' | 'policies'> & {
+  dataFolder: string;
+  /** This replica's name: recordings of others are on their disks. */
+  replica: string;
+};
 
 export function createSessionReader(ctx: SessionReaderContext): SessionReader {
   return {
@@ -54,7 +58,7 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       const page = await readRecording(path, { from, limit: query.limit });
       return {
         ...sessionFrom(row),
-        recording: { state: page.state, ...judged(page, row.recording_hash) },
+        recording: await recordingOf(ctx, row, page),
         statementList: page.statements,
         nextCursor: page.next === null ? null : String(page.next),
       };
@@ -80,6 +84,26 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       });
       return sessionFrom(row);
     },
+  };
+}
+
+async function recordingOf(
+  ctx: SessionReaderContext,
+  row: { gateway: string; recording_hash: string | null },
+  page: Awaited<ReturnType<typeof readRecording>>,
+): Promise<SessionDetail['recording']> {
+  if (page.state !== 'missing' || row.gateway === ctx.replica)
+    return { state: page.state, ...judged(page, row.recording_hash) };
+  const replica = await ctx.db
+    .selectFrom('replicas')
+    .select('addresses')
+    .where('name', '=', row.gateway)
+    .executeTakeFirst();
+  const where = (replica?.addresses as Record<string, string> | undefined)?.http;
+  return {
+    state: 'elsewhere',
+    intact: false,
+    problem: `The recording is on the replica ${row.gateway}${where === undefined ? '' : ` (${where})`}; look at the session there.`,
   };
 }
 

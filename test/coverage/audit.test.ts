@@ -450,6 +450,13 @@ const ROWS: Partial<Record<RouteName, Row>> = {
       return post('admin', '/api/principals/leaver/disable', { reason: 'a test of the log' });
     },
   },
+  'POST /api/keys/rotate': {
+    writes: ['keys.rotated'],
+    by: 'admin',
+    act: () => post('admin', '/api/keys/rotate', { what: 'target-passwords' }),
+  },
+  // The demo's store is no copy.
+  'POST /api/recovery': { writes: ['recovery.bridged'], by: 'admin', act: 'test/features/recovery.test.ts' },
   'POST /api/principals/:name/change': {
     writes: ['principal.changed'],
     by: 'admin',

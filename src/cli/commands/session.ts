@@ -24,7 +24,7 @@ export function command(): Command {
     run.out.data(whole, () => describe(whole, run.out, api.nowMs()));
     if (!whole.recording.intact)
       run.out.say(
-        `The recording is not intact: ${printable(whole.recording.problem ?? whole.recording.state)}`,
+        `${whole.recording.state === 'elsewhere' ? '' : 'The recording is not intact: '}${printable(whole.recording.problem ?? whole.recording.state)}`,
       );
     if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
   });

@@ -75,7 +75,9 @@ export async function logIn(
   const minor = settleVersion(stream, version, parameters);
   const send = (bytes: Buffer) => void stream.write(bytes);
   const over = await ctx.failures.enter(socket.remoteAddress ?? '', parameters.user);
-  const proven = await proveClient(reader, send, () => ctx.admission.challenge(parameters.user)).finally(over);
+  const proven = await proveClient(reader, send, () => ctx.admission.challenge(parameters.user)).finally(
+    over,
+  );
   if (proven === null) {
     ctx.failures.add(socket.remoteAddress ?? '', parameters.user);
     // Nobody waits for it: how long it takes would tell whether there is such a login.
