@@ -93,6 +93,8 @@ export async function checkpointNow(db: Db, outside: OutsideCopy, keys: LogKeys)
   const body = { origin: signer.name, size, root };
   const note = signNote(checkpointText(body), signer);
   const written = await db.transaction().execute(async (trx) => {
+    // One after another, so that sizes only grow and every copy outside gets the same ones.
+    await sql`select pg_advisory_xact_lock(hashtextextended('sallyport checkpoint', 0))`.execute(trx);
     if (!(await keys.maySign(trx, signer))) return false;
     await sql`
       insert into audit_checkpoints (size, root, note) select ${size}, ${root}::bytea, ${note}

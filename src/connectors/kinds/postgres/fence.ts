@@ -16,11 +16,11 @@ const fenceText = z.object({
 
 /** `Connector.readFence`. */
 export function readFence(client: PostgresClient, signal: AbortSignal): Promise<FenceReading> {
-  const { mark } = client.access;
+  const { mark, id } = client.access;
   const ours = `${APPLICATION} ${mark.installation} `;
   return withConnection(client, signal, async (connection) => {
     const [row] = await connection.rows(
-      `SELECT shobj_description(to_regrole(${quoteText(quoteName(fenceName(mark)))}), 'pg_authid') AS comment`,
+      `SELECT shobj_description(to_regrole(${quoteText(quoteName(fenceName(mark, id)))}), 'pg_authid') AS comment`,
     );
     const others = await connection.rows(
       `SELECT substr(application_name, ${ours.length + 1}) AS run, coalesce(host(min(client_addr)), 'this machine') AS address,
@@ -56,7 +56,7 @@ export async function writeFence(
   { epoch, ...fence }: TargetMark,
   signal: AbortSignal,
 ): Promise<void> {
-  const name = quoteName(fenceName(client.access.mark));
+  const name = quoteName(fenceName(client.access.mark, client.access.id));
   const comment = writeMark({ ...client.access.mark, epoch }, { fence });
   await withConnection(client, signal, (connection) =>
     connection.rows(

@@ -76,9 +76,12 @@ export function quarantineName(mark: Mark): string {
   return `sp_quarantine_${shortHash(mark.installation, 8)}`;
 }
 
-/** The role whose comment is the installation's own mark: no login, no rights. */
-export function fenceName(mark: Mark): string {
-  return `sp_mark_${shortHash(mark.installation, 8)}`;
+/**
+ * The role whose comment is the installation's own mark: no login, no rights. One a target: several may be databases of
+ * one server.
+ */
+export function fenceName(mark: Mark, targetId: string): string {
+  return `sp_mark_${shortHash(`${mark.installation} ${targetId}`, 16)}`;
 }
 
 function shortHash(text: string, length: number): string {
