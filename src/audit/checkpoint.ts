@@ -86,20 +86,21 @@ export async function checkpointNow(db: Db, outside: OutsideCopy, keys: LogKeys)
   }
   await keepOthers(db, outside, keys, size);
   if ((outside.newest?.size ?? 0) >= size) return size;
-  await extendTo(db, outside, size);
-  mustAgree(outside, root, 'the tree in the database');
-  await outside.syncLeaves();
   const signer = keys.signer();
-  const body = { origin: signer.name, size, root };
-  const note = signNote(checkpointText(body), signer);
   const written = await db.transaction().execute(async (trx) => {
-    // One after another, so that sizes only grow and every copy outside gets the same ones.
+    // One after another, so that sizes only grow and every copy outside gets the same ones in the same order.
     await sql`select pg_advisory_xact_lock(hashtextextended('sallyport checkpoint', 0))`.execute(trx);
     if (!(await keys.maySign(trx, signer))) return false;
+    // What another replica has signed meanwhile comes first: the copy outside grows from checkpoint to checkpoint.
+    await keepOthers(db, outside, keys, size);
+    if ((outside.newest?.size ?? 0) >= size) return true;
+    await extendTo(db, outside, size);
+    mustAgree(outside, root, 'the tree in the database');
+    await outside.syncLeaves();
+    const note = signNote(checkpointText({ origin: signer.name, size, root }), signer);
     await sql`
       insert into audit_checkpoints (size, root, note) select ${size}, ${root}::bytea, ${note}
-      where not exists (select from audit_checkpoints where size > ${size})
-      on conflict do nothing`.execute(trx);
+      where not exists (select from audit_checkpoints where size >= ${size})`.execute(trx);
     return true;
   });
   if (!written) {

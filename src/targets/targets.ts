@@ -1,5 +1,6 @@
 // Targets as the rest of the program sees them: found by name, added after their connector's schema has agreed,
 // their administrator's credential sealed, and one open connector client each, made anew when the target changes.
+// Long because all that is done with a target's sealed credential stands here, and nowhere else.
 
 import { randomBytes } from 'node:crypto';
 import { type Selectable, sql } from 'kysely';

@@ -89,7 +89,10 @@ test('an older backup stands still until somebody signs; then what it does not k
   const verified = await duo.verify(duo.a);
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
   const { items } = await duo.ask(duo.a, 'GET', '/api/audit/entries?kind=recovery.bridged');
-  assert.deepEqual((items as { kind: string }[]).map((item) => item.kind), ['recovery.bridged']);
+  assert.deepEqual(
+    (items as { kind: string }[]).map((item) => item.kind),
+    ['recovery.bridged'],
+  );
 });
 
 test('the store that was left behind, and a backup without its data folder, find what is newer on the target', async () => {
