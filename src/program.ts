@@ -21,18 +21,10 @@ import { stampStoreVersion } from './db/store-version.ts';
 import { waitForStore } from './db/wait-for-store.ts';
 import { createEvents, publish } from './events/events.ts';
 import { createGateway } from './gateway/gateway.ts';
-import { createBundleWatch } from './grants/bundle-watch.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
-import { createDisabledWatch } from './grants/end-disabled.ts';
-import { createPolicyWatch } from './grants/end-forbidden.ts';
-import { createSessionWatch } from './grants/end-unconnected.ts';
-import { createRequestExpiry } from './grants/expire-requests.ts';
-import { createKillSweep } from './grants/kill-sweep.ts';
 import { freeLeasesOf } from './grants/lease.ts';
-import { createNativeExpiryKeeper } from './grants/lengthen.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
 import { noteRefusedLogin } from './grants/refused-login.ts';
-import { createUsedWatch } from './grants/session-terms.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
 import type { HttpContext, Readiness } from './http/context.ts';
 import { createServer } from './http/server.ts';
@@ -285,29 +277,6 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>
     policies.refresh(signal).then(() => undefined),
   );
-  const planner = createPlanner(ctx);
-  const kits = createKitKeeper(ctx, installation.id);
-  const killSweep = createKillSweep(ctx);
-  const usedWatch = createUsedWatch(ctx);
-  const nativeExpiry = createNativeExpiryKeeper(ctx);
-  const background: Repeating[] = [
-    killSweep,
-    usedWatch,
-    createBundleWatch(ctx),
-    nativeExpiry,
-    createReviewChase(ctx),
-    createDrillMaster(ctx),
-    kits,
-    createNoticePruning(ctx),
-    createRequestExpiry(ctx),
-    createDisabledWatch(ctx),
-    policyLook,
-    createPolicyWatch(ctx),
-    createSessionWatch(ctx),
-    createSteadyDeadlines(ctx),
-    createProposalExpiry(ctx),
-    planner,
-  ];
   policyLook.start();
   stops.push(['policies', () => policyLook.stop()]);
   if (!roles.includes('gateway') && config.postgresGateway.publicAddress === null) {
@@ -329,16 +298,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   onRecovery = (standsStill) => (standsStill ? work.stop() : work.begin());
   if (recovery.state() === null) await work.begin();
   events.subscribe((event) => {
-    if (event.topic === 'policies') {
-      policyLook.kick();
-      work.planAgain();
-    }
-    if (event.topic === 'grants') worker.kick();
-    if (works && event.topic === 'break-glass') kits.kick();
-    if (event.topic === 'kills') killSweep.kick();
-    if (event.topic === 'sessions') usedWatch.kick();
-    if (event.topic === 'grants') work.lookAgain();
-    if (event.topic === 'break-glass') work.keepKits();
+    if (event.topic === 'policies') policyLook.kick();
+    work.hear(event.topic);
   });
 
   let draining = false;

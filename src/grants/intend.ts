@@ -66,14 +66,10 @@ export function intentOf(input: IntentInput, hand = NOBODY_HAS_IT): Intent {
   return {
     id,
     insert: sql`insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s,
-      starts_at, session_use, claim_s, landing_s, bundled, next_attempt_at, attempts, lease_until, lease_by)
+      starts_at, session_use, claim_s, landing_s, bundled, next_attempt_at, attempts, lease_until, lease_by, password_key)
       values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
         ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
         ${terms.sessionUse}, ${terms.claimSeconds}, ${terms.landingSeconds}, ${input.bundled === true},
-        greatest(now(), ${input.startsAt}::timestamptz), ${hand.attempts}, ${hand.by === null ? sql`null` : LEASE_END}, ${hand.by})`,
-      starts_at, next_attempt_at, attempts, lease_until, lease_by, password_key)
-      values (${id}, ${input.requestId}, ${input.principalId}, ${target.id}, ${task.id}, ${login},
-        ${JSON.stringify({ login, grantId: id })}, ${input.durationSeconds}, ${input.startsAt},
         greatest(now(), ${input.startsAt}::timestamptz), ${hand.attempts}, ${hand.by === null ? sql`null` : LEASE_END}, ${hand.by}, ${PASSWORD_KEY})`,
     entry: {
       kind: 'grant.intended',

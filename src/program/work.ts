@@ -4,15 +4,19 @@
 import { createReviewChase } from '../break-glass/chase.ts';
 import { createDrillMaster } from '../break-glass/drills.ts';
 import { createKitKeeper } from '../break-glass/keep-kits.ts';
+import type { Topic } from '../events/events.ts';
+import { createBundleWatch } from '../grants/bundle-watch.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import { createDisabledWatch } from '../grants/end-disabled.ts';
 import { createPolicyWatch } from '../grants/end-forbidden.ts';
 import { createSessionWatch } from '../grants/end-unconnected.ts';
 import { createRequestExpiry } from '../grants/expire-requests.ts';
+import { createKillSweep } from '../grants/kill-sweep.ts';
+import { createNativeExpiryKeeper } from '../grants/lengthen.ts';
 import { createPatrol } from '../grants/orphans.ts';
+import { createUsedWatch } from '../grants/session-terms.ts';
 import { createSteadyDeadlines } from '../grants/steady-deadlines.ts';
 import { createAbsentWorker, createGrantWorker, type GrantWorker } from '../grants/worker.ts';
-import type { Repeating } from '../jobs/repeat.ts';
 import { createNoticePruning } from '../notices/notices.ts';
 import { createProposalExpiry } from '../proposals/close.ts';
 import { createPlanner } from '../proposals/plan.ts';
@@ -22,18 +26,14 @@ export interface Work {
   worker: GrantWorker;
   begin(): Promise<void>;
   stop(): Promise<void>;
-  /** Grants have changed. */
-  lookAgain(): void;
-  /** Policies have changed, or are proposed. */
-  planAgain(): void;
-  /** Glass was broken, or a kit opened. */
-  keepKits(): void;
+  /** Something of that kind has changed: whoever looks for it looks now. */
+  hear(topic: Topic): void;
 }
 
 interface Running {
   worker: GrantWorker;
-  planner: Repeating | null;
-  kits: Repeating | null;
+  /** Who looks at once when something of a topic has changed. */
+  hears: Partial<Record<Topic, { kick(): void }>>;
   jobs: { start(): void; stop(): Promise<void> }[];
 }
 
@@ -62,7 +62,7 @@ export function createWork(
         if (running !== null) return;
         running = here
           ? workHere(ctx, installationId)
-          : { worker: createAbsentWorker(ctx), planner: null, kits: null, jobs: [] };
+          : { worker: createAbsentWorker(ctx), hears: {}, jobs: [] };
         for (const job of running.jobs) job.start();
       }),
     stop: () =>
@@ -71,10 +71,7 @@ export function createWork(
         running = null;
         await Promise.all(jobs.map((job) => job.stop()));
       }),
-    // Who does not work would only tell itself again what it has just heard.
-    lookAgain: () => (here ? running?.worker.kick() : undefined),
-    planAgain: () => running?.planner?.kick(),
-    keepKits: () => running?.kits?.kick(),
+    hear: (topic) => running?.hears[topic]?.kick(),
   };
 }
 
@@ -82,7 +79,14 @@ function workHere(ctx: GrantsContext, installationId: string): Running {
   const worker = createGrantWorker(ctx);
   const planner = createPlanner(ctx);
   const kits = createKitKeeper(ctx, installationId);
+  const killSweep = createKillSweep(ctx);
+  const usedWatch = createUsedWatch(ctx);
+  const nativeExpiry = createNativeExpiryKeeper(ctx);
   const background = [
+    killSweep,
+    usedWatch,
+    createBundleWatch(ctx),
+    nativeExpiry,
     createReviewChase(ctx),
     createDrillMaster(ctx),
     kits,
@@ -95,5 +99,12 @@ function workHere(ctx: GrantsContext, installationId: string): Running {
     createProposalExpiry(ctx),
     planner,
   ];
-  return { worker, planner, kits, jobs: [worker, createPatrol(ctx), ...background] };
+  const hears = {
+    policies: planner,
+    grants: worker,
+    'break-glass': kits,
+    kills: killSweep,
+    sessions: usedWatch,
+  };
+  return { worker, hears, jobs: [worker, createPatrol(ctx), ...background] };
 }

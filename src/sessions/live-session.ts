@@ -124,7 +124,6 @@ export class Live implements LiveSession {
     this.#arm();
   }
 
-  #cutNow(): void {
   /** The store has last answered at `answeredAt` (monotonic ms). */
   withoutStore(answeredAt: number): void {
     const silentMs = monotonicMs() - Math.max(answeredAt, this.startedAt);
@@ -132,7 +131,7 @@ export class Live implements LiveSession {
     this.cut('Your session ended because Sallyport cannot reach its store.', 'the store was away');
   }
 
-  #expire(): void {
+  #cutNow(): void {
     const time = new Date().toISOString().slice(11, 16);
     this.cut(`Your access ended at ${time} UTC.`, 'expired');
   }
