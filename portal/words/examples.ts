@@ -93,6 +93,7 @@ export const exampleGrant = (change: Partial<Grant> = {}): Grant =>
     lastError: null,
     blockers: [],
     altered: [],
+    breakGlass: null,
     nodes: [],
     liveSessions: 0,
     use: null,

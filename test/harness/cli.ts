@@ -173,6 +173,7 @@ export function aGrant(changes: Partial<Grant> = {}): Grant {
     lastError: null,
     blockers: [],
     altered: [],
+    breakGlass: null,
     nodes: [],
     liveSessions: 0,
     use: null,

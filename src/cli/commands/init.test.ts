@@ -37,7 +37,12 @@ test('the written file loads as this installation, with the hash of the token th
   const config = loadConfig({}, sally.home);
   assert.equal(config.mode, 'own');
   assert.deepEqual(config.http, { host: '127.0.0.1', port: 7171, trustedProxies: [] });
-  assert.deepEqual(config.postgresGateway, { host: '127.0.0.1', port: 7172 });
+  assert.deepEqual(config.postgresGateway, {
+    host: '127.0.0.1',
+    port: 7172,
+    publicAddress: null,
+    tls: null,
+  });
   assert.equal(config.dataFolder, join(sally.home, 'data'));
   assert.equal(config.databaseUrl, null);
   assert.equal(config.installationName, 'orders team');
