@@ -200,7 +200,7 @@ test('a list follows its pages up to --limit', async () => {
 });
 
 test('a table fits the width that it is given', async () => {
-  server.on('GET /api/break-glass', () => ({ body: { items: [], reviewsOverdue: 0 } }));
+  server.on('GET /api/break-glass', () => ({ body: { items: [], reviewsWaiting: 0, reviewsOverdue: 0 } }));
   server.on('GET /api/grants', () => ({
     body: { items: [aGrant({ lastError: 'x'.repeat(300) })], nextCursor: null },
   }));
