@@ -78,7 +78,16 @@ async function cancelRequests(trx: Trx, caller: Caller, targetId: string, reason
   const cancelled = await trx
     .updateTable('requests')
     .set({ state: 'cancelled', decided_at: sql<Date>`now()`, version: sql`version + 1` })
-    .where('target_id', '=', targetId)
+    .where((eb) =>
+      eb.or([
+        eb('target_id', '=', targetId),
+        eb(
+          'id',
+          'in',
+          eb.selectFrom('request_members').select('request_id').where('target_id', '=', targetId),
+        ),
+      ]),
+    )
     .where('state', '=', 'pending')
     .returning('id')
     .execute();

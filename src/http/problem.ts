@@ -84,6 +84,10 @@ export function problemFor(error: FastifyError | Error): Problem {
       : (first?.message ?? 'not valid');
     return problemOf(422, 'invalid-input', `${where}: ${what}`, { field });
   }
+  if (codeOf(error) === TARGET_REMOVED)
+    return problemOf(409, 'target-removed', 'The target was removed meanwhile.', {
+      hint: 'Ask for another one.',
+    });
   const trouble = storeTrouble(error);
   if (trouble !== null) return trouble;
   const status = 'statusCode' in error && typeof error.statusCode === 'number' ? error.statusCode : 500;
@@ -97,6 +101,9 @@ export function problemFor(error: FastifyError | Error): Problem {
     'Something went wrong on the server. Its log says what; nothing was half done.',
   );
 }
+
+/** Raised by the store for a grant on a removed target, whoever is faster (db/migrations/0010). */
+const TARGET_REMOVED = 'SP404';
 
 const DISK_FULL = /^(53100|ENOSPC|EDQUOT)$/;
 /** Lost, refused, busy, stopping, starting, too slow: by SQLSTATE and by system error. */

@@ -291,6 +291,16 @@ test('a target with live grants is not removed, and names them; without, it is g
     items.map((item) => item.name).filter((name) => name.startsWith('orders-db')),
     [],
   );
+  // Whoever is faster: the store takes no grant on a target that is out.
+  await assert.rejects(
+    company.store.query(
+      `insert into grants (id, request_id, principal_id, target_id, task_id, login, handle, duration_s)
+       select id || 'x', request_id, principal_id, target_id, (select max(id) from tasks), login || 'x', handle, 60
+       from grants where id = $1`,
+      [ada.id],
+    ),
+    { code: 'SP404' },
+  );
   const past = (await company.call('ada', 'GET', `/api/grants/${ada.id}`)).body as { target: string };
   assert.match(past.target, /^orders-db-removed-/);
   for (const name of ['orders-db', past.target]) {

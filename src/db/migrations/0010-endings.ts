@@ -77,6 +77,17 @@ alter table grants add column bundled boolean not null default false;
 
 create unique index grants_of_request on grants (request_id, target_id, task_id);
 
+create function grant_needs_target() returns trigger language plpgsql as $$
+begin
+  perform 1 from targets where id = new.target_id and removed_at is null for key share;
+  if not found then
+    raise exception 'the target of a new grant was removed' using errcode = 'SP404';
+  end if;
+  return new;
+end $$;
+
+create trigger grant_needs_target before insert on grants for each row execute function grant_needs_target();
+
 create index grants_waiting_for_others on grants (request_id) where bundled and wanted = 'present' and activated_at is null;
 
 alter table targets add column removed_at timestamptz`;
