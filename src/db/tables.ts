@@ -89,6 +89,8 @@ export interface Tables {
     created_at: Now;
     /** Taken out: nothing is asked for there any more, its past stays. */
     removed_at: Date | null;
+    /** Counts up with each change of its labels. */
+    label_version: Generated<number>;
   };
   tasks: {
     id: Fixed<string>;
@@ -337,6 +339,10 @@ export interface Tables {
     bytes_written: Generated<number>;
     recording: string | null;
     recording_hash: string | null;
+    /** Classes of data that it masks. */
+    masked: Generated<string[]>;
+    /** Of its target's labels when it began; null where nothing is masked. */
+    label_version: number | null;
   };
   session_use: { session_id: string; verb: string; object: string; statements: number; rows: number };
   column_labels: {

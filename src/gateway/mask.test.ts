@@ -322,6 +322,7 @@ async function ticketMask(world: World) {
     const catalog = await maskCatalog(client, 'orders', labelled, AbortSignal.timeout(10_000));
     return {
       classes: ['pii', 'cards', 'mail'],
+      labelVersion: 0,
       key: new Secret(Buffer.alloc(32, 9).toString('base64')),
       ...catalog,
     };

@@ -25,6 +25,7 @@ export function createSessionWatch(ctx: GrantsContext): Repeating {
   const seen: Seen = new Map();
   return repeat(ctx, 'open sessions asked again', EVERY_MS, async () => {
     await endUnconnected(ctx, seen);
+    await endOutdatedMasks(ctx.db);
     return undefined;
   });
 }
@@ -59,7 +60,7 @@ export async function endUnconnected(ctx: GrantsContext, seen: Seen = new Map())
       try {
         const why = whyNotConnected(session, basis, seen.get(session.id), choice);
         if (why === null) seen.set(session.id, basis);
-        else if (await endOne(ctx, session, why)) ended++;
+        else if (await endOne(ctx.db, session, why)) ended++;
       } catch (error) {
         ctx.log.error(
           { session: session.id, reason: messageOf(error) },
@@ -69,6 +70,21 @@ export async function endUnconnected(ctx: GrantsContext, seen: Seen = new Map())
     }
   }
   return ended;
+}
+
+/** Sessions whose target's labels have changed since they began: their mask does not know. Errors: the store's. */
+async function endOutdatedMasks(db: Db): Promise<void> {
+  const rows = await db
+    .selectFrom('sessions as s')
+    .innerJoin('targets as t', 't.id', 's.target_id')
+    .select(['s.id', 's.grant_id', 's.target_id'])
+    .where('s.ended_at', 'is', null)
+    .where('s.ending', 'is', null)
+    .whereRef('s.label_version', '<>', 't.label_version')
+    .limit(BATCH)
+    .execute();
+  for (const session of rows)
+    await endOne(db, session, 'columns were labelled since it began. Connect again.');
 }
 
 function openSessions(db: Db) {
@@ -88,7 +104,7 @@ type OpenSession = Awaited<ReturnType<typeof readOpenSessions>>[number];
 function readOpenSessions(db: Db, ids: string[]) {
   return openSessions(db)
     .innerJoin('requests as r', 'r.id', 'g.request_id')
-    .select(['s.grant_id', 's.client_address', 'r.reason', 'r.ticket'])
+    .select(['s.grant_id', 's.client_address', 's.masked', 'r.reason', 'r.ticket'])
     .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
     .select((eb) =>
       eb
@@ -124,6 +140,8 @@ function whyNotConnected(
   const { verdict } = letIn(basis.policies, facts, session.break_glass);
   const wantsPasskey =
     verdict.obligations.stepUp === 'passkey' && opened !== null && opened.context.mfaAgeSeconds === null;
+  const shown = verdict.obligations.mask.filter((name) => !session.masked.includes(name));
+  if (verdict.allowed && shown.length > 0) return `policy masks ${shown.join(', ')} now. Connect again.`;
   if (verdict.allowed && !wantsPasskey) return null;
   const changes = opened === null ? [] : whatChanged(opened, facts);
   const policyChanged =
@@ -137,8 +155,12 @@ function whyNotConnected(
   return `policy does not let it go on: ${why}${since}`.slice(0, LONGEST_REASON);
 }
 
-async function endOne(ctx: GrantsContext, session: OpenSession, reason: string): Promise<boolean> {
-  return ctx.db.transaction().execute(async (trx) => {
+async function endOne(
+  db: Db,
+  session: Pick<OpenSession, 'id' | 'grant_id' | 'target_id'>,
+  reason: string,
+): Promise<boolean> {
+  return db.transaction().execute(async (trx) => {
     const row = await trx
       .selectFrom('sessions')
       .select('id')

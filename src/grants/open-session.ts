@@ -184,6 +184,8 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
         gateway: input.gateway,
         client_address: input.clientAddress,
         application: input.application,
+        masked: mask?.classes ?? [],
+        label_version: mask?.labelVersion ?? null,
       })
       .execute();
     await storeDecision(trx, {

@@ -18,8 +18,8 @@ export async function ticketMask(
   if (classes.length === 0) return null;
   const client = await ctx.targets.open(on.targetId);
   if (client.maskCatalog === null) throw cannotMask(on.kind);
-  const labelled = await labelledColumns(ctx.db, on.targetId, on.database, classes);
-  const catalog = await client.maskCatalog(on.database, labelled, AbortSignal.timeout(CATALOG_TIMEOUT_MS));
+  const { version, columns } = await labelledColumns(ctx.db, on.targetId, on.database, classes);
+  const catalog = await client.maskCatalog(on.database, columns, AbortSignal.timeout(CATALOG_TIMEOUT_MS));
   const key = ctx.masterKey.derive('mask', on.targetId, KEY_BYTES).toString('base64');
-  return { classes, key: new Secret(key), ...catalog };
+  return { classes, labelVersion: version, key: new Secret(key), ...catalog };
 }

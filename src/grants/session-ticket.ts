@@ -59,6 +59,8 @@ export interface SessionTicket {
 export interface TicketMask {
   /** Classes of data that policy names: of labelled columns, and of patterns (gateway/postgres/mask/patterns.ts). */
   classes: string[];
+  /** Of the target's labels that it was made of. */
+  labelVersion: number;
   /** Base64 of 32 bytes that tokens are made with; of the target and nothing else. */
   key: Secret;
   /** Labelled columns of these classes, with those of tables that inherit them. */

@@ -42,14 +42,19 @@ export async function listLabels(db: Db, targetId: string): Promise<ColumnLabel[
   }));
 }
 
-/** Labelled columns of these classes in one database of a target. */
+/** Labelled columns of these classes in one database of a target, and of which version of its labels they are. */
 export async function labelledColumns(
   db: Db,
   targetId: string,
   database: string,
   classes: string[],
-): Promise<LabelledColumn[]> {
-  if (classes.length === 0) return [];
+): Promise<{ version: number; columns: LabelledColumn[] }> {
+  // First: what is labelled after this is of another version.
+  const { label_version: version } = await db
+    .selectFrom('targets')
+    .select('label_version')
+    .where('id', '=', targetId)
+    .executeTakeFirstOrThrow();
   const rows = await db
     .selectFrom('column_labels')
     .select(['schema_name', 'table_name', 'column_name'])
@@ -57,7 +62,12 @@ export async function labelledColumns(
     .where('database', '=', database)
     .where('label', 'in', classes)
     .execute();
-  return rows.map((row) => ({ schema: row.schema_name, table: row.table_name, column: row.column_name }));
+  const columns = rows.map((row) => ({
+    schema: row.schema_name,
+    table: row.table_name,
+    column: row.column_name,
+  }));
+  return { version, columns };
 }
 
 /** All or none. A null label is taken away. Errors: `too-many-labels`, `cannot-mask`. */
@@ -72,7 +82,11 @@ export async function setLabels(
   const { database: own } = await ctx.targets.endpoint(target.id);
   await ctx.db.transaction().execute(async (trx) => {
     // Two who label the same target take turns, so that the limit and the log hold.
-    await trx.selectFrom('targets').select('id').where('id', '=', target.id).forUpdate().execute();
+    await trx
+      .updateTable('targets')
+      .set({ label_version: sql`label_version + 1` })
+      .where('id', '=', target.id)
+      .execute();
     for (const { column, label, database = own } of body.labels) {
       const [schema = '', table = '', name = ''] = column.split('.');
       const key = {

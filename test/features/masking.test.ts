@@ -96,6 +96,27 @@ test('columns are suggested, confirmed by a person, and come out as tokens; in t
   await client.end();
 });
 
+test('a session whose columns are labelled meanwhile, or where policy masks more now, does not go on', async () => {
+  const ended = (client: pg.Client) =>
+    new Promise<string>((resolve) => {
+      client.once('error', (error) => resolve(error.message));
+    });
+  const first = await session();
+  const saidFirst = ended(first);
+  const { rows } = await first.query('select phone from customers where phone is not null limit 1');
+  assert.doesNotMatch(rows[0].phone, /^masked_/);
+  await sallyport.ask('admin', 'POST', '/api/targets/orders-db/labels', labelList, {
+    labels: [{ column: 'public.customers.phone', label: 'pii' }],
+  });
+  assert.match(await saidFirst, /columns were labelled since it began/);
+  const second = await session();
+  const saidSecond = ended(second);
+  const files = await policiesInForce(sallyport);
+  await publishPolicies(sallyport, { ...files, 'support.cedar': POLICY.replace('"pii"', '"pii, cards"') });
+  assert.match(await saidSecond, /policy masks cards now/);
+  await publishPolicies(sallyport, files);
+});
+
 test('a label whose column is not there keeps sessions out, and says what to mend', async () => {
   await sallyport.ask('admin', 'POST', '/api/targets/orders-db/labels', labelList, {
     labels: [{ column: 'public.customers.mail_before', label: 'pii' }],

@@ -1,4 +1,5 @@
-// What kind of data a column of a target holds, as a person said: what policy's @mask speaks of.
+// What kind of data a column of a target holds, as a person said: what policy's @mask speaks of; and what a session
+// masks, by the labels of which version.
 
 import { type Kysely, sql } from 'kysely';
 
@@ -15,4 +16,7 @@ export async function up(db: Kysely<unknown>): Promise<void> {
       set_at timestamptz not null default now(),
       primary key (target_id, database, schema_name, table_name, column_name)
     )`.execute(db);
+  await sql`alter table targets add column label_version integer not null default 0`.execute(db);
+  await sql`alter table sessions add column masked text[] not null default '{}',
+    add column label_version integer`.execute(db);
 }
