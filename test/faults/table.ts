@@ -100,14 +100,19 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     fault: 'a 120 s failover of the store',
     passMark:
       'sessions up to the grace of their segment and never past the deadline; no new ones; none lost by default',
-    shownBy: [],
-    notBuilt: 'the lease of a gateway and the grace of a segment come with replicas',
+    shownBy: [
+      { file: 'test/faults/replicas.fault.ts', only: /^a failover of the store of 120 s/ },
+      { file: 'test/features/store-away.test.ts', only: /^where the segment says so/ },
+    ],
   },
   {
     key: 'late-worker',
     fault: 'a worker stopped (SIGSTOP) past its lease, then resumed',
     passMark: 'its writes are refused',
-    shownBy: [{ file: 'test/faults/late-worker.fault.ts' }],
+    shownBy: [
+      { file: 'test/faults/late-worker.fault.ts' },
+      { file: 'test/faults/replicas.fault.ts', only: /^a worker that was stopped past its lease/ },
+    ],
   },
   {
     key: 'clock',
@@ -149,6 +154,7 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     passMark: 'no grant lost, none doubled; revocation on time',
     shownBy: [
       { file: 'test/features/replicas.test.ts', only: /^a replica that is killed|^a session is ended from/ },
+      { file: 'test/faults/replicas.fault.ts', only: /^one of two is killed/ },
     ],
   },
   {
