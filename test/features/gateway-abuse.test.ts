@@ -214,7 +214,7 @@ test('thousands of failed logins are limited, cost nobody else the way in, and d
 }, async () => {
   const size = async () =>
     Number(
-      /^sallyport_audit_entries (\d+)$/m.exec(
+      /^sallyport_audit_entries_total (\d+)$/m.exec(
         String((await sallyport.call('auditor', 'GET', '/metrics')).body),
       )?.[1],
     );
