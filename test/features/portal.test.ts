@@ -162,7 +162,10 @@ describe('the portal in Chromium', { skip }, () => {
     const update = "update orders set note = 'paid twice' where id = 1042";
     assert.equal((await client.query('select id, status from orders order by id limit 3')).rowCount, 3);
     assert.equal((await client.query(update)).rowCount, 1);
-    await assert.rejects(client.query('select email from customers'), /task fix-orders does not select customers/);
+    await assert.rejects(
+      client.query('select email from customers'),
+      /task fix-orders does not select customers/,
+    );
 
     await place(engineer, 'Sessions');
     const line = engineer.getByRole('listitem').filter({ hasText: 'fix-orders' });

@@ -90,7 +90,7 @@ test('an older backup stands still until somebody signs; then what it does not k
   assert.equal(verified.code, 0, verified.stdout + verified.stderr);
   const { items } = await duo.ask(duo.a, 'GET', '/api/audit/entries?kind=recovery.bridged');
   assert.deepEqual(
-    (items as { kind: string }[]).map((item) => item.kind),
+    (items as { leaf: { kind: string } }[]).map((item) => item.leaf.kind),
     ['recovery.bridged'],
   );
 });

@@ -2,7 +2,8 @@
 // it, no stack, and no password.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,6 +126,10 @@ describe('what does not start', () => {
       await using first = runMain({ SALLY_DATA: join(folder, 'key-a'), ...env }, folder);
       await first.ready();
     }
+    assert.match(await refused('key-b', env), /There is no master key at .*This store has one already/s);
+    const keys = join(folder, 'key-b', 'keys');
+    mkdirSync(keys, { recursive: true, mode: 0o700 });
+    writeFileSync(join(keys, 'master.key'), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
     assert.match(await refused('key-b', env), /another master key/);
   });
 
