@@ -16,7 +16,6 @@ const LONG: Readonly<Record<string, string>> = {
   SALLY_CRASH_STEPS: 'all',
   SALLY_MODEL_RUNS: '60',
   SALLY_POLICY_QUESTIONS: '100000',
-  SALLY_POLICIES: '50000',
 };
 const FILE_LIMIT_MS = 2 * 3_600_000;
 
