@@ -13,6 +13,7 @@ import {
   SHAPED_STATEMENTS,
   STATEMENT_RULES,
 } from './rules.ts';
+import { isNode, list, type Node, text } from './tree.ts';
 
 /** One thing that a statement does to one object. Verbs are SQL's privileges where there is one (`select`). */
 export interface Use {
@@ -59,8 +60,6 @@ export interface Analysis {
   /** False: every text of the same shape has the same analysis. */
   literalsMatter: boolean;
 }
-
-type Node = { [key: string]: Tree };
 
 const MOST_USES = 50;
 /** Relations and functions that one text may name where lists are held against it. */
@@ -354,18 +353,6 @@ function isStatementKey(key: string): boolean {
 /** The names in a list of String nodes. */
 function names(items: Tree[]): string[] {
   return items.map((item) => (isNode(item) && isNode(item.String) ? text(item.String.sval) : ''));
-}
-
-function isNode(tree: Tree | undefined): tree is Node {
-  return typeof tree === 'object' && tree !== null && !Array.isArray(tree);
-}
-
-function list(tree: Tree | undefined): Tree[] {
-  return Array.isArray(tree) ? tree : [];
-}
-
-function text(tree: Tree | undefined): string {
-  return typeof tree === 'string' ? tree : '';
 }
 
 /** `AlterRoleSetStmt` → `ALTER ROLE SET`. */

@@ -5,6 +5,7 @@
 // be a masked column counts as one. The walk is without recursion, for a tree can be as deep as its author likes.
 
 import type { Tree } from '../guard/parser.ts';
+import { isNode, list, type Node, text } from '../guard/tree.ts';
 
 export interface ColumnUse {
   /** Last names of columns that are used for anything but plain output; a whole row's name is among them. */
@@ -25,7 +26,6 @@ export interface ColumnUse {
   byPosition: boolean;
 }
 
-type Node = { [key: string]: Tree };
 /** `query`: its list comes out; `from`: tables of such a query; `shut`: whatever is in it is computed with. */
 type Place = 'query' | 'from' | 'shut';
 
@@ -270,18 +270,6 @@ const WRITTEN_ELSEWHERE: ReadonlySet<string> = new Set([
 function isKind(key: string): boolean {
   const code = key.charCodeAt(0);
   return code >= 0x41 && code <= 0x5a;
-}
-
-function isNode(tree: Tree | undefined): tree is Node {
-  return typeof tree === 'object' && tree !== null && !Array.isArray(tree);
-}
-
-function list(tree: Tree | undefined): Tree[] {
-  return Array.isArray(tree) ? tree : [];
-}
-
-function text(tree: Tree | undefined): string {
-  return typeof tree === 'string' ? tree : '';
 }
 
 /** Of a String node; null for anything else (a star). */

@@ -22,7 +22,6 @@ const NULL_BYTES = 0xffff_ffff;
 const FIELD_TAIL_BYTES = 18;
 /** text, varchar, bpchar, name, unknown, json, xml, their arrays: what can hold a text that was computed. */
 const TEXT_TYPES: ReadonlySet<number> = new Set([25, 1043, 1042, 19, 705, 114, 142, 1009, 1015, 1014, 199]);
-const JSONB = 3802;
 
 export class RowMask {
   readonly #mask: SessionMask;
@@ -32,11 +31,6 @@ export class RowMask {
 
   constructor(mask: SessionMask) {
     this.#mask = mask;
-  }
-
-  /** Rows pass as they are. Before any description they do not. */
-  get idle(): boolean {
-    return this.#columns !== null && !this.#active;
   }
 
   /** A RowDescription of rows that follow; `body` without type and length. */
@@ -65,7 +59,7 @@ export class RowMask {
     const { byOid, names, patterns } = this.#mask;
     // Without an origin nobody knows what it is: a masked column's name is reason enough.
     const masked = tableOid === 0 ? names.has(name) : byOid.get(tableOid)?.has(number) === true;
-    const readable = TEXT_TYPES.has(typeOid) || (typeOid === JSONB && format === TEXT) || format === TEXT;
+    const readable = TEXT_TYPES.has(typeOid) || format === TEXT;
     return { masked, text: !masked && patterns.length > 0 && readable, typeOid, format };
   }
 
