@@ -7,7 +7,8 @@ import fc from 'fast-check';
 import { logVerifies } from '../harness/convergence.ts';
 import { createDice } from '../harness/dice.ts';
 import { figure } from '../harness/figure.ts';
-import { begin, COMMANDS, closeReal, freshModel, openReal } from '../harness/grant-model.ts';
+import { begin, COMMANDS } from '../harness/grant-commands.ts';
+import { closeReal, freshModel, openReal } from '../harness/grant-model.ts';
 import { type LeanSallyport, startLeanSallyport } from '../harness/lean-sallyport.ts';
 
 const LONG = Number(process.env.SALLY_MODEL_RUNS ?? 0);

@@ -1,13 +1,9 @@
-// A simple model of what grants do, and the commands that people, time and accidents give: each runs on the real
-// program, store and target and on the model, and then all three and the log are compared. Every run has a person of
-// its own, so that runs do not meet.
+// A simple model of what grants do, beside the real program, store and target: after each command (grant-commands.ts)
+// all three and the log are compared. Every run has a person of its own, so that runs do not meet.
 
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
-import fc from 'fast-check';
 import pg from 'pg';
-import { issuedCredential } from '../../src/api/grants.ts';
-import { submitted } from '../../src/api/requests.ts';
 import { type Company, openCompany } from './company.ts';
 import type { LeanSallyport } from './lean-sallyport.ts';
 import { policiesInForce, publishPolicies } from './sallyport.ts';
@@ -16,14 +12,15 @@ import { policiesInForce, publishPolicies } from './sallyport.ts';
 const SETTLE_LIMIT_MS = 60_000;
 const LOOK_MS = 50;
 /** Nothing is compared this close to a deadline: it may count either way. */
-const NEAR_MS = 1_000;
-const LONGEST_S = 3_600;
+export const NEAR_MS = 1_000;
 
-type Task = 'read-orders' | 'fix-orders';
+export type Task = 'read-orders' | 'fix-orders';
 
-interface ModelGrant {
+export interface ModelGrant {
   id: string;
   task: Task;
+  /** Those of one bundle have it in common: they begin together, or not at all. */
+  bundle: string | null;
   /** `waiting`: its target cannot be reached. */
   state: 'waiting' | 'active' | 'over';
   /** Once active; by the clock of store and test, which is one. */
@@ -35,13 +32,29 @@ interface ModelGrant {
   session: 'none' | 'open' | 'closed';
 }
 
+/** What waits for an approval. */
+export interface PendingRequest {
+  id: string;
+  tasks: readonly Task[];
+}
+
+/** More time for `grant`, which waits for an approval until the end that the grant had when it was asked for. */
+export interface PendingExtension {
+  id: string;
+  grant: ModelGrant;
+  wholeS: number;
+  lapsesAtMs: number;
+}
+
 export interface Model {
   grants: ModelGrant[];
-  /** Requests that wait for an approval. */
-  pending: string[];
+  pending: PendingRequest[];
+  extensions: PendingExtension[];
   targetUp: boolean;
   readingForbidden: boolean;
   disabled: boolean;
+  /** The kill switch that is pressed for the person. */
+  killId: string | null;
 }
 
 export interface Real {
@@ -55,9 +68,11 @@ export interface Real {
 export const freshModel = (): Model => ({
   grants: [],
   pending: [],
+  extensions: [],
   targetUp: true,
   readingForbidden: false,
   disabled: false,
+  killId: null,
 });
 
 const FORBID = `@id("stop-reading")
@@ -83,15 +98,14 @@ export async function openReal(sallyport: LeanSallyport): Promise<Real> {
   return { sallyport, company, person, admin, sessions: new Map() };
 }
 
-/** Something to work with: an active grant, and a request that waits. */
-export async function begin(model: Model, real: Real): Promise<void> {
-  for (const first of [request('read-orders', 600), request('fix-orders', 600)]) await first.run(model, real);
-}
-
 /** Back to where the next run begins. */
 export async function closeReal(model: Model, real: Real): Promise<void> {
   if (!model.targetUp) await real.sallyport.roads.target.open();
   if (model.readingForbidden) await setForbidden(real, false);
+  if (model.killId !== null)
+    await real.company.call('admin', 'POST', `/api/kills/${model.killId}/lift`, {
+      reason: 'the run is over',
+    });
   for (const { client } of real.sessions.values()) await client.end().catch(() => undefined);
   for (const grant of model.grants.filter(({ state }) => state !== 'over'))
     await real.company.call('admin', 'POST', `/api/grants/${grant.id}/revoke`, { reason: 'the run is over' });
@@ -99,256 +113,28 @@ export async function closeReal(model: Model, real: Real): Promise<void> {
   await real.company.close();
 }
 
-async function setForbidden({ sallyport }: Real, forbidden: boolean): Promise<void> {
+export async function setForbidden({ sallyport }: Real, forbidden: boolean): Promise<void> {
   const files = { ...(await policiesInForce(sallyport)), [POLICY_FILE]: forbidden ? FORBID : NO_FORBID };
   await publishPolicies(sallyport, files);
 }
 
-const live = (model: Model) => model.grants.filter(({ state }) => state !== 'over');
-const active = (model: Model) => model.grants.filter(({ state }) => state === 'active');
-const pick = <T>(all: readonly T[], which: number): T => {
-  const found = all[which % all.length];
-  if (found === undefined) throw new RangeError('nothing to pick from');
-  return found;
-};
+export const live = (model: Readonly<Model>) => model.grants.filter(({ state }) => state !== 'over');
+export const active = (model: Readonly<Model>) => model.grants.filter(({ state }) => state === 'active');
 
-function end(grant: ModelGrant): void {
+/** Of a bundle that has not begun, all. */
+export function end(model: Model, grant: ModelGrant): void {
+  const undone = grant.state === 'waiting' && grant.bundle !== null;
   grant.state = 'over';
+  if (undone) for (const other of live(model)) if (other.bundle === grant.bundle) other.state = 'over';
 }
-
-type Command = fc.AsyncCommand<Model, Real>;
-
-/** `act` changes both; what has to hold after every command is compared by `compare`. */
-function command(
-  said: string,
-  check: (model: Readonly<Model>) => boolean,
-  act: (model: Model, real: Real) => Promise<void>,
-): Command {
-  return {
-    check,
-    async run(model, real) {
-      await letPass(model);
-      await act(model, real);
-      await compare(model, real);
-    },
-    toString: () => said,
-  };
-}
-
-const may = (model: Readonly<Model>) => !model.disabled;
-
-function request(task: Task, seconds: number): Command {
-  return command(
-    `request ${task} for ${seconds} s`,
-    (model) => may(model) && live(model).length < 6,
-    async (model, real) => {
-      const body = { target: 'orders-db', task, duration: `${seconds}s`, reason: 'the model asks' };
-      const wait = model.targetUp && task === 'read-orders' ? 20 : 0;
-      const answer = await real.company.call(real.person, 'POST', `/api/requests?wait=${wait}`, body);
-      const got = submitted.parse(answer.body);
-      if (task === 'read-orders' && model.readingForbidden) {
-        assert.deepEqual([got.request.state, got.grant], ['denied', null]);
-        return;
-      }
-      if (task === 'fix-orders') {
-        assert.equal(got.request.state, 'pending');
-        model.pending.push(got.request.id);
-        return;
-      }
-      assert.ok(got.grant !== null);
-      model.grants.push(newGrant(got.grant.id, task, seconds));
-    },
-  );
-}
-
-function newGrant(id: string, task: Task, seconds: number): ModelGrant {
-  return {
-    id,
-    task,
-    state: 'waiting',
-    endsAtMs: 0,
-    wholeS: seconds,
-    gone: false,
-    wasActive: false,
-    session: 'none',
-  };
-}
-
-const approve = (which: number): Command =>
-  command(
-    `approve pending request ${which}`,
-    (model) => may(model) && model.pending.length > 0,
-    async (model, real) => {
-      const id = pick(model.pending, which);
-      const answer = await real.company.call('approver', 'POST', `/api/requests/${id}/approve`, {});
-      assert.ok(answer.status < 300, JSON.stringify(answer.body));
-      model.pending.splice(model.pending.indexOf(id), 1);
-      const { rows } = await real.company.store.query(
-        'select id, duration_s from grants where request_id = $1',
-        [id],
-      );
-      model.grants.push(newGrant(String(rows[0]?.id), 'fix-orders', Number(rows[0]?.duration_s)));
-    },
-  );
-
-const extend = (which: number, seconds: number): Command =>
-  command(
-    `extend grant ${which} by ${seconds} s`,
-    (model) => may(model) && model.grants.length > 0,
-    async (model, real) => {
-      const grant = pick(model.grants, which);
-      const before = grant.endsAtMs;
-      const body = { duration: `${seconds}s`, reason: 'the model needs longer' };
-      const answer = await real.company.call(real.person, 'POST', `/api/grants/${grant.id}/extend`, body);
-      const allowed =
-        grant.state === 'active' &&
-        model.targetUp &&
-        grant.task === 'read-orders' &&
-        grant.wholeS + seconds <= LONGEST_S &&
-        !model.readingForbidden;
-      if (grant.task === 'fix-orders' && grant.state === 'active') {
-        assert.equal(answer.status, 403, 'an extension that wants approval');
-      } else assert.equal(answer.status < 300, allowed, `${answer.status} ${JSON.stringify(answer.body)}`);
-      if (!allowed) return;
-      grant.wholeS += seconds;
-      grant.endsAtMs = before + seconds * 1000;
-    },
-  );
-
-const giveBack = (which: number, who: 'the person' | 'an administrator'): Command =>
-  command(
-    `${who === 'the person' ? 'give back' : 'revoke'} grant ${which}`,
-    (model) => (who === 'an administrator' || may(model)) && model.grants.length > 0,
-    async (model, real) => {
-      const grant = pick(model.grants, which);
-      const answer =
-        who === 'the person'
-          ? await real.company.call(real.person, 'POST', `/api/grants/${grant.id}/done`)
-          : await real.company.call('admin', 'POST', `/api/grants/${grant.id}/revoke`, {
-              reason: 'the model',
-            });
-      assert.ok(answer.status < 300, `${answer.status} ${JSON.stringify(answer.body)}`);
-      end(grant);
-    },
-  );
-
-const openSession = (which: number): Command =>
-  command(
-    `open a session with grant ${which}`,
-    (model) => may(model) && model.targetUp && active(model).some(({ session }) => session === 'none'),
-    async (model, real) => {
-      const grant = pick(
-        active(model).filter(({ session }) => session === 'none'),
-        which,
-      );
-      // Too late to begin anything.
-      if (grant.endsAtMs - Date.now() < 2 * NEAR_MS) return;
-      const path = `/api/grants/${grant.id}/credentials`;
-      const { dsn } = await real.company.ask(real.person, 'POST', path, issuedCredential, {});
-      const client = new pg.Client({ connectionString: dsn });
-      const kept = { client, closed: false };
-      client.on('error', () => undefined);
-      client.once('end', () => {
-        kept.closed = true;
-      });
-      await client.connect();
-      await client.query('select 1');
-      real.sessions.set(grant.id, kept);
-      grant.session = 'open';
-    },
-  );
-
-const waitForExpiry: Command = command(
-  'wait for the next deadline of at most 5 s',
-  (model) => active(model).some(({ endsAtMs }) => endsAtMs - Date.now() < 5_000),
-  async (model) => {
-    const next = Math.min(...active(model).map(({ endsAtMs }) => endsAtMs));
-    await delay(Math.max(0, next - Date.now()));
-  },
-);
-
-const crash: Command = command(
-  'kill -9, and start again',
-  () => true,
-  async (model, real) => {
-    await real.sallyport.crash();
-    for (const grant of model.grants) if (grant.session === 'open') grant.session = 'closed';
-    // The start itself looks at the demo's target.
-    if (!model.targetUp) await real.sallyport.roads.target.open();
-    model.targetUp = true;
-    await real.sallyport.start();
-  },
-);
-
-const targetDown: Command = command(
-  'the target goes down',
-  (model) => model.targetUp && model.grants.every(({ state }) => state !== 'waiting'),
-  async (model, real) => {
-    await real.sallyport.roads.target.block('refuse');
-    model.targetUp = false;
-    for (const grant of model.grants) if (grant.session === 'open') grant.session = 'closed';
-  },
-);
-
-const targetUp: Command = command(
-  'the target comes back',
-  (model) => !model.targetUp,
-  async (model, real) => {
-    await real.sallyport.roads.target.open();
-    model.targetUp = true;
-  },
-);
-
-const policy = (forbidden: boolean): Command =>
-  command(
-    forbidden ? 'policy forbids reading' : 'policy permits reading again',
-    (model) => model.readingForbidden !== forbidden,
-    async (model, real) => {
-      await setForbidden(real, forbidden);
-      model.readingForbidden = forbidden;
-      if (forbidden) for (const grant of live(model)) if (grant.task === 'read-orders') end(grant);
-    },
-  );
-
-const disable: Command = command(
-  'the person is disabled',
-  (model) => !model.disabled,
-  async (model, real) => {
-    const path = `/api/principals/${real.person}/disable`;
-    const answer = await real.company.call('admin', 'POST', path, { reason: 'the model' });
-    assert.ok(answer.status < 300, JSON.stringify(answer.body));
-    model.disabled = true;
-    for (const grant of live(model)) end(grant);
-  },
-);
-
-const which = fc.nat({ max: 5 });
-
-/** What a run is made of; the common ones stand more than once. */
-export const COMMANDS: readonly fc.Arbitrary<Command>[] = [
-  fc.constantFrom(2, 4, 600, 3_500).map((seconds) => request('read-orders', seconds)),
-  fc.constantFrom(3, 600).map((seconds) => request('read-orders', seconds)),
-  fc.constant(request('fix-orders', 600)),
-  which.map(approve),
-  fc.tuple(which, fc.constantFrom(5, 600)).map(([at, seconds]) => extend(at, seconds)),
-  fc.tuple(which, fc.constantFrom('the person', 'an administrator')).map(([at, who]) => giveBack(at, who)),
-  which.map(openSession),
-  which.map(openSession),
-  fc.constant(waitForExpiry),
-  fc.constant(crash),
-  fc.constant(targetDown),
-  fc.constant(targetUp),
-  fc.boolean().map(policy),
-  fc.constant(disable),
-];
 
 /** Deadlines that are near pass first, so that every comparison is far from one. */
-async function letPass(model: Model): Promise<void> {
+export async function letPass(model: Model): Promise<void> {
   for (const grant of active(model)) {
     const leftMs = grant.endsAtMs - Date.now();
     if (Math.abs(leftMs) < NEAR_MS) await delay(leftMs + NEAR_MS);
   }
-  for (const grant of active(model)) if (grant.endsAtMs <= Date.now()) end(grant);
+  for (const grant of active(model)) if (grant.endsAtMs <= Date.now()) end(model, grant);
 }
 
 interface StoredRow {
@@ -360,7 +146,7 @@ interface StoredRow {
 }
 
 /** Waits until store, target and log are what the model says. Errors: AssertionError with the last difference. */
-async function compare(model: Model, real: Real): Promise<void> {
+export async function compare(model: Model, real: Real): Promise<void> {
   const endsAt = performance.now() + SETTLE_LIMIT_MS;
   for (;;) {
     await letPass(model);
