@@ -49,6 +49,29 @@ export const setLabelsBody = z.strictObject({
 export type SetLabelsBody = z.infer<typeof setLabelsBody>;
 
 export const labelList = z.object({ items: z.array(columnLabel) });
-export const suggestedLabels = z.object({
-  items: z.array(z.object({ database: z.string(), column: z.string(), label: z.string() })),
+
+export const suggestQuery = z.strictObject({
+  /** no: by the names of columns alone; nothing of the data is read. */
+  sample: z.enum(['yes', 'no']).default('yes'),
 });
+
+export const suggestedLabel = z.object({
+  database: z.string(),
+  column: z.string(),
+  label: z.string(),
+  /** What says so: the column's name, or what a sample of its values looks like. */
+  because: z.array(z.enum(['name', 'data'])),
+  /** What the values looked like: mail, phone, cards, iban, national-ids. */
+  looksLike: z.string().nullable(),
+  /** Values that were looked at, and how many of them looked like it. */
+  sampled: z.int(),
+  matching: z.int(),
+});
+export type SuggestedLabel = z.infer<typeof suggestedLabel>;
+
+export const suggestedLabels = z.object({
+  items: z.array(suggestedLabel),
+  /** Tables of which a sample was read, and those that were not; both 0 where only names were asked for. */
+  tables: z.object({ sampled: z.int(), unread: z.int() }),
+});
+export type SuggestedLabels = z.infer<typeof suggestedLabels>;

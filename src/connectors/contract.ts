@@ -261,6 +261,24 @@ export interface LabelledColumn {
   column: string;
 }
 
+/** A column that looks as if it held such data, for a person to confirm. Nothing of what it holds, only counts. */
+export interface SuggestedLabel extends LabelledColumn {
+  label: string;
+  /** What says so: its name, what a sample of it looks like, or both. */
+  because: ('name' | 'data')[];
+  /** What the sample looked like (base/data-patterns.ts); null: nothing known. */
+  looksLike: string | null;
+  /** Values that were looked at, and those of them that looked like it. */
+  sampled: number;
+  matching: number;
+}
+
+export interface LabelSuggestions {
+  columns: SuggestedLabel[];
+  /** Tables of which a sample was read, and those that were not: no right to, row security, no time, too many. */
+  tables: { sampled: number; unread: number };
+}
+
 /** What masking needs to know of a database; plain JSON. */
 export interface MaskCatalog {
   /** The labelled columns, with those of tables that inherit them or that they inherit from. */
@@ -342,12 +360,16 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
     labelled: LabelledColumn[],
     signal: AbortSignal,
   ): Promise<MaskCatalog>;
-  /** Columns that look as if they held personal or secret data, for a person to confirm. */
+  /**
+   * Columns that look as if they held personal or secret data. With `sample` it also reads some values with the
+   * administrator's rights; they stay in the connector, only the verdict and counts leave it.
+   */
   suggestLabels?(
     client: Client,
     database: string,
+    sample: boolean,
     signal: AbortSignal,
-  ): Promise<(LabelledColumn & { label: string })[]>;
+  ): Promise<LabelSuggestions>;
   shared?: SharedPart<Entitlement, Client>;
   /** The installation's own mark, and who else of it is connected; a kind without has no fence against copies. */
   readFence?(client: Client, signal: AbortSignal): Promise<FenceReading>;

@@ -19,6 +19,7 @@ import type {
   KitVerbs,
   KitWay,
   LabelledColumn,
+  LabelSuggestions,
   MaskCatalog,
   NodeHealth,
   Observation,
@@ -49,7 +50,7 @@ export interface OpenTarget {
     | ((database: string, labelled: LabelledColumn[], signal: AbortSignal) => Promise<MaskCatalog>)
     | null;
   suggestLabels:
-    | ((database: string, signal: AbortSignal) => Promise<(LabelledColumn & { label: string })[]>)
+    | ((database: string, sample: boolean, signal: AbortSignal) => Promise<LabelSuggestions>)
     | null;
   /** null: its grants share nothing. */
   shared: {
@@ -155,7 +156,7 @@ export function bindKind<
         suggestLabels:
           suggestLabels === undefined
             ? null
-            : async (database, signal) => suggestLabels(client, database, signal),
+            : async (database, sample, signal) => suggestLabels(client, database, sample, signal),
         shared: sharedOf(connector, client, entitlementOf),
         readFence: async (signal) => (await connector.readFence?.(client, signal)) ?? null,
         setAdminPassword: async (password, signal) => {

@@ -57,7 +57,7 @@ export interface SessionTicket {
 
 /** What is masked in a session, by policy and by the labels of the target's columns. */
 export interface TicketMask {
-  /** Classes of data that policy names: of labelled columns, and of patterns (gateway/postgres/mask/patterns.ts). */
+  /** Classes of data that policy names: of labelled columns, and of patterns (base/data-patterns.ts). */
   classes: string[];
   /** Of the target's labels that it was made of. */
   labelVersion: number;

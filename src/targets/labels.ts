@@ -1,8 +1,9 @@
-// Labels of columns: which hold personal data, cards, secrets. A person says so, column by column; names can suggest.
+// Labels of columns: which hold personal data, cards, secrets. A person says so, column by column; names and samples can
+// suggest.
 // Policy speaks of the labels (@mask("pii")), so that a policy need not know any table.
 
 import { sql } from 'kysely';
-import type { ColumnLabel, SetLabelsBody } from '../api/labels.ts';
+import type { ColumnLabel, SetLabelsBody, SuggestedLabels } from '../api/labels.ts';
 import { append } from '../audit/append.ts';
 import type { Actor } from '../audit/verify/leaf.ts';
 import { Failure } from '../base/errors.ts';
@@ -135,22 +136,42 @@ export async function setLabels(
   return listLabels(ctx.db, target.id);
 }
 
-/** Columns whose names say that they hold such data and that nobody has labelled yet. Errors: `cannot-mask`; the target's own. */
+/**
+ * Columns that look as if they held such data and that nobody has labelled yet. Reading a sample is written down before
+ * it is read. Errors: `cannot-mask`; the target's own.
+ */
 export async function suggestLabels(
   ctx: LabelsContext,
   target: TargetRow,
+  by: { actor: Actor; sourceAddress: string; sample: boolean },
   signal: AbortSignal,
-): Promise<{ database: string; column: string; label: string }[]> {
+): Promise<SuggestedLabels> {
   const client = await ctx.targets.open(target.id);
   if (client.suggestLabels === null) throw cannotMask(target.kind);
   const { database } = await ctx.targets.endpoint(target.id);
   const labelled = new Set(
     (await listLabels(ctx.db, target.id)).map((one) => `${one.database}.${one.column}`),
   );
-  const found = await client.suggestLabels(database, signal);
-  return found
-    .map(({ schema, table, column, label }) => ({ database, column: `${schema}.${table}.${column}`, label }))
-    .filter((one) => !labelled.has(`${database}.${one.column}`));
+  if (by.sample)
+    await ctx.db.transaction().execute((trx) =>
+      append(trx, {
+        kind: 'target.sampled',
+        actor: by.actor,
+        targetId: target.id,
+        sourceAddress: by.sourceAddress,
+        detail: { target: target.name, database },
+      }),
+    );
+  const found = await client.suggestLabels(database, by.sample, signal);
+  const items = found.columns.map(({ schema, table, column, ...rest }) => ({
+    database,
+    column: `${schema}.${table}.${column}`,
+    ...rest,
+  }));
+  return {
+    items: items.filter((one) => !labelled.has(`${database}.${one.column}`)),
+    tables: found.tables,
+  };
 }
 
 export function cannotMask(kind: string): Failure {

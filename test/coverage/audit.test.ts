@@ -390,7 +390,7 @@ const ROWS: Partial<Record<RouteName, Row>> = {
       }),
   },
   'POST /api/targets/:name/labels/suggest': {
-    writes: [],
+    writes: ['target.sampled'],
     by: 'admin',
     act: () => post('admin', '/api/targets/orders-db/labels/suggest'),
   },

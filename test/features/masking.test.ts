@@ -63,6 +63,9 @@ test('columns are suggested, confirmed by a person, and come out as tokens; in t
   );
   const suggested = found.map((one) => `${one.column}=${one.label}`);
   assert.ok(suggested.includes('public.customers.email=pii'), suggested.join(' '));
+  const email = found.find((one) => one.column === 'public.customers.email');
+  assert.deepEqual(email?.because, ['name', 'data']);
+  assert.ok(email.sampled > 0 && email.matching === email.sampled && email.looksLike === 'mail');
   const set = await sallyport.cli(
     'admin',
     'label',

@@ -151,6 +151,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'directory.user-deleted': (leaf, who) => `${who} deleted ${principalOf(leaf)}.`,
   'directory.group-changed': (leaf, who) =>
     `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
+  'target.sampled': (leaf, who) =>
+    `${who} had samples of${words(leaf, ' ', 'target')} looked through for personal data${words(leaf, ', database ', 'database')}.`,
   'target.labelled': (leaf, who) => `${who} labelled columns of${words(leaf, ' ', 'target')}.`,
   'segment.set': (leaf, who) =>
     `${who} set up the segment${words(leaf, ' ', 'segment')}${words(leaf, ', time zone ', 'timeZone')}${words(leaf, ', owner ', 'owner')}${words(leaf, ', sessions go on without the store for ', 'storeGraceSeconds', ' s')}.`,

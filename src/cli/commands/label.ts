@@ -1,7 +1,7 @@
 // `sally label`: which columns of a target hold personal data, cards or secrets. Policy masks by these labels.
 
 import type { Command } from 'commander';
-import { labelList, type SetLabelsBody, suggestedLabels } from '../../api/labels.ts';
+import { labelList, type SetLabelsBody, type SuggestedLabel, suggestedLabels } from '../../api/labels.ts';
 import { path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
@@ -37,16 +37,37 @@ function listCommand(): Command {
 }
 
 function suggestCommand(): Command {
-  return leaf('suggest <target>', 'columns whose names say that they hold such data', [
+  return leaf('suggest <target>', 'columns that look as if they held such data', [
     'label suggest orders-db',
-  ]).action(async (target: string, _options: object, self: Command) => {
-    const run = startRun(self);
-    const api = await run.api();
-    const { items } = await api.post(path`/api/targets/${target}/labels/suggest`, suggestedLabels);
-    showTable(run, items, { none: 'Nothing that is not labelled looks like it.', columns: COLUMNS });
-    const words = items.map((one) => `${one.column}=${one.label}`).join(' ');
-    if (words !== '') run.out.say(`To confirm them: sally label set ${target} ${words}`);
-  });
+    'label suggest orders-db --names-only',
+  ])
+    .option('--names-only', 'look at the names of columns alone; read nothing of the data')
+    .action(async (target: string, options: { namesOnly?: true }, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      const sample = options.namesOnly === true ? 'no' : 'yes';
+      const found = await api.post(
+        `${path`/api/targets/${target}/labels/suggest`}?sample=${sample}`,
+        suggestedLabels,
+      );
+      showTable(run, found.items, {
+        none: 'Nothing that is not labelled looks like it.',
+        columns: [...COLUMNS, { title: 'BECAUSE OF', cell: because }],
+      });
+      const { sampled, unread } = found.tables;
+      if (sampled + unread > 0)
+        run.out.say(`Read samples of ${sampled} tables; ${unread} could not be read.`);
+      const words = found.items.map((one) => `${one.column}=${one.label}`).join(' ');
+      if (words !== '') run.out.say(`To confirm them: sally label set ${target} ${words}`);
+    });
+}
+
+function because({ because: reasons, looksLike, sampled, matching }: SuggestedLabel): string {
+  return reasons
+    .map((reason) =>
+      reason === 'name' ? 'its name' : `${matching} of ${sampled} values look like ${looksLike}`,
+    )
+    .join(', ');
 }
 
 function setCommand(): Command {

@@ -1,8 +1,8 @@
-// What kind of data a target's columns hold: list, set, and what their names suggest.
+// What kind of data a target's columns hold: list, set, and what their names and samples suggest.
 
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { labelList, setLabelsBody, suggestedLabels } from '../../api/labels.ts';
+import { labelList, setLabelsBody, suggestedLabels, suggestQuery } from '../../api/labels.ts';
 import { nameText } from '../../api/text.ts';
 import { actorOf } from '../../identity/principals.ts';
 import { listLabels, setLabels, suggestLabels } from '../../targets/labels.ts';
@@ -46,14 +46,19 @@ export function labelColumns(app: FastifyInstance, ctx: HttpContext): void {
     {
       summary: 'Columns of a target that look as if they held personal or secret data',
       params,
+      query: suggestQuery,
       answer: suggestedLabels,
     },
-    async ({ params: { name }, gone }) => ({
-      items: await suggestLabels(
+    async ({ params: { name }, query, caller, gone }) =>
+      suggestLabels(
         ctx.grants,
         await targets.byName(name),
+        {
+          actor: actorOf(caller.principal),
+          sourceAddress: caller.sourceAddress,
+          sample: query.sample === 'yes',
+        },
         AbortSignal.any([gone, AbortSignal.timeout(SUGGEST_TIMEOUT_MS)]),
       ),
-    }),
   );
 }

@@ -8,8 +8,8 @@ import { type Connection, type PostgresClient, withDatabase } from './client.ts'
 import { number, text } from './row.ts';
 
 const MOST_RELATIONS = 20_000;
-const MOST_COLUMN_NAMES = 50_000;
-const OWN_SCHEMAS =
+export const MOST_COLUMN_NAMES = 50_000;
+export const OWN_SCHEMAS =
   "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'";
 
 const FAMILY = `labelled (schema, relation, col) AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[])),
@@ -103,39 +103,4 @@ function tooLarge(): Failure {
     'catalog-too-large',
     `Data is masked in databases of up to ${MOST_RELATIONS} relations and ${MOST_COLUMN_NAMES} names of columns.`,
   );
-}
-
-const SUGGESTED: readonly (readonly [label: string, name: RegExp])[] = [
-  ['pii', /(^|_)(e?mail|mail_address|phone|mobile|fax|tel|telephone)(_|$)|^e?mail|phone/],
-  ['pii', /(^|_)(first|last|full|family|given|middle|sur)_?name(_|$)|^surname$|(^|_)(birth|born|dob)/],
-  ['pii', /(^|_)(street|address|zip|postal|postcode|passport|ssn|national_id|tax_id|nif|pesel|bsn)(_|$)/],
-  ['pii', /(^|_)(ip|ip_address|latitude|longitude|gender|religion|nationality)$/],
-  ['cards', /(^|_)(card|pan|cvv|cvc|card_?number|iban|bic|account_?number|sort_code)(_|$)/],
-  ['secrets', /(^|_)(password|passwd|pwd|secret|token|api_?key|private_?key|hash|salt|otp|totp)(_|$)/],
-];
-const MOST_SUGGESTED = 2_000;
-
-/** `Connector.suggestLabels`: by names of columns; nothing of the data is read. */
-export function suggestLabels(
-  client: PostgresClient,
-  database: string,
-  signal: AbortSignal,
-): Promise<(LabelledColumn & { label: string })[]> {
-  return withDatabase(client, database, signal, async (connection) => {
-    const rows = await connection.rows(
-      `SELECT n.nspname AS schema, c.relname AS relation, a.attname AS col
-       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-       WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND a.attnum > 0 AND NOT a.attisdropped AND ${OWN_SCHEMAS}
-       ORDER BY 1, 2, a.attnum LIMIT ${MOST_COLUMN_NAMES}`,
-      [],
-    );
-    return rows
-      .flatMap((row) => {
-        const column = text(row, 'col');
-        const found = SUGGESTED.find(([, name]) => name.test(column.toLowerCase()));
-        if (found === undefined) return [];
-        return [{ schema: text(row, 'schema'), table: text(row, 'relation'), column, label: found[0] }];
-      })
-      .slice(0, MOST_SUGGESTED);
-  });
 }

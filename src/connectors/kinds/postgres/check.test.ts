@@ -91,6 +91,44 @@ for (const version of [18, 15] as const) {
       assert.equal((await check(as('early', 'early'))).get('task-rights')?.status, 'ok');
     });
 
+    it('suggests labels by names and samples, runs nothing of an owner’s for it, and lets no value out', async () => {
+      await target.superuser.query(`
+        SET ROLE app_owner;
+        CREATE TABLE public.people (id bigint, email text, remark text, number bigint, account text);
+        INSERT INTO public.people SELECT n, 'x' || n, CASE WHEN n % 40 = 0 THEN 'ask canary-' || n || '@example.org' END,
+          n, 'DE89370400440532013000' FROM generate_series(1, 200) n;
+        CREATE TABLE public.hidden (contact text);
+        INSERT INTO public.hidden VALUES ('canary-hidden@example.org');
+        CREATE TABLE public.trap (contact text);
+        INSERT INTO public.trap VALUES ('canary-trap@example.org');
+        CREATE FUNCTION public.spring() RETURNS boolean LANGUAGE plpgsql AS $$
+          BEGIN RAISE EXCEPTION 'ran as %', current_user; END $$;
+        ALTER TABLE public.trap ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY trap ON public.trap USING (public.spring());
+        GRANT SELECT ON public.people, public.trap TO sallyport_admin;
+        RESET ROLE; ANALYZE`);
+      const client = postgres.connect(target.access);
+      const suggest = async (sample: boolean) => {
+        const found = await postgres.suggestLabels?.(client, 'app', sample, limit());
+        assert.ok(found !== undefined && !JSON.stringify(found).includes('canary'));
+        const people = found.columns.filter((one) => one.table === 'people');
+        return {
+          found,
+          people: people.map((one) => [one.column, one.label, one.because.join(), one.matching, one.sampled]),
+        };
+      };
+      assert.deepEqual((await suggest(false)).people, [['email', 'pii', 'name', 0, 0]]);
+      const { found, people } = await suggest(true);
+      assert.deepEqual(people, [
+        ['email', 'pii', 'name', 0, 200],
+        ['remark', 'pii', 'data', 5, 5],
+        ['account', 'cards', 'data', 200, 200],
+      ]);
+      assert.ok(!found.columns.some((one) => one.table === 'hidden' || one.table === 'trap'));
+      assert.ok(found.tables.unread >= 2, JSON.stringify(found.tables));
+      await postgres.disconnect(client);
+    });
+
     it('says that less than superuser will do', async () => {
       const url = new URL(target.server.adminUrl);
       const items = await check(as('postgres', decodeURIComponent(url.password)));

@@ -4,7 +4,7 @@
 import { defineConnector } from '../../contract.ts';
 import { setAdminPassword } from './admin-password.ts';
 import { altered } from './altered.ts';
-import { maskCatalog, suggestLabels } from './catalog.ts';
+import { maskCatalog } from './catalog.ts';
 import { check } from './check.ts';
 import { closeClient, createClient } from './client.ts';
 import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
@@ -16,6 +16,7 @@ import { kitWay, lookAtKit, makeKit, removeKit } from './kit.ts';
 import { nodes } from './node-health.ts';
 import { revoke } from './revoke.ts';
 import { nodeName, targetSettings } from './settings.ts';
+import { suggestLabels } from './suggest-labels.ts';
 
 export const postgres = defineConnector({
   kind: 'postgres',

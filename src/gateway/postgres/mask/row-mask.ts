@@ -2,8 +2,8 @@
 // the relay asks for one before each Execute (client-side.ts), so there is always one, and rows without one end the
 // session rather than pass. NULL stays NULL.
 
+import type { PatternClass } from '../../../base/data-patterns.ts';
 import { FROM_SERVER, HEADER_BYTES, message } from '../frames.ts';
-import type { PatternClass } from './patterns.ts';
 import type { SessionMask } from './session-mask.ts';
 import { type Format, TEXT } from './token.ts';
 

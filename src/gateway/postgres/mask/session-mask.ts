@@ -1,9 +1,9 @@
 // What one session's mask is, made of its ticket: by name, for the guard that reads statements; by OID and number, for
 // the rows that come out; and the keys of its tokens.
 
+import { type PatternClass, patternsOf } from '../../../base/data-patterns.ts';
 import type { SessionTicket } from '../../../grants/session-ticket.ts';
 import type { MaskedRelations } from './judge.ts';
-import { type PatternClass, patternsOf } from './patterns.ts';
 import { createMasker, type Masker } from './token.ts';
 
 export interface SessionMask {

@@ -1,5 +1,5 @@
-// The second net: what looks like a card, an account or a person's number in any text that comes out of a masked
-// session, wherever it was computed. Each pattern has a checksum where there is one, so that order numbers and
+// What looks like a card, an account or a person's number in any text: the second net of masked sessions, wherever it
+// was computed, and what samples of columns are looked through for. Each pattern has a checksum where there is one, so that order numbers and
 // timestamps stay what they are. The match alone is replaced, by its token.
 // Sources: ISO/IEC 7812 (Luhn), ISO 13616 (IBAN, mod 97-10), E.164, PESEL, BSN ("elfproef"), DNI/NIE, NIR.
 
@@ -29,6 +29,18 @@ export const PATTERN_NAMES: readonly string[] = Object.keys(CLASSES);
 
 export function patternsOf(classes: readonly string[]): PatternClass[] {
   return classes.flatMap((name) => (Object.hasOwn(CLASSES, name) ? [CLASSES[name] ?? keep] : []));
+}
+
+/** Which classes the text holds something of. */
+export function foundIn(text: string): string[] {
+  return PATTERN_NAMES.filter((name) => {
+    let found = false;
+    CLASSES[name]?.(text, (match) => {
+      found = true;
+      return match;
+    });
+    return found;
+  });
 }
 
 const keep: PatternClass = (text) => text;
