@@ -134,10 +134,16 @@ function renamed(
   recorded: RecordedPair,
   own: Pick<RecordedPair, 'login' | 'grantId' | 'oid'>,
 ): string {
-  return text
-    .replaceAll(recorded.login, own.login)
-    .replaceAll(recorded.grantId, own.grantId)
-    .replaceAll(String(recorded.oid), String(own.oid));
+  const names = new Map([
+    [recorded.login, own.login],
+    [recorded.grantId, own.grantId],
+    [String(recorded.oid), String(own.oid)],
+  ]);
+  // In one pass, and an OID only by itself: its digits may stand in a name.
+  return text.replace(
+    new RegExp(`${recorded.login}|${recorded.grantId}|\\b${recorded.oid}\\b`, 'g'),
+    (found) => names.get(found) ?? found,
+  );
 }
 
 /** A pool of plain connections with the connector's own session settings. */

@@ -18,13 +18,18 @@ import { createStepBudget } from './step-budget.ts';
 /** Taken from one look at the store: in all, and of one target. */
 const MOST_DUE = 128;
 const MOST_DUE_OF_TARGET = 64;
-/** Looked through for them, so that a target with thousands does not hide another's few. */
-const MOST_LOOKED_AT = 2_000;
+/**
+ * Looked through for them. A target with more than that due fills its own room first, and is left out of the next look
+ * while it is full: it hides another's few for one look.
+ */
+const MOST_LOOKED_AT = 512;
 /** The longest that anything due waits for a worker that heard no kick. */
 const POLL_MS = 1_000;
 /** Hints that something changed come in bursts, mostly of our own work: they are one look. */
 const LOOK_GAP_MS = 200;
 const SHORTEST_POLL_MS = 20;
+/** While more is due than is under way: a look costs the store a fair part of a step, and what runs lasts that long. */
+const BUSY_POLL_MS = 50;
 const OVERDUE_LOOK_MS = 5_000;
 /** Grants that are ended in one transaction. */
 const EXPIRED_BATCH = 500;
@@ -97,7 +102,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     const again = wantedAgain.delete(grantId) && !stopping.signal.aborted;
     if (outcome === 'again' || outcome === 'failed' || (again && !launch({ id: grantId, target })))
       loop.kick();
-    else if (short) lookSoon(SHORTEST_POLL_MS);
+    else if (short) lookSoon(BUSY_POLL_MS);
     return typeof outcome === 'string' ? null : outcome;
   }
 
@@ -113,7 +118,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
     if (expired) due.push(...(await endExpired(ctx)));
     const begun = await beginAll(due);
     short = full.length > 0 || begun < due.length;
-    if (begun > 0) return SHORTEST_POLL_MS;
+    if (begun > 0) return BUSY_POLL_MS;
     return due.length > 0 ? LOOK_GAP_MS : Math.max(SHORTEST_POLL_MS, Math.min(POLL_MS, nextMs));
   });
   let soon: Timer | null = null;

@@ -1,13 +1,15 @@
-// kill -9 before and after each step of granting, extending, ending and using a grant, found by watching: each write to
-// the store, each commit, each round trip to the target. After the start everything is where it should be within 60 s.
-// `npm test` draws a few places; `npm run test:faults` goes to all of them.
+// kill -9 before and after each step of granting, extending, ending and using a grant, of bundles, the kill switch,
+// break-glass and emergency kits. The steps are found by watching: each write to the store, each commit, each round
+// trip to the target. After the start everything is where it should be within 60 s. `npm test` draws a few places;
+// `npm run test:faults` goes to all of them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { ROOT } from '../harness/checks.ts';
-import { crashAt, findPlaces, type Place, prepareScenarios } from '../harness/crash-steps.ts';
+import { prepareScenarios } from '../harness/crash-scenarios.ts';
+import { crashAt, findPlaces, type Place } from '../harness/crash-steps.ts';
 import { createDice } from '../harness/dice.ts';
 import { figure } from '../harness/figure.ts';
 import { type LeanSallyport, startLeanSallyport } from '../harness/lean-sallyport.ts';

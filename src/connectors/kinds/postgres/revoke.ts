@@ -1,5 +1,5 @@
-// Takes one grant away, in the order of lifecycle.md: no new logins and no memberships, committed; then its sessions,
-// until none is left; then what it owns is kept safe; then the role. In the ordinary case that is one round trip.
+// Takes one grant away, in the order of lifecycle.md: no new logins, committed; then its sessions, until none is left;
+// then its memberships; then what it owns is kept safe; then the role. In the ordinary case that is one round trip.
 // What cannot be dropped yet is left inert and told, with the session or the SQL that would free it.
 
 import { codeOf } from '../../../base/errors.ts';
@@ -24,7 +24,7 @@ import { onEveryNode } from './nodes.ts';
 import { clearDependents } from './owned.ts';
 import { newSince } from './owner-rights.ts';
 import { number, only, texts } from './row.ts';
-import { type EndPlan, endLogin, NOT_OURS, shutDoor, terminate } from './statements.ts';
+import { type EndPlan, endLogin, NOT_OURS, stripMemberships, terminate } from './statements.ts';
 
 /** Sessions must be gone within this; lifecycle.md gives 5 s to be inert. */
 const SESSIONS_LIMIT_MS = 4_000;
@@ -153,19 +153,20 @@ async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeRep
       if (isGone(state)) return state;
       throw error;
     }
-    // Another session is changing this very role, or a membership of it. The door is shut by itself then, and its
+    // Another session is changing this very role, or a membership of it. Its memberships go where they can, and its
     // sessions are ended all the same.
     await connection.rows('ROLLBACK');
-    await tryToShutDoor(connection, plan);
+    await tryToStrip(connection, plan);
     report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
     report.blockers = await describeLockHolders(connection, plan.oid);
     return loginState(connection, plan.oid, plan.mark);
   }
 }
 
-async function tryToShutDoor(connection: Connection, plan: EndPlan): Promise<void> {
+async function tryToStrip(connection: Connection, plan: EndPlan): Promise<void> {
+  if (plan.memberships.length === 0) return;
   try {
-    await connection.rows(shutDoor(plan));
+    await connection.rows(stripMemberships(plan));
   } catch (error) {
     const code = codeOf(error);
     if (code === undefined || !(code === NOT_OURS || code === GONE_MEANWHILE || LOCK_CODES.has(code)))

@@ -1,0 +1,259 @@
+// What people can set going, for the crashes in the middle of it (crash-steps.ts): each leaves the next one room, also
+// when it was cut off.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
+import { brokenGlassAnswer } from '../../src/api/break-glass.ts';
+import { type Grant, grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
+import { kill as killSchema } from '../../src/api/kills.ts';
+import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
+import { submitted } from '../../src/api/requests.ts';
+import { task as taskSchema } from '../../src/api/targets.ts';
+import { pageOf } from '../../src/api/text.ts';
+import { converge } from './convergence.ts';
+import type { LeanSallyport } from './lean-sallyport.ts';
+import { policiesInForce, publishPolicies } from './sallyport.ts';
+
+export interface Scenario {
+  name: string;
+  /** What has to be there before; its steps do not count. */
+  prepare(sallyport: LeanSallyport): Promise<string>;
+  act(sallyport: LeanSallyport, id: string): Promise<void>;
+}
+
+const REASON = 'to be cut off';
+
+async function active(sallyport: LeanSallyport, duration = '10m', task = 'read-orders'): Promise<Grant> {
+  const got = await sallyport.ask('engineer', 'POST', '/api/requests?wait=10', submitted, {
+    target: 'orders-db',
+    task,
+    duration,
+    reason: REASON,
+  });
+  assert.equal(got.grant?.state, 'active');
+  return got.grant;
+}
+
+const nothing = () => Promise.resolve('');
+const activeId = (sallyport: LeanSallyport) => active(sallyport).then(({ id }) => id);
+
+/** A policy and its family of tasks: each grant of a new one makes the task's role on the target first. */
+const FAMILY = 'read-once';
+const POLICY = `@id("read-once")
+@description("Engineers read with tasks that are made for one grant.")
+@owner("tests")
+@maxDuration("1h")
+permit (
+  principal in Group::"engineering",
+  action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"prod/eu/orders"
+)
+when { context.task in Task::"${FAMILY}" };
+`;
+
+/** Once, before any scenario. */
+export async function prepareScenarios(sallyport: LeanSallyport): Promise<void> {
+  await addTask(sallyport, FAMILY);
+  await publishPolicies(sallyport, { ...(await policiesInForce(sallyport)), 'read-once.cedar': POLICY });
+  // Its task's role is there from now on.
+  await active(sallyport);
+}
+
+async function addTask(sallyport: LeanSallyport, name: string): Promise<string> {
+  await sallyport.ask('admin', 'POST', '/api/tasks', taskSchema, {
+    name,
+    kind: 'postgres',
+    segment: 'prod/eu/orders',
+    description: 'Read orders once.',
+    ...(name === FAMILY ? {} : { parent: FAMILY }),
+    entitlement: { readOnly: true, tables: [{ name: 'public.orders', privileges: ['SELECT'] }] },
+  });
+  return name;
+}
+
+export const SCENARIOS: readonly Scenario[] = [
+  {
+    name: 'first grant of a task',
+    prepare: (sallyport) => addTask(sallyport, `read-once-${randomBytes(4).toString('hex')}`),
+    act: (sallyport, task) => active(sallyport, '10m', task).then(() => undefined),
+  },
+  { name: 'grant', prepare: nothing, act: (sallyport) => active(sallyport).then(() => undefined) },
+  {
+    name: 'approve',
+    prepare: async (sallyport) => {
+      const body = { target: 'orders-db', task: 'fix-orders', duration: '10m', reason: REASON };
+      return (await sallyport.ask('engineer', 'POST', '/api/requests', submitted, body)).request.id;
+    },
+    act: async (sallyport, id) => {
+      await sallyport.call('approver', 'POST', `/api/requests/${id}/approve?wait=10`, {});
+    },
+  },
+  {
+    name: 'extend',
+    prepare: activeId,
+    act: async (sallyport, id) => {
+      await sallyport.call('engineer', 'POST', `/api/grants/${id}/extend`, {
+        duration: '5m',
+        reason: REASON,
+      });
+    },
+  },
+  {
+    name: 'done',
+    prepare: activeId,
+    act: async (sallyport, id) => {
+      await sallyport.call('engineer', 'POST', `/api/grants/${id}/done?wait=10`);
+    },
+  },
+  {
+    name: 'revoke',
+    prepare: activeId,
+    act: async (sallyport, id) => {
+      await sallyport.call('admin', 'POST', `/api/grants/${id}/revoke?wait=10`, { reason: REASON });
+    },
+  },
+  {
+    name: 'expire',
+    prepare: nothing,
+    act: async (sallyport) => {
+      const { id } = await active(sallyport, '1s');
+      await sallyport.ask('engineer', 'GET', `/api/grants/${id}`, grantSchema);
+      await delay(1_200);
+      await converge(sallyport);
+    },
+  },
+  {
+    name: 'session',
+    prepare: activeId,
+    act: async (sallyport, id) => {
+      const path = `/api/grants/${id}/credentials`;
+      const { dsn } = await sallyport.ask('engineer', 'POST', path, issuedCredential, {});
+      const client = new pg.Client({ connectionString: dsn });
+      client.on('error', () => undefined);
+      await client.connect();
+      await client.query('select count(*) from orders');
+      await client.end();
+    },
+  },
+  {
+    name: 'bundle',
+    prepare: nothing,
+    act: async (sallyport) => {
+      await bundle(sallyport, ['read-orders', FAMILY]);
+    },
+  },
+  {
+    name: 'approve a bundle',
+    prepare: async (sallyport) => (await bundle(sallyport, ['read-orders', 'fix-orders'])).request.id,
+    act: async (sallyport, id) => {
+      await sallyport.call('approver', 'POST', `/api/requests/${id}/approve?wait=10`, {});
+    },
+  },
+  {
+    name: 'kill switch',
+    prepare: activeId,
+    act: async (sallyport) => {
+      const body = { scope: 'target', name: 'orders-db', confirm: 'orders-db', reason: REASON };
+      const { id } = await sallyport.ask('admin', 'POST', '/api/kills', killSchema, body);
+      await converge(sallyport);
+      await sallyport.ask('admin', 'POST', `/api/kills/${id}/lift`, killSchema, { reason: REASON });
+    },
+  },
+  {
+    name: 'break-glass',
+    prepare: nothing,
+    act: async (sallyport) => {
+      const body = { target: 'orders-db', task: 'fix-orders', confirm: 'orders-db', reason: REASON };
+      await sallyport.ask('engineer', 'POST', '/api/break-glass?wait=10', brokenGlassAnswer, body);
+    },
+  },
+  {
+    name: 'make a kit',
+    prepare: async (sallyport) => {
+      await retireKits(sallyport);
+      return '';
+    },
+    act: async (sallyport) => {
+      await makeKit(sallyport);
+    },
+  },
+  {
+    name: 'rotate a kit',
+    prepare: async (sallyport) => {
+      await retireKits(sallyport);
+      return (await makeKit(sallyport)).id;
+    },
+    act: async (sallyport, id) => {
+      const { generation } = await sallyport.ask('admin', 'POST', `/api/kits/${id}/rotate`, kitSchema, {});
+      await kitIs(sallyport, (one) => one.id === id && one.state === 'ready' && one.generation >= generation);
+    },
+  },
+  {
+    name: 'retire a kit',
+    prepare: async (sallyport) => {
+      await retireKits(sallyport);
+      return (await makeKit(sallyport)).id;
+    },
+    act: (sallyport) => retireKits(sallyport),
+  },
+];
+
+function bundle(sallyport: LeanSallyport, tasks: string[]) {
+  return sallyport.ask('engineer', 'POST', '/api/bundles?wait=10', submitted, {
+    members: tasks.map((task) => ({ target: 'orders-db', task })),
+    duration: '10m',
+    reason: REASON,
+  });
+}
+
+const KIT = {
+  segment: 'prod/eu/orders',
+  task: 'fix-orders',
+  holders: ['engineer', 'approver', 'second-approver'],
+  quorum: 2,
+};
+const KIT_LIMIT_MS = 60_000;
+const LOOK_MS = 100;
+
+async function makeKit(sallyport: LeanSallyport): Promise<Kit> {
+  const { id } = await sallyport.ask('admin', 'POST', '/api/kits', kitSchema, KIT);
+  return kitIs(sallyport, (one) => one.id === id && one.state === 'ready');
+}
+
+const kitsOf = async (sallyport: LeanSallyport) =>
+  (await sallyport.ask('admin', 'GET', '/api/kits', kitList)).items;
+
+async function kitIs(sallyport: LeanSallyport, enough: (kit: Kit) => boolean): Promise<Kit> {
+  const endsAt = performance.now() + KIT_LIMIT_MS;
+  for (;;) {
+    const kits = await kitsOf(sallyport);
+    const found = kits.find(enough);
+    if (found !== undefined) return found;
+    assert.ok(performance.now() < endsAt, JSON.stringify(kits));
+    await delay(LOOK_MS);
+  }
+}
+
+async function retireKits(sallyport: LeanSallyport): Promise<void> {
+  for (const { id, state } of await kitsOf(sallyport)) {
+    if (state === 'making' || state === 'ready')
+      await sallyport.ask('admin', 'POST', `/api/kits/${id}/retire`, kitSchema, {});
+    if (state !== 'retired') await kitIs(sallyport, (one) => one.id === id && one.state === 'retired');
+  }
+}
+
+/** So that the crashes also find grants that must survive them, and not ever more. */
+const MOST_LEFT = 4;
+
+/** Between two scenarios: what a crash left in force or in great number. */
+export async function makeRoom(sallyport: LeanSallyport): Promise<void> {
+  const kills = await sallyport.ask('admin', 'GET', '/api/kills?state=in-force', pageOf(killSchema));
+  for (const { id } of kills.items)
+    await sallyport.ask('admin', 'POST', `/api/kills/${id}/lift`, killSchema, { reason: REASON });
+  const path = '/api/grants?view=mine&state=active&limit=200';
+  const { items } = await sallyport.ask('engineer', 'GET', path, pageOf(grantSchema));
+  for (const { id } of items.slice(MOST_LEFT))
+    await sallyport.ask('engineer', 'POST', `/api/grants/${id}/done`, grantSchema);
+}
