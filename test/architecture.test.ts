@@ -47,6 +47,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   'parent-watch': { may: [], packages: [] },
   config: { may: ['base'], packages: ['yaml', 'zod'] },
   api: { may: ['base'], packages: ['zod'] },
+  // Keys and certificates of SSH, as bytes: pure.
+  ssh: { may: ['base'], packages: [] },
   db: { may: ['base'], packages: ['kysely', 'pg'] },
   'connectors/contract': { may: ['base'], packages: ['zod'] },
   'connectors/conformance': { may: ['connectors/contract', 'base'], packages: [] },
@@ -55,6 +57,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     may: ['connectors/contract', 'base'],
     packages: ['pg', 'pg-protocol', 'zod'],
   },
+  'connectors/kinds/ssh': { may: ['connectors/contract', 'ssh', 'base'], packages: ['ssh2', 'zod'] },
   'policy/engine': { may: ['base'], packages: ['@cedar-policy/cedar-wasm'] },
   'audit/verify': { may: ['base'], packages: [] },
   // LISTEN holds a connection of its own, outside the pool.
@@ -71,13 +74,13 @@ const TABLE: Readonly<Record<string, Row>> = {
   // A row for each person, written in the transaction of the act: so whatever acts may tell.
   notices: { may: FACTS, packages: ['kysely', 'zod'] },
   targets: {
-    may: ['connectors/registry', ...FACTS],
+    may: ['connectors/registry', 'ssh', ...FACTS],
     types: ['connectors/contract'],
     packages: ['kysely', 'zod'],
   },
   grants: {
     // policy/engine: its `decide` is pure; grants brings it the facts.
-    may: ['policy', 'policy/engine', 'identity', 'targets', ...FACTS],
+    may: ['policy', 'policy/engine', 'identity', 'targets', 'ssh', ...FACTS],
     types: ['connectors/contract'],
     packages: ['kysely', 'zod'],
   },
@@ -120,7 +123,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   insight: { may: READ, types: ['connectors/contract'], packages: ['kysely'] },
   notify: { may: READ, packages: ['kysely'] },
   gateway: {
-    may: ['sessions', 'grants', 'events', 'base'],
+    may: ['sessions', 'grants', 'events', 'ssh', 'base'],
     packages: ['@peculiar/x509', 'koffi', 'libpg-query', 'pg-protocol', 'reflect-metadata'],
   },
   http: {
@@ -138,7 +141,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   cli: {
     // policy/engine: it is pure, so that policies are tested without a server.
     // break-glass/kit-file: an emergency kit is opened while there is no server.
-    may: ['api', 'audit/verify', 'policy/engine', 'break-glass/kit-file', 'base'],
+    // ssh: a client's key is made where it is used.
+    may: ['api', 'audit/verify', 'policy/engine', 'break-glass/kit-file', 'ssh', 'base'],
     packages: ['@clack/prompts', 'commander', 'pg', 'yaml', 'zod'],
   },
   demo: { may: EVERYTHING, packages: EVERYTHING },

@@ -41,7 +41,7 @@ export const target = z.object({
   environment: z.string(),
   sensitivity: z.enum(['low', 'normal', 'high']),
   owner: z.string().nullable(),
-  /** `host:port/database`; never a credential. */
+  /** `host:port/database`, of a host `host:port`; never a credential. */
   address: z.string(),
   /** Its standbys, `host:port`. */
   nodes: z.array(z.string()),

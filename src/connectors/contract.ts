@@ -18,6 +18,8 @@ export interface Endpoint {
   tls: 'off' | 'prefer' | 'require';
   /** PEM; with it and `require` the server's certificate and name are verified. */
   ca?: string;
+  /** Of a host: the keys that it may show, `type base64`; nobody is dialled there who shows another. */
+  hostKeys?: string[];
 }
 
 /** Our mark on a target: whose grant an identity is. Only what carries our id and an epoch we know is touched. */
@@ -53,6 +55,8 @@ export interface TargetAccess<Settings> {
   admin: { user: string; password: Secret };
   mark: Mark;
   dial: Dial;
+  /** Public keys, `type base64`, whose user certificates hosts are to trust now; for kinds that log in with them. */
+  authorities?: () => Promise<string[]>;
 }
 
 /**
@@ -248,10 +252,27 @@ export interface GuardLists {
   functions: string[];
 }
 
+/** What a task allows on a host. The host enforces it too; the gateway stays within it. Plain JSON. */
+export interface HostTerms {
+  /** Whom its sessions log in as; null: an account of the grant's own, called as its login. */
+  user: string | null;
+  /** A shell and any command; with it, files can be copied too. */
+  shell: boolean;
+  /** Without a shell: these, word by word, and no others. */
+  commands: string[];
+  sftp: boolean;
+  /** Where connections may be forwarded to. */
+  forward: { host: string; port: number }[];
+  /** What certificates and the host name as the one program that runs whatever is asked for; null with a shell. */
+  forceCommand: string | null;
+}
+
 /** What sessions of a task get from the gateway; `database` null means the target's own. */
 export interface SessionTerms {
   database: string | null;
   guard: GuardTerms;
+  /** Of a task on a host; with it, sessions speak SSH and nothing else. `login` is in `forceCommand` as `%l`. */
+  host?: HostTerms;
 }
 
 /** A column that a person has labelled as holding some class of data. */

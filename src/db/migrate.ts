@@ -17,6 +17,7 @@ import * as breakGlass from './migrations/0011-break-glass.ts';
 import * as replicas from './migrations/0012-replicas.ts';
 import * as ledger from './migrations/0013-ledger.ts';
 import * as columnLabels from './migrations/0014-column-labels.ts';
+import * as hosts from './migrations/0015-hosts.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -32,6 +33,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0012-replicas': replicas,
   '0013-ledger': ledger,
   '0014-column-labels': columnLabels,
+  '0015-hosts': hosts,
 };
 
 /**

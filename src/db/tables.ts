@@ -92,6 +92,20 @@ export interface Tables {
     /** Counts up with each change of its labels. */
     label_version: Generated<number>;
   };
+  /** Keys that sign for hosts; the newest signs. */
+  host_authorities: {
+    number: number;
+    public_key: string;
+    sealed: Buffer;
+    made_at: Now;
+  };
+  host_certificates: {
+    serial: Generated<string>;
+    grant_id: string;
+    fingerprint: string;
+    valid_until: Date;
+    issued_at: Now;
+  };
   tasks: {
     id: Fixed<string>;
     name: string;

@@ -14,6 +14,7 @@ import { storeDecision } from '../policy/publish.ts';
 import { storeGraceSeconds } from '../targets/segments.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
+import { hostTicket } from './host-certificate.ts';
 import { refuseWhileKilled } from './kill-scope.ts';
 import { letIn } from './let-in.ts';
 import { gatewaySalt, targetPassword } from './plan.ts';
@@ -48,7 +49,7 @@ export async function challengeFor(ctx: GrantsContext, login: string): Promise<L
   };
 }
 
-/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `step-up-required`, `too-many-sessions`, `grant-used`, `killed`; each is in the log too. */
+/** Errors: `grant-<state>`, `expired`, `wrong-database`, `connect-denied`, `step-up-required`, `too-many-sessions`, `grant-used`, `killed`, `wrong-protocol`; each is in the log too. */
 export async function openSession(ctx: GrantsContext, input: OpenInput): Promise<SessionTicket> {
   const found = await ctx.db
     .selectFrom('credentials as c')
@@ -100,6 +101,8 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     );
     throw new Failure('denied', code, message);
   };
+  if ((rules.host === undefined) !== (input.protocol === undefined))
+    return refuse('wrong-protocol', `${asked.target.name} is reached by another protocol than this.`);
   if (input.database !== database) {
     return refuse('wrong-database', `This grant is for the database "${database}" only.`);
   }
@@ -136,6 +139,17 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     throw error;
   });
 
+  const recorded = [verdict.obligations, request.obligations as Obligations];
+  const host =
+    rules.host === undefined
+      ? null
+      : await hostTicket(ctx, {
+          grantId: found.id,
+          login: found.login,
+          terms: rules.host,
+          endpoint,
+          recorded,
+        });
   const graceSeconds = await storeGraceSeconds(ctx.db, asked.target.segment);
   const sessionId = newId('session');
   const time = await ctx.db.transaction().execute(async (trx) => {
@@ -236,6 +250,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     storeGraceMs: graceSeconds * 1000,
     guard: rules.guard,
     mask,
+    host,
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,

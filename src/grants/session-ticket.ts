@@ -3,7 +3,7 @@
 
 import type { Socket } from 'node:net';
 import type { Secret } from '../base/secret.ts';
-import type { GuardTerms } from '../connectors/contract.ts';
+import type { GuardTerms, HostTerms } from '../connectors/contract.ts';
 
 /** One secret that a grant has issued, as a verifier. */
 export interface LoginCandidate {
@@ -40,6 +40,8 @@ export interface SessionTicket {
   guard: GuardTerms;
   /** null: nothing is masked. */
   mask: TicketMask | null;
+  /** Of a session on a host; null: it speaks the database's protocol. */
+  host: HostTicket | null;
   /** Person and grant, for `application_name` on the target. */
   label: string;
   upstream: {
@@ -53,6 +55,21 @@ export interface SessionTicket {
     ca?: string;
     dial(): Promise<Socket>;
   };
+}
+
+/** How a session gets into a host, and what it may do there. Dialled with `upstream.dial`. */
+export interface HostTicket {
+  /** Whom to log in as. */
+  user: string;
+  /** Pinned, `type base64`: who shows another key is not the host. */
+  hostKeys: string[];
+  /** In OpenSSH's form; made for this session, kept nowhere. */
+  privateKey: Secret;
+  /** One line, as in a `-cert.pub` file; good for two minutes, so it is used at once. */
+  certificate: string;
+  allows: Omit<HostTerms, 'user'>;
+  /** `required`: no recording, no session. */
+  record: 'on' | 'required';
 }
 
 /** What is masked in a session, by policy and by the labels of the target's columns. */
@@ -75,10 +92,13 @@ export interface TicketMask {
 export interface OpenInput {
   login: string;
   credentialId: string;
+  /** Of a session on a host: empty. */
   database: string;
   clientAddress: string;
   application: string | null;
   gateway: string;
+  /** Left out: the database's. A grant on a host lets in SSH only, and the other way round. */
+  protocol?: 'ssh';
 }
 
 /** Is the grant still on, and for how long? */

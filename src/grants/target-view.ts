@@ -32,7 +32,7 @@ function targetFrom(
     environment: row.environment,
     sensitivity: row.sensitivity,
     owner: row.owner,
-    address: `${host}:${port}/${database}`,
+    address: database === '' ? `${host}:${port}` : `${host}:${port}/${database}`,
     nodes: kind.nodeNames(row.settings),
     capabilities: kind.capabilities,
     tasks: tasks.filter((task) => taskFits(task, row)).map((task) => task.name),

@@ -12,6 +12,7 @@ import type { Logger } from '../base/log.ts';
 import { type Keyring, newMasterKey } from '../base/master-key.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
+import { resealHostAuthorities } from '../targets/host-authority.ts';
 import { resealTargets } from '../targets/targets.ts';
 
 const LOOK_MS = 2_000;
@@ -134,6 +135,7 @@ async function resealAll({ ring, onReseal }: MasterKeyContext, trx: Trx, next: s
     open: (sealed: Buffer, context: string) => ring.open(sealed, context),
   };
   await resealTargets(trx, keys);
+  await resealHostAuthorities(trx, keys);
   await resealLogKeys(trx, keys);
   await onReseal(trx, key);
 }

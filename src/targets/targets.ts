@@ -17,6 +17,7 @@ import type { Db, Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
 import { changeTarget, type TargetChange } from './change-target.ts';
+import { trustedAuthorities } from './host-authority.ts';
 import { ensureSegment } from './segments.ts';
 import type { Tasks } from './tasks.ts';
 
@@ -108,6 +109,11 @@ export function createTargets(ctx: TargetsContext): Targets {
   const clients = new Map<string, { version: number; client: OpenTarget }>();
   /** Clients whose target was found to be ours to work on. */
   const fenced = new WeakSet<OpenTarget>();
+  const common = {
+    mark: ctx.mark,
+    dial: ctx.dial,
+    authorities: () => trustedAuthorities(ctx),
+  };
   const nameOf = async (id: string) => (await one('id', id)).name;
 
   async function one(column: 'id' | 'name', value: string): Promise<TargetRow> {
@@ -123,8 +129,7 @@ export function createTargets(ctx: TargetsContext): Targets {
       name: row.name,
       settings: row.settings,
       admin: adminOf(ctx.masterKey.open(credential, sealContext(row.id))),
-      mark: ctx.mark,
-      dial: ctx.dial,
+      ...common,
     });
     try {
       await client.marked(AbortSignal.timeout(ADMIN_STEP_MS));
@@ -233,8 +238,7 @@ export function createTargets(ctx: TargetsContext): Targets {
         name: row.name,
         settings: row.settings,
         admin: adminOf(ctx.masterKey.open(row.credential, sealContext(id))),
-        mark: ctx.mark,
-        dial: ctx.dial,
+        ...common,
       });
       const meanwhile = clients.get(id);
       if (meanwhile !== undefined && meanwhile.version >= row.version) {
@@ -294,8 +298,7 @@ export function createTargets(ctx: TargetsContext): Targets {
         name,
         settings: settings ?? row.settings,
         admin,
-        mark: ctx.mark,
-        dial: ctx.dial,
+        ...common,
       });
       try {
         const entitlements = await ctx.tasks.entitlementsFor(row);

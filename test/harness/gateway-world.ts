@@ -145,6 +145,7 @@ export async function startWorld(options: {
         landingMs: grant.landingMs,
         guard: grant.guard,
         mask: grant.mask,
+        host: null,
         label: `engineer ${grant.id}`,
         upstream: {
           user: grant.login,

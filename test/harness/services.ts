@@ -13,7 +13,11 @@ export type ServiceName =
   | 'chromium'
   | 'scimTester'
   | 'schemathesis'
-  | 'faketime';
+  | 'faketime'
+  | 'ssh'
+  | 'sshKeygen'
+  | 'sshd'
+  | 'sudo';
 
 const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
 const PYTHON_TOOLS = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`);
@@ -36,6 +40,10 @@ export function findServices(): Services {
     chromium: find('chromium') ?? find('chromium-browser') ?? find('google-chrome'),
     scimTester: ofPython(SCIM_TESTER, 'python'),
     faketime: globSync('/usr/lib/*/faketime/libfaketimeMT.so.1')[0] ?? null,
+    ssh: find('ssh'),
+    sshKeygen: find('ssh-keygen'),
+    sshd: find('sshd'),
+    sudo: find('sudo'),
     schemathesis: ofPython(SCHEMATHESIS, 'schemathesis'),
   };
 }
@@ -51,6 +59,10 @@ export const MISSING: Readonly<Record<ServiceName, string>> = {
   chromium: 'Chromium is not installed (Debian package chromium)',
   scimTester: 'scim2-tester is not installed (PyPI, into a virtual environment by `npm test`)',
   faketime: 'libfaketime is not installed (Debian package faketime)',
+  ssh: 'ssh is not installed (Debian package openssh-client)',
+  sshKeygen: 'ssh-keygen is not installed (Debian package openssh-client)',
+  sshd: 'sshd is not installed (Debian package openssh-server)',
+  sudo: 'sudo is not installed (Debian package sudo)',
   schemathesis: 'schemathesis is not installed (PyPI, into a virtual environment by `npm test`)',
 };
 

@@ -15,6 +15,10 @@ const PACKAGES: Readonly<Record<ServiceName, string>> = {
   scimTester: 'python3-venv',
   schemathesis: 'python3-venv',
   faketime: 'faketime',
+  ssh: 'openssh-client',
+  sshKeygen: 'openssh-client',
+  sshd: 'openssh-server',
+  sudo: 'sudo',
 };
 const PIP: Partial<Record<ServiceName, { environment: string; packages: string[] }>> = {
   scimTester: {
