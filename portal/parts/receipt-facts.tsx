@@ -2,6 +2,7 @@
 
 import type { Receipt } from '../../src/api/grants.ts';
 import { describeDuration } from '../../src/base/duration.ts';
+import { rowsText, sizeText } from '../../src/base/size.ts';
 import { spanText } from '../time/when.ts';
 import { capital, counted } from '../words/counts.ts';
 import { Facts } from './facts.tsx';
@@ -23,6 +24,7 @@ export function ReceiptFacts({ receipt }: { receipt: Receipt }) {
           { name: 'In use', value: receipt.usedSeconds === 0 ? 'Not at all' : spanText(receipt.usedSeconds) },
           { name: 'Sessions', value: receipt.sessions },
           { name: 'Statements', value: receipt.statements.toLocaleString('en') },
+          { name: 'Read', value: readText(receipt.read) },
         ]}
       />
       <ShareBar
@@ -82,4 +84,10 @@ export function ReceiptFacts({ receipt }: { receipt: Receipt }) {
       {receipt.narrower === null ? null : <p className={styles.narrower}>{capital(receipt.narrower)}</p>}
     </div>
   );
+}
+
+function readText({ rows, bytes, mostRows, mostBytes }: Receipt['read']): string {
+  const of = (most: string | null) => (most === null ? '' : ` of ${most}`);
+  const size = `${sizeText(bytes)}${of(mostBytes === null ? null : sizeText(mostBytes))}`;
+  return `${rowsText(rows)}${of(mostRows === null ? null : rowsText(mostRows))}, ${size}`;
 }

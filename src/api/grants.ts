@@ -79,6 +79,13 @@ export const receipt = z.object({
   usedSeconds: z.number(),
   sessions: z.number().int(),
   statements: z.number().int(),
+  /** What its sessions read, of what policy let them read; null: nothing limited it. */
+  read: z.object({
+    rows: z.number(),
+    bytes: z.number(),
+    mostRows: z.number().nullable(),
+    mostBytes: z.number().nullable(),
+  }),
   used: z.array(z.object({ right: z.string(), statements: z.number().int(), rows: z.number() })),
   unused: z.array(z.string()),
   /** What passed only because the task's lists are not enforced, in words: `select customers`. */

@@ -49,6 +49,9 @@ export const obligations = z.object({
   claimSeconds: z.number().int().optional(),
   /** How long what runs at the deadline may go on. */
   landingSeconds: z.number().int().optional(),
+  /** What all sessions of the grant together may read. */
+  maxRows: z.number().int().optional(),
+  maxBytes: z.number().int().optional(),
 });
 export type Obligations = z.infer<typeof obligations>;
 

@@ -2,6 +2,7 @@
 
 import type { Grant } from '../api/grants.ts';
 import type { Preview, Request } from '../api/requests.ts';
+import { controlWords } from '../base/control-words.ts';
 import { describeDuration, formatDuration } from '../base/duration.ts';
 import type { Output } from './output.ts';
 import { printable } from './printable.ts';
@@ -34,6 +35,7 @@ export function requestCard(request: Request, out: Output, nowMs: number): strin
       ? []
       : [row('only', request.use === 'once' ? 'one session' : 'until its last session ends')]),
     row('policy', policyText(request)),
+    ...controlWords(request.decision.obligations).map((words, i) => row(i === 0 ? 'sessions' : '', words)),
     ...request.stages.map((stage, i) => row(stageLabel(request, i), stageText(stage, nowMs))),
     ...request.approvals.map((approval) =>
       row(approval.verdict === 'approve' ? 'approved' : 'denied', approvalText(approval, nowMs)),

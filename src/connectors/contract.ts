@@ -1,6 +1,7 @@
 // What a connector is: the verbs that every kind of target answers, in one shape. It imports nothing of ours but
 // base, and a connector imports nothing but this: so a new kind is one file. All verbs are idempotent, because
 // reconcile calls them again after every crash; deleting what is absent succeeds.
+// Long because it is one contract, and whoever writes a kind reads it from end to end.
 
 import type { Socket } from 'node:net';
 import type { z } from 'zod';

@@ -18,6 +18,7 @@ import * as replicas from './migrations/0012-replicas.ts';
 import * as ledger from './migrations/0013-ledger.ts';
 import * as columnLabels from './migrations/0014-column-labels.ts';
 import * as hosts from './migrations/0015-hosts.ts';
+import * as sessionControls from './migrations/0018-session-controls.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -34,6 +35,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0013-ledger': ledger,
   '0014-column-labels': columnLabels,
   '0015-hosts': hosts,
+  '0018-session-controls': sessionControls,
 };
 
 /**

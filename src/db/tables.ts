@@ -357,8 +357,19 @@ export interface Tables {
     masked: Generated<string[]>;
     /** Of its target's labels when it began; null where nothing is masked. */
     label_version: number | null;
+    /** What policy held it to when it began (policy/engine/session-controls.ts). */
+    controls: ColumnType<object, string | undefined, string>;
   };
-  session_use: { session_id: string; verb: string; object: string; statements: number; rows: number };
+  session_use: {
+    session_id: string;
+    verb: string;
+    object: string;
+    statements: number;
+    rows: number;
+    bytes: Generated<number>;
+    errors: Generated<number>;
+    duration_ms: Generated<number>;
+  };
   column_labels: {
     target_id: Fixed<string>;
     database: Fixed<string>;

@@ -5,10 +5,12 @@
 
 import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../audit/append.ts';
+import { controlWords } from '../base/control-words.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import type { DecisionFacts } from '../policy/engine/facts.ts';
+import { mergeSessionControls, type SessionControls } from '../policy/engine/session-controls.ts';
 import { askToEnd } from './ask-to-end.ts';
 import { type Basis, basisNow, forgetOthers, liveGrantsChoice, type Seen } from './basis.ts';
 import type { GrantsContext } from './context.ts';
@@ -104,7 +106,7 @@ type OpenSession = Awaited<ReturnType<typeof readOpenSessions>>[number];
 function readOpenSessions(db: Db, ids: string[]) {
   return openSessions(db)
     .innerJoin('requests as r', 'r.id', 'g.request_id')
-    .select(['s.grant_id', 's.client_address', 's.masked', 'r.reason', 'r.ticket'])
+    .select(['s.grant_id', 's.client_address', 's.masked', 's.controls', 'r.reason', 'r.ticket'])
     .select(sql<boolean>`exists (select from reviews v where v.grant_id = g.id)`.as('break_glass'))
     .select((eb) =>
       eb
@@ -142,6 +144,10 @@ function whyNotConnected(
     verdict.obligations.stepUp === 'passkey' && opened !== null && opened.context.mfaAgeSeconds === null;
   const shown = verdict.obligations.mask.filter((name) => !session.masked.includes(name));
   if (verdict.allowed && shown.length > 0) return `policy masks ${shown.join(', ')} now. Connect again.`;
+  const held = session.controls as SessionControls;
+  const now = controlWords(mergeSessionControls([held, verdict.obligations]));
+  if (verdict.allowed && now.join() !== controlWords(held).join())
+    return `policy holds sessions to more now: ${now.join(', ')}. Connect again.`;
   if (verdict.allowed && !wantsPasskey) return null;
   const changes = opened === null ? [] : whatChanged(opened, facts);
   const policyChanged =

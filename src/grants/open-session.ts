@@ -10,6 +10,7 @@ import { SCRAM_ITERATIONS } from '../base/scram.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
 import type { Obligations } from '../policy/engine/facts.ts';
+import { mergeSessionControls, type SessionControls } from '../policy/engine/session-controls.ts';
 import { storeDecision } from '../policy/publish.ts';
 import { storeGraceSeconds } from '../targets/segments.ts';
 import type { GrantsContext } from './context.ts';
@@ -150,6 +151,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
           endpoint,
           recorded,
         });
+  const controls = mergeSessionControls([verdict.obligations, request.obligations as Obligations]);
   const graceSeconds = await storeGraceSeconds(ctx.db, asked.target.segment);
   const sessionId = newId('session');
   const time = await ctx.db.transaction().execute(async (trx) => {
@@ -200,6 +202,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
         application: input.application,
         masked: mask?.classes ?? [],
         label_version: mask?.labelVersion ?? null,
+        controls: JSON.stringify(controls),
       })
       .execute();
     await storeDecision(trx, {
@@ -251,6 +254,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     guard: rules.guard,
     mask,
     host,
+    budget: budgetOf(controls),
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,
@@ -262,6 +266,11 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
       dial: () => ctx.targets.dial({ host: endpoint.host, port: endpoint.port, timeoutMs: DIAL_TIMEOUT_MS }),
     },
   };
+}
+
+function budgetOf({ maxRows, maxBytes }: SessionControls): SessionTicket['budget'] {
+  if (maxRows === undefined && maxBytes === undefined) return null;
+  return { rows: maxRows ?? null, bytes: maxBytes ?? null };
 }
 
 /** How long each of these grants still lives by the store's clock, for sessions that are open; one query. */

@@ -42,6 +42,8 @@ export interface SessionTicket {
   mask: TicketMask | null;
   /** Of a session on a host; null: it speaks the database's protocol. */
   host: HostTicket | null;
+  /** What all sessions of the grant may read, by policy; null: nothing limits it. */
+  budget: { rows: number | null; bytes: number | null } | null;
   /** Person and grant, for `application_name` on the target. */
   label: string;
   upstream: {

@@ -49,6 +49,7 @@ export async function receiptOf(ctx: { db: Db; tasks: Tasks }, grantId: string):
     usedSeconds: sessions.usedSeconds,
     sessions: sessions.count,
     statements: sessions.statements,
+    read: sessions.read,
     used: used.map(({ right, statements, rows }) => ({ right: right.words, statements, rows })),
     unused: unused.map((right) => right.words),
     beyond: uses
@@ -64,17 +65,38 @@ interface Totals {
   count: number;
   statements: number;
   usedSeconds: number;
+  read: Receipt['read'];
 }
 
 // Sessions that overlap count once: the time used is the time in which at least one was open.
 async function sessionTotals(db: Db, grantId: string): Promise<Totals> {
-  const { rows } = await sql<{ count: number; statements: number; used: number | null }>`
+  const { rows } = await sql<{
+    count: number;
+    statements: number;
+    used: number | null;
+    rows_read: number;
+    bytes_read: number;
+    most_rows: number | null;
+    most_bytes: number | null;
+  }>`
     select count(*)::int as count, coalesce(sum(statements), 0)::int as statements,
+      coalesce(sum(rows_read), 0)::float8 as rows_read, coalesce(sum(bytes_read), 0)::float8 as bytes_read,
+      min((controls->>'maxRows')::float8) as most_rows, min((controls->>'maxBytes')::float8) as most_bytes,
       (select extract(epoch from sum(upper(part) - lower(part)))::float8
        from unnest((select range_agg(tstzrange(started_at, coalesce(ended_at, now()))) from sessions where grant_id = ${grantId})) as part) as used
     from sessions where grant_id = ${grantId}`.execute(db);
   const row = rows[0];
-  return { count: row?.count ?? 0, statements: row?.statements ?? 0, usedSeconds: row?.used ?? 0 };
+  return {
+    count: row?.count ?? 0,
+    statements: row?.statements ?? 0,
+    usedSeconds: row?.used ?? 0,
+    read: {
+      rows: row?.rows_read ?? 0,
+      bytes: row?.bytes_read ?? 0,
+      mostRows: row?.most_rows ?? null,
+      mostBytes: row?.most_bytes ?? null,
+    },
+  };
 }
 
 function narrower(

@@ -102,8 +102,9 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
         statements: totals.statements,
         refused: totals.refused,
         errors: totals.errors,
-        rows_read: totals.rowsRead,
-        bytes_read: totals.bytesRead,
+        // A session whose process died knows less than it had told while it ran, and budgets count what was told.
+        rows_read: sql<number>`greatest(rows_read, ${totals.rowsRead})`,
+        bytes_read: sql<number>`greatest(bytes_read, ${totals.bytesRead})`,
         bytes_written: totals.bytesWritten,
         recording: ended.recording,
         recording_hash: ended.recordingHash,

@@ -3,6 +3,7 @@
 
 import { after, monotonicMs, type Timer } from '../base/timer.ts';
 import type { LiveVerdict, SessionTicket } from '../grants/session-ticket.ts';
+import type { Budget } from './budgets.ts';
 import type { Begun, Recorder } from './recorder.ts';
 
 /** What the session's relay does for it. All of them return at once. */
@@ -27,6 +28,8 @@ export interface LiveSession {
   readonly recorder: Recorder;
   /** Monotonic ms; offsets in the recording count from here. */
   readonly startedAt: number;
+  /** What it may read of its grant's budget; null: nothing limits it. */
+  readonly budget: Budget | null;
   attach(handlers: SessionHandlers): void;
   /** The relay is gone: closes the recording and the row. Ending twice is one effect. */
   end(reason: string): Promise<void>;
@@ -44,6 +47,7 @@ export class Live implements LiveSession {
   readonly ticket: SessionTicket;
   readonly recorder: Recorder;
   readonly startedAt: number;
+  budget: Budget | null = null;
   readonly #whenOver: (live: Live, reason: string, durationMs: number) => Promise<void>;
   #handlers: SessionHandlers | null = null;
   #deadline: number;

@@ -8,6 +8,7 @@ import type { Logger } from '../base/log.ts';
 import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
 import type { OpenInput, SessionAdmission, SessionTicket } from '../grants/session-ticket.ts';
+import { createBudgets } from './budgets.ts';
 import { createCloser } from './close.ts';
 import { Live, type LiveSession } from './live-session.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
@@ -55,6 +56,7 @@ const SHOW_MS = 2_000;
 export function createSessions(ctx: SessionsContext): Sessions {
   const open = new Map<string, Live>();
   const closer = createCloser(ctx);
+  const budgets = createBudgets(ctx);
   const stops: (() => void)[] = [];
   let asking = false;
   /** Monotonic ms before the last poll that the store answered. */
@@ -80,6 +82,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
       recording: recordingPath(sessionId),
       recordingHash: closed?.hash ?? null,
     });
+    budgets.leave(live.ticket);
   }
 
   function endOne(sessionId: string, reason: string): void {
@@ -120,6 +123,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
         every(POLL_MS, () => {
           for (const live of open.values()) live.withoutStore(answeredAt);
           void poll();
+          void budgets.refresh();
         }),
         every(FLUSH_MS, () => {
           for (const live of open.values()) live.tick();
@@ -143,6 +147,12 @@ export function createSessions(ctx: SessionsContext): Sessions {
         throw live;
       }
       open.set(ticket.sessionId, live);
+      try {
+        live.budget = await budgets.join(ticket, (said) => setImmediate(() => live.tell(said)));
+      } catch (error) {
+        await live.end('its budget could not be read');
+        throw error;
+      }
       return live;
     },
 
@@ -261,6 +271,9 @@ async function showLive(ctx: { db: Db; log: Logger }, live: Live[]): Promise<voi
   if (live.length === 0) return;
   const column = (pick: (totals: Recorder['totals']) => number) =>
     live.map((one) => pick(one.recorder.totals));
+  // The totals grow with each statement that ends; a budget knows of one that runs.
+  const rows = live.map((one) => Math.max(one.recorder.totals.rowsRead, one.budget?.read.rows ?? 0));
+  const bytes = live.map((one) => Math.max(one.recorder.totals.bytesRead, one.budget?.read.bytes ?? 0));
   try {
     await sql`
       update sessions s
@@ -268,8 +281,8 @@ async function showLive(ctx: { db: Db; log: Logger }, live: Live[]): Promise<voi
           rows_read = v.rows_read, bytes_read = v.bytes_read, bytes_written = v.bytes_written
       from unnest(
         ${live.map((one) => one.ticket.sessionId)}::text[], ${column((t) => t.statements)}::int[],
-        ${column((t) => t.refused)}::int[], ${column((t) => t.errors)}::int[], ${column((t) => t.rowsRead)}::bigint[],
-        ${column((t) => t.bytesRead)}::bigint[], ${column((t) => t.bytesWritten)}::bigint[]
+        ${column((t) => t.refused)}::int[], ${column((t) => t.errors)}::int[], ${rows}::bigint[],
+        ${bytes}::bigint[], ${column((t) => t.bytesWritten)}::bigint[]
       ) as v(id, statements, refused, errors, rows_read, bytes_read, bytes_written)
       where s.id = v.id and s.ended_at is null`.execute(ctx.db);
   } catch (error) {

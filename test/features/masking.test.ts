@@ -1,11 +1,11 @@
-// Data that policy masks, the whole way: an administrator labels columns, a policy names the class, the request shows
+// What policy holds sessions to, the whole way. Masks: an administrator labels columns, a policy names the class, the request shows
 // it, and a session gets tokens. A label whose column is gone keeps everybody out rather than show another column.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { z } from 'zod';
-import { issuedCredential } from '../../src/api/grants.ts';
+import { issuedCredential, receipt } from '../../src/api/grants.ts';
 import { labelList, suggestedLabels } from '../../src/api/labels.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -150,4 +150,44 @@ test('bad labels are refused by name', async () => {
     assert.equal(status, 422);
     assert.equal((body as { field?: string }).field, field);
   }
+});
+
+test('a policy’s budget holds in sessions, is on the card and in the receipt; a smaller one ends open sessions', async () => {
+  const files = await policiesInForce(sallyport);
+  const budget = (rows: number) => POLICY.replace('@mask("pii")', `@maxRows("${rows}") @maxBytes("10MB")`);
+  await publishPolicies(sallyport, { ...files, 'support.cedar': budget(100) });
+  const asked = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
+    target: 'orders-db',
+    task: 'look-at-customers',
+    duration: '10m',
+    reason: 'a question of a customer',
+  });
+  assert.equal(asked.request.decision.obligations.maxRows, 100);
+  const id = asked.grant?.id ?? '';
+  const card = await sallyport.cli(
+    'engineer',
+    'policy',
+    'explain',
+    'orders-db',
+    '--task',
+    'look-at-customers',
+  );
+  assert.match(card.stdout, /at most 100 rows read/);
+  const { dsn } = await sallyport.ask('engineer', 'POST', `/api/grants/${id}/credentials`, issuedCredential);
+  const client = new pg.Client({ connectionString: dsn });
+  const cut = new Promise<string>((resolve) => {
+    client.once('error', (error) => resolve(error.message));
+  });
+  client.on('error', () => undefined);
+  await client.connect();
+  assert.equal((await client.query('select id from customers limit 90')).rowCount, 90);
+  await assert.rejects(client.query('select id from customers'), {
+    code: '53400',
+    hint: /sally request orders-db --task look-at-customers/,
+  });
+  await publishPolicies(sallyport, { ...files, 'support.cedar': budget(50) });
+  assert.match(await cut, /policy holds sessions to more now: at most 50 rows read/);
+  const told = await sallyport.ask('engineer', 'GET', `/api/grants/${id}/receipt`, receipt);
+  assert.deepEqual([told.read.rows, told.read.mostRows, told.read.mostBytes], [100, 100, 10_000_000]);
+  await publishPolicies(sallyport, files);
 });

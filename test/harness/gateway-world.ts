@@ -31,6 +31,7 @@ export interface WorldGrant {
   landingMs: number;
   guard: SessionTicket['guard'];
   mask: SessionTicket['mask'];
+  budget: SessionTicket['budget'];
 }
 
 export interface World {
@@ -48,6 +49,7 @@ export interface World {
     landingMs?: number;
     guard?: Partial<SessionTicket['guard']>;
     mask?: SessionTicket['mask'];
+    budget?: SessionTicket['budget'];
     rights?: string[];
   }): Promise<WorldGrant>;
   url(grant: WorldGrant, options?: { secret?: string; database?: string; query?: string }): string;
@@ -146,6 +148,7 @@ export async function startWorld(options: {
         guard: grant.guard,
         mask: grant.mask,
         host: null,
+        budget: grant.budget,
         label: `engineer ${grant.id}`,
         upstream: {
           user: grant.login,
@@ -240,6 +243,7 @@ export async function startWorld(options: {
         landingMs: wanted.landingMs ?? 0,
         guard: { allow: [], lists: null, requireWhere: false, ...wanted.guard },
         mask: wanted.mask ?? null,
+        budget: wanted.budget ?? null,
       };
       grants.set(login, grant);
       return grant;

@@ -282,6 +282,7 @@ test('a receipt says what was used and what would have been enough', async () =>
       asked: { task: 'fix-orders', durationSeconds: 3600, reason: 'refund' },
       heldSeconds: 600,
       usedSeconds: 20,
+      read: { rows: 12, bytes: 3_400, mostRows: 100, mostBytes: null },
       sessions: 1,
       statements: 2,
       used: [{ right: 'SELECT on orders', statements: 2, rows: 5 }],

@@ -8,6 +8,7 @@ import {
   preview,
   submitted,
 } from '../../api/requests.ts';
+import { controlWords } from '../../base/control-words.ts';
 import { formatDuration, parseDuration } from '../../base/duration.ts';
 import { isId } from '../../base/ids.ts';
 import { USUAL_DURATION } from '../ask-access.ts';
@@ -100,6 +101,7 @@ function describe(told: Preview, body: ExplainBody, out: Output): string[] {
     ...(obligations.maxDurationSeconds === null
       ? []
       : [`  at most ${formatDuration(obligations.maxDurationSeconds)}`]),
+    ...controlWords(obligations).map((words) => `  ${words}`),
     ...enoughLines(told, parseDuration(body.duration)).map((line) => `  ${line}`),
   ];
 }

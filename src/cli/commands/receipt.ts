@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { type Receipt, receipt } from '../../api/grants.ts';
 import { describeDuration, formatDuration } from '../../base/duration.ts';
+import { rowsText, sizeText } from '../../base/size.ts';
 import { path } from '../client.ts';
 import { printable } from '../printable.ts';
 import { leaf, startRun } from '../run.ts';
@@ -24,6 +25,7 @@ function lines(told: Receipt): string[] {
     `asked      ${told.asked.task} for ${formatDuration(told.asked.durationSeconds)}: ${printable(told.asked.reason)}`,
     `time       ${held}, used ${describeDuration(told.usedSeconds)}`,
     `work       ${told.sessions} sessions, ${told.statements} statements`,
+    `read       ${readText(told.read)}`,
     ...list(
       'used',
       told.used.map((use) => `${use.right} (${use.statements} statements, ${use.rows} rows)`),
@@ -38,6 +40,14 @@ function lines(told: Receipt): string[] {
     ...list('left', told.leftBehind),
     `next time  ${printable(told.narrower ?? 'the same: it fitted')}`,
   ];
+}
+
+function readText({ rows, bytes, mostRows, mostBytes }: Receipt['read']): string {
+  const of = (most: string | null) => (most === null ? '' : ` of ${most}`);
+  return [
+    `${rowsText(rows)}${of(mostRows === null ? null : rowsText(mostRows))}`,
+    `${sizeText(bytes)}${of(mostBytes === null ? null : sizeText(mostBytes))}`,
+  ].join(', ');
 }
 
 function list(label: string, items: string[]): string[] {

@@ -25,6 +25,8 @@ export interface ClientSideContext {
   terms: Terms;
   /** Rows are masked: each Execute is described first, so that every row has a description. */
   masked: boolean;
+  /** Why nothing more may be read; null while something may. */
+  overBudget(): Refusal | null;
   /** To the target. Called with parts of the chunk, in order; they are lent. */
   send(bytes: Buffer): void;
   /** A verdict is being waited for: true, read nothing more; false, go on with `take` of nothing. */
@@ -206,7 +208,8 @@ export class ClientSide {
     const text = chunk.toString('utf8', at + HEADER_BYTES, end - 1);
     const verdict = this.#verdict(text);
     if (verdict === null) return WAIT;
-    if (verdict.refusal !== null) return this.#refuse(true, '', text, verdict.refusal);
+    const refusal = verdict.refusal ?? (verdict.givesRows ? this.#ctx.overBudget() : null);
+    if (refusal !== null) return this.#refuse(true, '', text, refusal);
     this.#ctx.ledger.query(text, verdict);
     return PASS;
   }
@@ -219,7 +222,8 @@ export class ClientSide {
     const text = chunk.toString('utf8', nameEnd + 1, textEnd);
     const verdict = this.#verdict(text);
     if (verdict === null) return WAIT;
-    if (verdict.refusal !== null) return this.#refuse(false, name, text, verdict.refusal);
+    const refusal = verdict.refusal ?? (verdict.givesRows ? this.#ctx.overBudget() : null);
+    if (refusal !== null) return this.#refuse(false, name, text, refusal);
     if (name !== '' && this.#ctx.ledger.full) return this.#refuse(false, name, text, TOO_MANY_PREPARED);
     this.#ctx.ledger.parse(name, text, verdict);
     return PASS;

@@ -7,6 +7,7 @@
 // recording that guesses is worth nothing.
 
 import { monotonicMs } from '../../base/timer.ts';
+import type { Budget } from '../../sessions/budgets.ts';
 import { type Begun, NOT_RUN, type Recorded, type Recorder } from '../../sessions/recorder.ts';
 import type { RecordedProtocol } from '../../sessions/recording-format.ts';
 import type { Verdict } from './guard/guard.ts';
@@ -38,6 +39,7 @@ const MOST_WAITING_CHARACTERS = 64_000_000;
 export class Ledger {
   readonly #recorder: Recorder;
   readonly #startedAt: number;
+  readonly #budget: Budget | null;
   readonly #taken = new TakenTexts();
   readonly #skipped = new SkippedTexts();
   #waitingCharacters = 0;
@@ -50,8 +52,9 @@ export class Ledger {
   #copying = false;
   #finished = 0;
 
-  constructor(recorder: Recorder, startedAt: number) {
+  constructor(recorder: Recorder, startedAt: number, budget: Budget | null = null) {
     this.#recorder = recorder;
+    this.#budget = budget;
     this.#startedAt = startedAt;
   }
 
@@ -176,6 +179,12 @@ export class Ledger {
     head.rows += count;
     head.rowsRead += count;
     head.bytes += bytes;
+    this.#budget?.spend(count, bytes);
+  }
+
+  /** The running statement counts as failed, although the target says that it ended well. */
+  blame(error: { sqlstate: string; message: string }): void {
+    this.#running().error = error;
   }
 
   /** `affected`: the number in the command's tag, or -1. */

@@ -17,6 +17,7 @@ import { maskedTerms, termsOf } from './guard/terms.ts';
 import { Ledger, LedgerFault, MOST_PENDING } from './ledger.ts';
 import { RowMask, RowMaskFault } from './mask/row-mask.ts';
 import { sessionMask } from './mask/session-mask.ts';
+import { BudgetFault, overBudget, RowCut } from './row-cut.ts';
 import { ServerFault, ServerSide } from './server-side.ts';
 import { createStandIns } from './stand-in.ts';
 import { isSafeEncoding } from './startup-parameters.ts';
@@ -49,6 +50,7 @@ const PAUSED_BY_TARGET = 1;
 const PAUSED_BY_RECORDING = 2;
 const PAUSED_BY_DEPTH = 4;
 const PAUSED_BY_GUARD = 8;
+const PAUSED_BY_BUDGET = 16;
 const NOTHING = Buffer.alloc(0);
 
 /** Starts at once. Ends by itself; `session.attach` gives the ways to end it from outside. */
@@ -77,7 +79,9 @@ class Relay {
     this.#client = client;
     this.#target = target;
     ctx.replaced(client);
-    this.#ledger = new Ledger(ctx.session.recorder, ctx.session.startedAt);
+    this.#ledger = new Ledger(ctx.session.recorder, ctx.session.startedAt, ctx.session.budget);
+    const { budget, ticket } = ctx.session;
+    const refusal = budget === null ? null : overBudget(budget.words, ticket);
     const standIns = createStandIns();
     const terms = termsOf(ctx.session.ticket.guard, ctx.session.ticket.task);
     const mask = ctx.session.ticket.mask === null ? null : sessionMask(ctx.session.ticket.mask);
@@ -87,6 +91,7 @@ class Relay {
       guard: ctx.guard,
       terms: mask === null ? terms : maskedTerms(terms, mask.relations),
       masked: mask !== null,
+      overBudget: () => (budget?.over === true ? refusal : null),
       send: (bytes) => {
         if (!target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
       },
@@ -98,6 +103,10 @@ class Relay {
       ledger: this.#ledger,
       standIns,
       mask: mask === null ? null : new RowMask(mask),
+      cut:
+        budget === null || refusal === null
+          ? null
+          : new RowCut({ budget, ledger: this.#ledger, refusal, cancel: () => this.#cancelStatement() }),
       send: (bytes) => {
         if (!client.write(bytes)) this.#target.pause();
       },
@@ -171,6 +180,10 @@ class Relay {
     try {
       this.#serverSide.take(chunk);
     } catch (error) {
+      if (error instanceof BudgetFault) {
+        this.#cut('53400', `${error.message} The session ends here.`, 'its budget is used up');
+        return;
+      }
       if (!(error instanceof LedgerFault || error instanceof ServerFault || error instanceof RowMaskFault))
         throw error;
       this.#ctx.log.error(
@@ -254,6 +267,21 @@ class Relay {
       this.#client.write(errorResponse({ severity: 'FATAL', sqlstate, text: said }));
     this.#farewell();
     this.#done(reason);
+  }
+
+  /** Nothing that is sent later may be hit by it, so the client is not read until the target has taken note. */
+  #cancelStatement(): void {
+    const { session, upstream, log } = this.#ctx;
+    if (upstream.cancelKey === null) return;
+    this.#pause(PAUSED_BY_BUDGET);
+    cancelUpstream(session.ticket, upstream.cancelKey, CANCEL_TIMEOUT_MS)
+      .catch((error: unknown) =>
+        log.warn(
+          { session: session.ticket.sessionId, reason: messageOf(error) },
+          'a cancel request did not reach the target',
+        ),
+      )
+      .finally(() => this.#resume(PAUSED_BY_BUDGET));
   }
 
   /** A fault of ours ends this session and no other; its socket is closed already. */

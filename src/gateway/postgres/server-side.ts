@@ -7,6 +7,7 @@ import { FROM_SERVER, HEADER_BYTES, readSqlFields } from './frames.ts';
 import type { Ledger } from './ledger.ts';
 import { redacted } from './mask/redact.ts';
 import type { RowMask } from './mask/row-mask.ts';
+import type { RowCut } from './row-cut.ts';
 import type { StandIns } from './stand-in.ts';
 
 const LARGEST_HELD_BYTES = 64 * 1024;
@@ -22,6 +23,8 @@ export interface ServerSideContext {
   standIns: StandIns;
   /** null: rows go on as they came. */
   mask: RowMask | null;
+  /** null: nothing limits what may be read. */
+  cut: RowCut | null;
   /** To the client. Called with parts of the chunk, in order; they are lent. */
   send(bytes: Buffer): void;
   /** The target reported a setting. */
@@ -35,6 +38,8 @@ export class ServerSide {
   readonly #ctx: ServerSideContext;
   #held: Buffer | null = null;
   #streaming = 0;
+  /** Bytes of a long row still to come that do not go to the client. */
+  #dropping = 0;
 
   constructor(ctx: ServerSideContext) {
     this.#ctx = ctx;
@@ -55,8 +60,14 @@ export class ServerSide {
       chunk = begun.chunk;
       at = begun.at;
     }
-    if (this.#ctx.mask === null) this.#walk(chunk, at);
-    else this.#walkMasked(chunk, this.#ctx.mask);
+    this.#read(chunk, at);
+  }
+
+  #read(chunk: Buffer, at: number): void {
+    const { mask, cut } = this.#ctx;
+    if (mask !== null) this.#walkMasked(chunk, mask);
+    else if (cut === null || (this.#dropping === 0 && cut.fits(chunk.length))) this.#walk(chunk, at);
+    else this.#walkCounted(chunk, cut);
   }
 
   /** Finishes the held message with the new bytes. Null: it is still not whole. */
@@ -72,15 +83,15 @@ export class ServerSide {
     }
     this.#held = null;
     const type = held.readUInt8(0);
-    if (this.#ctx.mask === null && (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData)) {
+    const { mask, cut } = this.#ctx;
+    if (mask === null && cut === null && (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData)) {
       // The frequent case, without a copy: the held part, then the chunk from its start.
       this.#ctx.ledger.rows(1, held.length + missing);
       this.#ctx.send(held);
       return { chunk: arrived, at: missing };
     }
     const whole = Buffer.concat([held, arrived.subarray(0, missing)]);
-    if (this.#ctx.mask === null) this.#walk(whole, 0);
-    else this.#walkMasked(whole, this.#ctx.mask);
+    this.#read(whole, 0);
     return { chunk: arrived.subarray(missing), at: 0 };
   }
 
@@ -101,8 +112,16 @@ export class ServerSide {
       const end = at + 1 + bodyBytes;
       if (bodyBytes < 4 || bodyBytes > LARGEST_MESSAGE_BYTES)
         throw new ServerFault('A message has an impossible length.');
-      if (end > length && bodyBytes <= (type === FROM_SERVER.error ? LARGEST_READ_BYTES : LARGEST_HELD_BYTES))
-        break;
+      if (end > length) {
+        if (bodyBytes <= (type === FROM_SERVER.error ? LARGEST_READ_BYTES : LARGEST_HELD_BYTES)) break;
+        if (this.#ctx.cut !== null) {
+          // A long row: whether it fits is not known from the chunk.
+          if (rows > 0) this.#ctx.ledger.rows(rows, rowBytes);
+          if (at > from) this.#ctx.send(chunk.subarray(from, at));
+          this.#walkCounted(chunk.subarray(at), this.#ctx.cut);
+          return;
+        }
+      }
       if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
         rows++;
         rowBytes += bodyBytes + 1;
@@ -130,6 +149,55 @@ export class ServerSide {
     if (at < length) this.#held = Buffer.from(chunk.subarray(at));
   }
 
+  /** As `#walk`, where the budget may end within the chunk: each row is asked for. Errors: BudgetFault too. */
+  #walkCounted(chunk: Buffer, cut: RowCut): void {
+    const { ledger, send } = this.#ctx;
+    const { length } = chunk;
+    let from = 0;
+    let at = Math.min(this.#streaming, length);
+    this.#streaming -= at;
+    if (this.#dropping > 0) {
+      from = at = Math.min(this.#dropping, length);
+      this.#dropping -= at;
+    }
+    while (length - at >= HEADER_BYTES) {
+      const type = chunk[at];
+      const bodyBytes = chunk.readUInt32BE(at + 1);
+      const end = at + 1 + bodyBytes;
+      if (bodyBytes < 4 || bodyBytes > LARGEST_MESSAGE_BYTES)
+        throw new ServerFault('A message has an impossible length.');
+      if (end > length && bodyBytes <= (type === FROM_SERVER.error ? LARGEST_READ_BYTES : LARGEST_HELD_BYTES))
+        break;
+      const isRow = type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData;
+      const instead = isRow
+        ? cut.lets(bodyBytes + 1)
+          ? null
+          : NOTHING
+        : (this.#instead(cut, chunk, type, at, end) ?? this.#message(chunk, type, at, end));
+      if (isRow && instead === null) ledger.rows(1, bodyBytes + 1);
+      if (instead !== null) {
+        if (at > from) send(chunk.subarray(from, at));
+        if (instead.length > 0) send(instead);
+        from = end;
+      }
+      at = end;
+    }
+    if (at > length) {
+      if (from > length) this.#dropping = at - length;
+      else this.#streaming = at - length;
+      at = length;
+    }
+    if (at > from) send(chunk.subarray(from, at));
+    // A copy: the chunk is only lent.
+    if (at < length) this.#held = Buffer.from(chunk.subarray(at));
+  }
+
+  #instead(cut: RowCut, chunk: Buffer, type: number | undefined, at: number, end: number): Buffer | null {
+    return cut.instead(chunk, type, at, end, () =>
+      affectedRows(chunk, at + HEADER_BYTES, Math.min(end, chunk.length)),
+    );
+  }
+
   /** As `#walk`, one message at a time: each is whole before any of it goes on. Errors: RowMaskFault too. */
   #walkMasked(chunk: Buffer, mask: RowMask): void {
     const out: Buffer[] = [];
@@ -142,6 +210,8 @@ export class ServerSide {
       if (end > chunk.length) break;
       const bytes = chunk.subarray(at, end);
       if (type === FROM_SERVER.dataRow || type === FROM_SERVER.copyData) {
+        at = end;
+        if (this.#ctx.cut?.lets(bytes.length) === false) continue;
         this.#ctx.ledger.rows(1, bytes.length);
         out.push(type === FROM_SERVER.dataRow ? mask.row(bytes) : mask.copied(bytes));
       } else out.push(this.#masked(bytes, type, mask));
@@ -153,6 +223,12 @@ export class ServerSide {
   }
 
   #masked(bytes: Buffer, type: number | undefined, mask: RowMask): Buffer {
+    const { cut } = this.#ctx;
+    const cutOff = cut === null ? null : this.#instead(cut, bytes, type, 0, bytes.length);
+    if (cutOff !== null) {
+      mask.end();
+      return cutOff;
+    }
     switch (type) {
       case FROM_SERVER.rowDescription:
       case FROM_SERVER.noData: {

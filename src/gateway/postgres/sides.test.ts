@@ -18,6 +18,7 @@ const guard: Guard = (text) => ({
   refusal: text.startsWith('refuse') ? { sqlstate: '42501', text: 'refused' } : null,
   uses: [],
   prepares: [],
+  givesRows: true,
   declares: [],
 });
 
@@ -45,6 +46,7 @@ function bench() {
     guard,
     terms: termsOf({ allow: [], lists: null, requireWhere: false }, 'any'),
     masked: false,
+    overBudget: () => null,
     send: (bytes) => void toTarget.push(Buffer.from(bytes)),
     hold: (waiting) => void (waiting || client.take(Buffer.alloc(0))),
     leave: () => {
@@ -56,6 +58,7 @@ function bench() {
     ledger,
     standIns,
     mask: null,
+    cut: null,
     send: (bytes) => void toClient.push(Buffer.from(bytes)),
     setting: () => undefined,
   });

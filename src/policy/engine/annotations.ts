@@ -5,6 +5,7 @@ import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Action, Obligations } from './facts.ts';
 import { readLimits } from './limits.ts';
+import { readMaxBytes, readMaxRows } from './session-controls.ts';
 import { readClock, readLanding, readUse } from './session-terms.ts';
 import { readStages } from './stages.ts';
 
@@ -32,6 +33,8 @@ const LIMITS = [
   'use',
   'clock',
   'softLanding',
+  'maxRows',
+  'maxBytes',
 ];
 /** What becomes a part of the grant when it is made. */
 const OF_THE_GRANT = ['limits', 'use', 'clock', 'softLanding'];
@@ -129,6 +132,10 @@ function take(notes: Notes, name: string, value: string): string | null {
       return takeTerms(notes, readClock(value));
     case 'softLanding':
       return takeTerms(notes, readLanding(value));
+    case 'maxRows':
+      return takeTerms(notes, readMaxRows(value));
+    case 'maxBytes':
+      return takeTerms(notes, readMaxBytes(value));
     case 'record':
       if (value !== 'required') return '@record must be "required".';
       notes.obligations.record = value;

@@ -112,6 +112,9 @@ export interface Obligations {
   claimSeconds?: number;
   /** How long what runs at the deadline may go on; left out: not at all. */
   landingSeconds?: number;
+  /** What all sessions of the grant together may read; left out where nothing limits it. */
+  maxRows?: number;
+  maxBytes?: number;
 }
 
 export type SessionUse = 'once' | 'session';

@@ -4,6 +4,7 @@
 import { noObligations } from './annotations.ts';
 import type { Obligations } from './facts.ts';
 import { mergeLimits } from './limits.ts';
+import { mergeSessionControls } from './session-controls.ts';
 import { mergeSessionTerms } from './session-terms.ts';
 import { mergeStages } from './stages.ts';
 
@@ -25,5 +26,10 @@ export function mergeObligations(all: readonly Obligations[]): Obligations {
   merged.approvals = mergeStages(all.map((one) => one.approvals));
   merged.mask = [...masks].sort();
   const limits = mergeLimits(all.map((one) => one.limits ?? []));
-  return { ...merged, ...(limits.length === 0 ? {} : { limits }), ...mergeSessionTerms(all) };
+  return {
+    ...merged,
+    ...(limits.length === 0 ? {} : { limits }),
+    ...mergeSessionTerms(all),
+    ...mergeSessionControls(all),
+  };
 }

@@ -2,6 +2,7 @@
 // either in words or, where its form is too unusual for them, shown as the Cedar that it is: none is left out.
 
 import { type Clause, type Expr, policyToText } from '@cedar-policy/cedar-wasm/nodejs';
+import { controlWords } from '../../base/control-words.ts';
 import { exactDuration } from './condition-terms.ts';
 import { tasksIn, wordsFor } from './condition-words.ts';
 import { conjunctsOf } from './expressions.ts';
@@ -172,6 +173,7 @@ function where({ resource, actions, json }: Rule): string {
 const TOLD = [
   ...['id', 'description', 'owner', 'learnedFrom', 'expires'],
   ...['maxDuration', 'approvals', 'record', 'stepUp', 'mask', 'use', 'clock', 'softLanding'],
+  ...['maxRows', 'maxBytes'],
 ];
 
 // What is obliged to is never left out either: an annotation that has no words here is shown as it is written.
@@ -190,6 +192,7 @@ function obligations({ notes, actions, json }: Rule): SentencePart[] {
     ...(stepUp === 'passkey' ? ['after a passkey'] : []),
     ...(record === 'required' ? ['with a required recording'] : []),
     ...(mask.length > 0 ? [`with ${list(mask, 'and')} masked`] : []),
+    ...controlWords(notes.obligations).map((words) => `with ${words}`),
     ...(sessionUse === 'once' ? ['for one session'] : []),
     ...(sessionUse === 'session' ? ['until the last session ends'] : []),
     ...(claimSeconds === undefined

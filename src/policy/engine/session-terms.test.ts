@@ -50,3 +50,16 @@ test('what is written wrong, or where nobody would carry it out, is refused at l
   ] as const)
     assert.throws(() => compilePolicies({ 'p.cedar': text }), says, text);
 });
+
+test('budgets: the smallest of all permits holds, from whichever action it comes', () => {
+  const both = obligationsOf(permit('@maxRows("10000") @maxBytes("1GB")') + permit('@maxRows("500")'));
+  assert.deepEqual([both.maxRows, both.maxBytes], [500, 1_000_000_000]);
+  for (const [text, says] of [
+    [permit('@maxRows("0")'), /@maxRows must be a whole number of rows/],
+    [permit('@maxRows("1e5")'), /@maxRows must be a whole number of rows/],
+    [permit('@maxBytes("100")'), /@maxBytes must be a whole number of B, kB, MB/],
+    [permit('@maxBytes("5 mb")'), /@maxBytes must be/],
+    [permit('@maxRows("5")', 'action == Action::"approve"'), /@maxRows has no effect on a permit for/],
+  ] as const)
+    assert.throws(() => compilePolicies({ 'p.cedar': text }), says, text);
+});

@@ -52,6 +52,8 @@ export interface Analysis {
   kinds: string[];
   /** UPDATE and DELETE that name no rows: `update orders`. */
   unbounded: string[];
+  /** Its own statements may give rows to the client: SELECT, RETURNING, FETCH, COPY … TO STDOUT and the like. */
+  givesRows: boolean;
   /** It touches or calls more than is kept: the lists cannot vouch for it. */
   cut: boolean;
   /** Names that the statement makes for later use in the protocol: PREPARE and DECLARE share them. */
@@ -76,7 +78,7 @@ interface Scope {
 export function analyse(statements: Tree[]): Analysis {
   const walk = new Walk();
   walk.run(statements);
-  return walk.result();
+  return { ...walk.result(), givesRows: statements.some(givesRows) };
 }
 
 class Walk {
@@ -115,7 +117,7 @@ class Walk {
     }
   }
 
-  result(): Analysis {
+  result(): Omit<Analysis, 'givesRows'> {
     for (const relation of this.#read) {
       if (!this.#claimed.has(relation)) this.#use('select', relation);
       if (this.#makesView && isSettingsView(relation))
@@ -246,6 +248,21 @@ function gives(scope: Scope | null, name: string): boolean {
     if ((at.places.get(name) ?? at.upTo) < at.upTo) return true;
   return false;
 }
+
+/** What never gives rows by itself; changes do with RETURNING, SELECT does without INTO. */
+function givesRows(statement: Tree): boolean {
+  if (!isNode(statement)) return false;
+  return Object.entries(statement).some(([kind, node]) => {
+    if (!isNode(node)) return false;
+    if (kind === 'SelectStmt') return node.intoClause === undefined;
+    if (kind === 'CopyStmt') return node.is_from !== true;
+    return list(node.returningList).length > 0 || isNode(node.returningClause) || ROW_GIVERS.has(kind);
+  });
+}
+
+const ROW_GIVERS: ReadonlySet<string> = new Set([
+  ...['FetchStmt', 'ExecuteStmt', 'ExplainStmt', 'VariableShowStmt', 'CallStmt'],
+]);
 
 const VERBS: Record<string, string> = {
   InsertStmt: 'insert',

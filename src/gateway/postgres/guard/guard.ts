@@ -24,6 +24,8 @@ export interface Verdict {
   uses: readonly Use[];
   prepares: readonly string[];
   declares: readonly string[];
+  /** It may give rows to the client. */
+  givesRows: boolean;
 }
 
 /** Says what becomes of a statement in a session of these terms. Never throws. */
@@ -89,7 +91,7 @@ function verdictOf(entry: Entry, terms: Terms): Verdict {
 }
 
 function entryOf(examined: Examined): Entry {
-  const verdict: Verdict = { refusal: null, uses: [], prepares: [], declares: [] };
+  const verdict: Verdict = { refusal: null, uses: [], prepares: [], declares: [], givesRows: true };
   return examined.ok
     ? { fault: null, analysis: examined.analysis, columns: examined.columns, judgedBy: null, verdict }
     : {
@@ -103,8 +105,8 @@ function entryOf(examined: Examined): Entry {
 
 /** Rules first: what they hold, no list lets through. */
 function judge(analysis: Analysis, columns: ColumnUse, terms: Terms): Verdict {
-  const { uses, prepares, declares } = analysis;
-  const passes: Verdict = { refusal: null, uses, prepares, declares };
+  const { uses, prepares, declares, givesRows } = analysis;
+  const passes: Verdict = { refusal: null, uses, prepares, declares, givesRows };
   const refusal = againstRules(analysis, terms);
   if (refusal !== null) return { ...passes, refusal };
   const { lists } = terms;

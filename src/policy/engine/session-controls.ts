@@ -1,0 +1,41 @@
+// What policy holds the sessions of a grant to, as policies write it: `@maxRows("10000")`, `@maxBytes("100MB")`. They
+// are merged with what the request was decided with, so a permit for `connect` may carry them as well as one for
+// `request`; the strictest holds.
+
+import type { Obligations } from './facts.ts';
+
+export type SessionControls = Pick<Obligations, 'maxRows' | 'maxBytes'>;
+
+const MOST_ROWS = 1_000_000_000_000;
+const MOST_BYTES = 1_000_000_000_000_000;
+const UNITS: Readonly<Record<string, number>> = { B: 1, kB: 1e3, MB: 1e6, GB: 1e9, TB: 1e12 };
+
+/** The controls, or what is wrong in words. */
+export function readMaxRows(value: string): SessionControls | string {
+  const rows = /^[1-9][0-9]{0,12}$/.test(value) ? Number(value) : Number.NaN;
+  return rows <= MOST_ROWS
+    ? { maxRows: rows }
+    : `@maxRows must be a whole number of rows from 1 to ${MOST_ROWS}, such as "10000".`;
+}
+
+export function readMaxBytes(value: string): SessionControls | string {
+  const [, amount = '', unit = ''] = /^([1-9][0-9]{0,14}) ?(B|kB|MB|GB|TB)$/.exec(value) ?? [];
+  const bytes = Number(amount) * (UNITS[unit] ?? Number.NaN);
+  return bytes <= MOST_BYTES
+    ? { maxBytes: bytes }
+    : '@maxBytes must be a whole number of B, kB, MB, GB or TB (of 1,000), at most 1000 TB, such as "100MB".';
+}
+
+export function mergeSessionControls(all: readonly SessionControls[]): SessionControls {
+  const merged: SessionControls = {};
+  const maxRows = smallest(all.map((one) => one.maxRows));
+  if (maxRows !== undefined) merged.maxRows = maxRows;
+  const maxBytes = smallest(all.map((one) => one.maxBytes));
+  if (maxBytes !== undefined) merged.maxBytes = maxBytes;
+  return merged;
+}
+
+function smallest(all: readonly (number | undefined)[]): number | undefined {
+  const known = all.flatMap((one) => one ?? []);
+  return known.length === 0 ? undefined : Math.min(...known);
+}
