@@ -159,17 +159,15 @@ export const FAULT_TABLE: readonly FaultRow[] = [
   },
   {
     key: 'delivery',
-    fault: 'webhook or chat delivery 100 times, reordered',
+    fault: 'a decision delivered 100 times, reordered (what a chat or a webhook does)',
     passMark: 'one decision',
-    shownBy: [],
-    notBuilt: 'there is no chat or webhook delivery yet',
+    shownBy: [{ file: 'test/faults/approvers.fault.ts', only: /^a yes and a no|^of two people/ }],
   },
   {
     key: 'approver-service',
-    fault: 'approver service slow or failing',
+    fault: 'what delivers an approval is slow or fails; a service approves by itself',
     passMark: 'stays pending, then expires; never approves',
-    shownBy: [],
-    notBuilt: 'there is no approver service yet; approvals are by people',
+    shownBy: [{ file: 'test/faults/approvers.fault.ts', only: /^an approver who is slow|^a service has no/ }],
   },
   {
     key: 'upgrade',

@@ -225,23 +225,28 @@ async function makeKit(sallyport: LeanSallyport): Promise<Kit> {
 const kitsOf = async (sallyport: LeanSallyport) =>
   (await sallyport.ask('admin', 'GET', '/api/kits', kitList)).items;
 
-async function kitIs(sallyport: LeanSallyport, enough: (kit: Kit) => boolean): Promise<Kit> {
+async function untilKits<T>(
+  sallyport: LeanSallyport,
+  found: (kits: Kit[]) => T | undefined | false,
+): Promise<T> {
   const endsAt = performance.now() + KIT_LIMIT_MS;
   for (;;) {
     const kits = await kitsOf(sallyport);
-    const found = kits.find(enough);
-    if (found !== undefined) return found;
+    const enough = found(kits);
+    if (enough !== undefined && enough !== false) return enough;
     assert.ok(performance.now() < endsAt, JSON.stringify(kits));
     await delay(LOOK_MS);
   }
 }
 
+const kitIs = (sallyport: LeanSallyport, enough: (kit: Kit) => boolean) =>
+  untilKits(sallyport, (kits) => kits.find(enough));
+
+/** One that is retired is in no list. */
 async function retireKits(sallyport: LeanSallyport): Promise<void> {
-  for (const { id, state } of await kitsOf(sallyport)) {
-    if (state === 'making' || state === 'ready')
-      await sallyport.ask('admin', 'POST', `/api/kits/${id}/retire`, kitSchema, {});
-    if (state !== 'retired') await kitIs(sallyport, (one) => one.id === id && one.state === 'retired');
-  }
+  for (const { id, state } of await kitsOf(sallyport))
+    if (state !== 'retiring') await sallyport.ask('admin', 'POST', `/api/kits/${id}/retire`, kitSchema, {});
+  await untilKits(sallyport, (kits) => kits.length === 0);
 }
 
 /** So that the crashes also find grants that must survive them, and not ever more. */

@@ -16,6 +16,7 @@ const target = z
   .object({ port: z.number(), password: z.string(), superuserUrl: z.string() })
   .parse(JSON.parse(process.env.TEST_TARGET ?? '{}'));
 const storeUrl = z.string().parse(process.env.DATABASE_URL);
+const pendingLifetimeSeconds = z.coerce.number().optional().parse(process.env.TEST_PENDING_LIFETIME_S);
 const config = loadConfig();
 removeDemoFile(config.dataFolder);
 const steps = watchSteps(Number(new URL(storeUrl).port));
@@ -31,6 +32,7 @@ const program = await startProgram({
   version: 'test',
   demo: null,
   portalFolder: join(ROOT, 'portal', 'dist'),
+  ...(pendingLifetimeSeconds === undefined ? {} : { pendingLifetimeSeconds }),
   prepare: async (ctx) => {
     tokens = await seedDemo(ctx, { server: target, password: new Secret(target.password) });
   },
