@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { brokenGlassAnswer } from '../../src/api/break-glass.ts';
 import { type Grant, grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
+import { keysAnswer } from '../../src/api/keys.ts';
 import { kill as killSchema } from '../../src/api/kills.ts';
 import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
 import { submitted } from '../../src/api/requests.ts';
@@ -21,6 +22,8 @@ export interface Scenario {
   /** What has to be there before; its steps do not count. */
   prepare(sallyport: LeanSallyport): Promise<string>;
   act(sallyport: LeanSallyport, id: string): Promise<void>;
+  /** Besides what holds after every crash (convergence.ts): waits until what was begun is done, or never was. */
+  settled?(sallyport: LeanSallyport): Promise<void>;
 }
 
 const REASON = 'to be cut off';
@@ -178,6 +181,7 @@ export const SCENARIOS: readonly Scenario[] = [
     act: async (sallyport) => {
       await makeKit(sallyport);
     },
+    settled: kitsOpen,
   },
   {
     name: 'rotate a kit',
@@ -189,6 +193,7 @@ export const SCENARIOS: readonly Scenario[] = [
       const { generation } = await sallyport.ask('admin', 'POST', `/api/kits/${id}/rotate`, kitSchema, {});
       await kitIs(sallyport, (one) => one.id === id && one.state === 'ready' && one.generation >= generation);
     },
+    settled: kitsOpen,
   },
   {
     name: 'retire a kit',
@@ -197,8 +202,49 @@ export const SCENARIOS: readonly Scenario[] = [
       return (await makeKit(sallyport)).id;
     },
     act: (sallyport) => retireKits(sallyport),
+    settled: kitsOpen,
   },
+  keyRotation('master'),
+  keyRotation('log'),
+  keyRotation('target-passwords'),
+  keyRotation('admin:orders-db'),
 ];
+
+/** A kit that was being made, rotated or retired has come to its end. */
+async function kitsOpen(sallyport: LeanSallyport): Promise<void> {
+  await untilKits(sallyport, (kits) => kits.every(({ state }) => state === 'ready') && kits);
+}
+
+function keyRotation(what: string): Scenario {
+  return {
+    name: `rotate ${what}`,
+    prepare: async (sallyport) => {
+      // Live grants keep the key before alive.
+      await giveBackAll(sallyport, 0);
+      await nothingRotates(sallyport);
+      return '';
+    },
+    act: async (sallyport) => {
+      await sallyport.ask('admin', 'POST', '/api/keys/rotate', keysAnswer, { what });
+      await nothingRotates(sallyport);
+      await active(sallyport);
+    },
+    settled: async (sallyport) => {
+      await nothingRotates(sallyport);
+      await active(sallyport);
+    },
+  };
+}
+
+async function nothingRotates(sallyport: LeanSallyport): Promise<void> {
+  const endsAt = performance.now() + SETTLE_LIMIT_MS;
+  for (;;) {
+    const { master, log } = await sallyport.ask('admin', 'GET', '/api/keys', keysAnswer);
+    if (master.next === null && master.previous === null && log.announced === null) return;
+    assert.ok(performance.now() < endsAt, JSON.stringify({ master, log }));
+    await delay(LOOK_MS);
+  }
+}
 
 function bundle(sallyport: LeanSallyport, tasks: string[]) {
   return sallyport.ask('engineer', 'POST', '/api/bundles?wait=10', submitted, {
@@ -214,7 +260,7 @@ const KIT = {
   holders: ['engineer', 'approver', 'second-approver'],
   quorum: 2,
 };
-const KIT_LIMIT_MS = 60_000;
+const SETTLE_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
 
 async function makeKit(sallyport: LeanSallyport): Promise<Kit> {
@@ -229,7 +275,7 @@ async function untilKits<T>(
   sallyport: LeanSallyport,
   found: (kits: Kit[]) => T | undefined | false,
 ): Promise<T> {
-  const endsAt = performance.now() + KIT_LIMIT_MS;
+  const endsAt = performance.now() + SETTLE_LIMIT_MS;
   for (;;) {
     const kits = await kitsOf(sallyport);
     const enough = found(kits);
@@ -257,8 +303,12 @@ export async function makeRoom(sallyport: LeanSallyport): Promise<void> {
   const kills = await sallyport.ask('admin', 'GET', '/api/kills?state=in-force', pageOf(killSchema));
   for (const { id } of kills.items)
     await sallyport.ask('admin', 'POST', `/api/kills/${id}/lift`, killSchema, { reason: REASON });
+  await giveBackAll(sallyport, MOST_LEFT);
+}
+
+async function giveBackAll(sallyport: LeanSallyport, butLast: number): Promise<void> {
   const path = '/api/grants?view=mine&state=active&limit=200';
   const { items } = await sallyport.ask('engineer', 'GET', path, pageOf(grantSchema));
-  for (const { id } of items.slice(MOST_LEFT))
+  for (const { id } of items.slice(butLast))
     await sallyport.ask('engineer', 'POST', `/api/grants/${id}/done`, grantSchema);
 }

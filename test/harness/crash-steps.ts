@@ -68,6 +68,7 @@ export async function crashAt(
     if (await Promise.race([ended.then(() => true), delay(waitMs, false)])) {
       await sallyport.start();
       const convergedMs = await converge(sallyport);
+      await scenario.settled?.(sallyport);
       await logVerifies(sallyport);
       return convergedMs;
     }
