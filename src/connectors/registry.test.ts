@@ -8,12 +8,12 @@ import { createRegistry } from './registry.ts';
 const kind = createRegistry().kind('postgres');
 
 describe('registry', () => {
-  it('knows postgres and no other kind', () => {
+  it('knows its kinds and no other', () => {
     assert.deepEqual(
       createRegistry()
         .kinds()
         .map((one) => one.kind),
-      ['postgres'],
+      ['postgres', 'ssh'],
     );
     assert.throws(() => createRegistry().kind('oracle'), { code: 'unknown-kind', field: 'kind' });
   });

@@ -31,6 +31,7 @@ import type {
   TargetMark,
 } from './contract.ts';
 import { postgres } from './kinds/postgres/postgres.ts';
+import { ssh } from './kinds/ssh/ssh.ts';
 
 /** An open administrative client of one target; the caller keeps one for a target and version, and closes it. */
 export interface OpenTarget {
@@ -207,7 +208,7 @@ function bindKit<Settings, Entitlement, Client>(
 }
 
 /** Every kind that the program brings along. */
-export const CONNECTORS: BoundKind[] = [bindKind(postgres)];
+export const CONNECTORS: BoundKind[] = [bindKind(postgres), bindKind(ssh)];
 
 export function createRegistry(kinds: BoundKind[] = CONNECTORS): Registry {
   const byName = new Map(kinds.map((kind) => [kind.kind, kind]));
