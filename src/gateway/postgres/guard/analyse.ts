@@ -4,6 +4,7 @@
 
 import { isSafeEncoding } from '../startup-parameters.ts';
 import type { Tree } from './parser.ts';
+import { pinnedSetting } from './pinned-setting.ts';
 import {
   asTargetFolds,
   functionRule,
@@ -94,6 +95,8 @@ class Walk {
   /** Relations that a statement node has claimed with a verb of its own. */
   readonly #claimed = new Set<Node>();
   readonly #read: Node[] = [];
+  /** Calls of set_config() whose first argument is a column that can have this value only. */
+  readonly #pinned = new Map<Node, string>();
   #literalsMatter = false;
   #makesView = false;
 
@@ -140,7 +143,7 @@ class Walk {
   #meet(node: Node, scope: Scope | null): void {
     if (typeof node.relname === 'string' && !(node.schemaname === undefined && gives(scope, node.relname)))
       this.#read.push(node);
-    if (Array.isArray(node.funcname)) this.#call(names(node.funcname), list(node.args));
+    if (Array.isArray(node.funcname)) this.#call(names(node.funcname), list(node.args), node);
     if (node.subtype === 'AT_ChangeOwner') this.#need('privileges', 'it changes an owner');
   }
 
@@ -152,6 +155,8 @@ class Walk {
     else if (rule !== null) this.#need(rule, `${words(kind)} concerns ${GUARD_RULES[rule]}`);
     if (!SHAPED_STATEMENTS.has(kind)) this.#literalsMatter = true;
     this.#claim(kind, node);
+    const pinned = kind === 'SelectStmt' ? pinnedSetting(node) : null;
+    if (pinned !== null) this.#pinned.set(pinned.call, pinned.setting);
     const check = CHECKS[kind];
     if ((kind === 'UpdateStmt' || kind === 'DeleteStmt') && node.whereClause === undefined)
       this.#unbounded.push(`${VERBS[kind]} ${isNode(node.relation) ? text(node.relation.relname) : ''}`);
@@ -211,7 +216,7 @@ class Walk {
     if (this.#uses.size < MOST_USES) this.#uses.set(`${verb} ${object}`, { verb, object });
   }
 
-  #call(name: string[], given: Tree[]): void {
+  #call(name: string[], given: Tree[], node: Node): void {
     const call: Call = { schema: name.length > 1 ? (name.at(-2) ?? null) : null, name: name.at(-1) ?? '' };
     if (this.#calls.size >= MOST_TOUCHED) this.#cut = true;
     else this.#calls.set(JSON.stringify([call.schema, call.name]), call);
@@ -219,7 +224,7 @@ class Walk {
     if (rule !== null) this.#need(rule, `${name.at(-1)}() concerns ${GUARD_RULES[rule]}`);
     if (asTargetFolds(name.at(-1) ?? '') !== 'set_config') return;
     this.#literalsMatter = true;
-    const setting = constantText(given[0]);
+    const setting = constantText(given[0]) ?? this.#pinned.get(node) ?? null;
     if (setting === null)
       this.#need('set-role', 'set_config() with a name that is not written out may set the role');
     else for (const need of settingNeeds(setting, constantText(given[1]) ?? UNKNOWN)) this.#needs.push(need);
