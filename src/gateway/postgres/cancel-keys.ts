@@ -1,9 +1,10 @@
 // Cancel keys of our own, one a session: a client never sees the target's, so it can cancel its own session's work
-// and nothing else. Long (32 bytes) for clients that speak 3.2, four bytes for the others, as the protocol has it. A
+// and nothing else. The process id is the target's: notifications name it, and clients know their own by it (ADR 40).
+// The secret is long (32 bytes) for clients that speak 3.2, four bytes for the others, as the protocol has it. A
 // cancel request comes on a connection of its own and so may reach another gateway than the session did: that one
 // passes the key's digest on, and whoever has the key cancels.
 
-import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { monotonicMs } from '../../base/timer.ts';
 import type { SessionTicket } from '../../grants/session-ticket.ts';
 import { cancelUpstream, type Upstream } from './upstream.ts';
@@ -30,6 +31,7 @@ export interface CancelKeys {
   close(): void;
 }
 
+const PROCESS_ID_BYTES = 4;
 const SHORT_BYTES = 4;
 const LONG_BYTES = 32;
 const CANCEL_TIMEOUT_MS = 5_000;
@@ -38,17 +40,17 @@ const LARGEST_PROCESS_ID = 0x7fff_ffff;
 const MOST_PASSED_ON = 50;
 
 interface Kept {
-  key: CancelKey;
-  digest: string;
   ticket: SessionTicket;
   upstream: Upstream['cancelKey'];
 }
 
 export function createCancelKeys(others?: OtherGateways): CancelKeys {
-  const keys = new Map<number, Kept>();
+  /** By the key's digest: to look one up tells nothing about the others, however long it takes. */
+  const keys = new Map<string, Kept>();
   let passedOn = { since: monotonicMs(), count: 0 };
   const stopHearing = others?.onCancel((digest) => {
-    for (const kept of keys.values()) if (kept.digest === digest) void cancelOne(kept);
+    const kept = keys.get(digest);
+    if (kept !== undefined) void cancelOne(kept);
   });
 
   async function cancelOne({ ticket, upstream }: Kept): Promise<void> {
@@ -61,36 +63,34 @@ export function createCancelKeys(others?: OtherGateways): CancelKeys {
     if (passedOn.count <= MOST_PASSED_ON) others?.cancel(digestOf(body));
   }
 
-  function freeProcessId(): number {
-    for (;;) {
-      const id = randomBytes(4).readUInt32BE(0) & LARGEST_PROCESS_ID;
-      if (id !== 0 && !keys.has(id)) return id;
-    }
-  }
-
   return {
     add(ticket, upstream, long) {
-      const key = { processId: freeProcessId(), secret: randomBytes(long ? LONG_BYTES : SHORT_BYTES) };
-      const body = Buffer.alloc(4);
-      body.writeUInt32BE(key.processId);
-      const digest = digestOf(Buffer.concat([body, key.secret]));
-      keys.set(key.processId, { key, digest, ticket, upstream });
-      return key;
+      // Two targets may have the same process id.
+      for (;;) {
+        const processId = upstream?.processId ?? randomBytes(4).readUInt32BE(0) & LARGEST_PROCESS_ID;
+        const key = { processId, secret: randomBytes(long ? LONG_BYTES : SHORT_BYTES) };
+        const digest = digestOf(bodyOf(key));
+        if (keys.has(digest)) continue;
+        keys.set(digest, { ticket, upstream });
+        return key;
+      }
     },
-    remove: (key) => void keys.delete(key.processId),
+    remove: (key) => void keys.delete(digestOf(bodyOf(key))),
     async cancel(body) {
-      if (body.length < 4 + SHORT_BYTES) return;
-      const found = keys.get(body.readUInt32BE(0));
-      const secret = body.subarray(4);
-      const ours =
-        found !== undefined &&
-        secret.length === found.key.secret.length &&
-        timingSafeEqual(secret, found.key.secret);
-      if (ours) await cancelOne(found);
-      else if (secret.length === SHORT_BYTES || secret.length === LONG_BYTES) passOn(body);
+      const secretBytes = body.length - PROCESS_ID_BYTES;
+      if (secretBytes !== SHORT_BYTES && secretBytes !== LONG_BYTES) return;
+      const found = keys.get(digestOf(body));
+      if (found === undefined) passOn(body);
+      else await cancelOne(found);
     },
     close: () => stopHearing?.(),
   };
+}
+
+function bodyOf({ processId, secret }: CancelKey): Buffer {
+  const head = Buffer.alloc(PROCESS_ID_BYTES);
+  head.writeUInt32BE(processId);
+  return Buffer.concat([head, secret]);
 }
 
 function digestOf(body: Buffer): string {

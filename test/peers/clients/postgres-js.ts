@@ -42,7 +42,8 @@ const inserted = await Promise.all(
   ),
 );
 step('pipelined and prepared', inserted);
-step('described', await sql`select ${1}::int as a, ${'x'}::text as b`.describe());
+const { types, columns } = await sql`select ${1}::int as a, ${'x'}::text as b`.describe();
+step('described', [types, columns]);
 step('raw', await sql`select n, bl, t, "by" from peer_types order by n`.raw());
 step('several in one', await sql.unsafe('select 1 as a; select 2 as b').simple());
 step(
