@@ -60,6 +60,8 @@ const TABLE: Readonly<Record<string, Row>> = {
   'connectors/kinds/ssh': { may: ['connectors/contract', 'ssh', 'base'], packages: ['ssh2', 'zod'] },
   'policy/engine': { may: ['base'], packages: ['@cedar-policy/cedar-wasm'] },
   'audit/verify': { may: ['base'], packages: [] },
+  // PostgreSQL's messages and logins, for whoever speaks them: the gateway, and the command line's proxy.
+  'pg-wire': { may: ['base'], packages: [] },
   // LISTEN holds a connection of its own, outside the pool.
   events: { may: ['db', 'base'], packages: ['kysely', 'pg'] },
   jobs: { may: ['db', 'base'], packages: ['kysely'] },
@@ -123,7 +125,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   insight: { may: READ, types: ['connectors/contract'], packages: ['kysely'] },
   notify: { may: READ, packages: ['kysely'] },
   gateway: {
-    may: ['sessions', 'grants', 'events', 'ssh', 'base'],
+    may: ['sessions', 'grants', 'events', 'ssh', 'pg-wire', 'base'],
     packages: ['@peculiar/x509', 'koffi', 'libpg-query', 'pg-protocol', 'reflect-metadata'],
   },
   http: {
@@ -142,7 +144,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     // policy/engine: it is pure, so that policies are tested without a server.
     // break-glass/kit-file: an emergency kit is opened while there is no server.
     // ssh: a client's key is made where it is used.
-    may: ['api', 'audit/verify', 'policy/engine', 'break-glass/kit-file', 'ssh', 'base'],
+    may: ['api', 'audit/verify', 'policy/engine', 'break-glass/kit-file', 'ssh', 'pg-wire', 'base'],
     packages: ['@clack/prompts', 'commander', 'pg', 'yaml', 'zod'],
   },
   demo: { may: EVERYTHING, packages: EVERYTHING },
@@ -181,10 +183,17 @@ const MAY_OPEN_SOCKETS = [
   'src/gateway/',
   'src/db/embedded/port.ts',
   'src/cli/sql/',
+  'src/cli/proxy/',
   'src/cli/browser-login.ts',
 ];
 /** TLS over a socket that was dialled already. */
-const MAY_WRAP_SOCKETS = ['src/gateway/', 'src/connectors/kinds/', 'src/targets/dial.ts', 'src/cli/sql/'];
+const MAY_WRAP_SOCKETS = [
+  'src/gateway/',
+  'src/connectors/kinds/',
+  'src/targets/dial.ts',
+  'src/cli/sql/',
+  'src/cli/proxy/',
+];
 const SOCKET_MODULES = /^node:(net|tls|dgram|http|https|http2)$/;
 const HARMLESS_SOCKET_NAMES = ['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress'];
 /** The server's one reader, the command line's one. */

@@ -4,7 +4,7 @@
 // from costing others. It is each process's own, since it is that process's time that it saves.
 
 import { monotonicMs } from '../base/timer.ts';
-import { ProtocolError } from './postgres/protocol-error.ts';
+import { ProtocolError } from '../pg-wire/protocol-error.ts';
 
 export interface FailureLimit {
   /**

@@ -6,16 +6,16 @@ import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from '../base/log.ts';
 import type { SessionAdmission } from '../grants/session-ticket.ts';
+import { errorResponse } from '../pg-wire/frames.ts';
+import { ProtocolError } from '../pg-wire/protocol-error.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { type CertificateFiles, loadCertificate } from './certificate.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import { type FastSockets, fastSockets } from './fast-socket.ts';
 import { createCancelKeys, type OtherGateways } from './postgres/cancel-keys.ts';
-import { errorResponse } from './postgres/frames.ts';
 import { createGuard, type Guard } from './postgres/guard/guard.ts';
 import { type LoginContext, logIn } from './postgres/login.ts';
-import { ProtocolError } from './postgres/protocol-error.ts';
 import { startRelay } from './postgres/relay.ts';
 
 export interface GatewayLimits {

@@ -3,7 +3,7 @@
 // parameters and COPY data stream through, a statement over the limit is refused and its bytes thrown away.
 // It does not know sockets: `send` and `fault` are the relay's.
 
-import { FROM_CLIENT, HEADER_BYTES, message } from './frames.ts';
+import { FROM_CLIENT, HEADER_BYTES, message } from '../../pg-wire/frames.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import type { Terms } from './guard/terms.ts';
 import type { Ledger } from './ledger.ts';

@@ -8,11 +8,7 @@ import { type SecureContext, TLSSocket } from 'node:tls';
 import { Failure, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import type { SessionAdmission } from '../../grants/session-ticket.ts';
-import type { LiveSession } from '../../sessions/live-session.ts';
-import type { Sessions } from '../../sessions/sessions.ts';
-import type { FailureLimit } from '../failure-limit.ts';
-import type { CancelKey, CancelKeys } from './cancel-keys.ts';
-import { createFrameReader, type FrameReader } from './frame-reader.ts';
+import { createFrameReader, type FrameReader } from '../../pg-wire/frame-reader.ts';
 import {
   authentication,
   CANCEL_REQUEST,
@@ -25,9 +21,13 @@ import {
   parameterStatus,
   SSL_REQUEST,
   zeroEnded,
-} from './frames.ts';
-import { ProtocolError } from './protocol-error.ts';
-import { proveClient } from './scram-server.ts';
+} from '../../pg-wire/frames.ts';
+import { ProtocolError } from '../../pg-wire/protocol-error.ts';
+import { proveClient } from '../../pg-wire/scram-server.ts';
+import type { LiveSession } from '../../sessions/live-session.ts';
+import type { Sessions } from '../../sessions/sessions.ts';
+import type { FailureLimit } from '../failure-limit.ts';
+import type { CancelKey, CancelKeys } from './cancel-keys.ts';
 import { type ClientParameters, isSafeEncoding, readStartupParameters } from './startup-parameters.ts';
 import { connectUpstream, type Upstream } from './upstream.ts';
 

@@ -6,8 +6,8 @@
 // follows such an error before the next ReadyForQuery was run by the target and would be skipped by a client that
 // believes the error: nobody may be left with that doubt, so the session ends.
 
+import { errorResponse, FROM_SERVER, HEADER_BYTES, noticeResponse } from '../../pg-wire/frames.ts';
 import type { Budget } from '../../sessions/budgets.ts';
-import { errorResponse, FROM_SERVER, HEADER_BYTES, noticeResponse } from './frames.ts';
 import type { Refusal } from './guard/guard.ts';
 import type { Ledger } from './ledger.ts';
 

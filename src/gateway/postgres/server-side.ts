@@ -3,7 +3,7 @@
 // stream stands between two messages nearly always, and an error or a notice can be put in there. Only messages that
 // are larger than the hold stream through. What does not speak the protocol ends the session.
 
-import { FROM_SERVER, HEADER_BYTES, readSqlFields } from './frames.ts';
+import { FROM_SERVER, HEADER_BYTES, readSqlFields } from '../../pg-wire/frames.ts';
 import type { Ledger } from './ledger.ts';
 import { redacted } from './mask/redact.ts';
 import type { RowMask } from './mask/row-mask.ts';

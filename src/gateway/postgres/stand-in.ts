@@ -5,7 +5,7 @@
 // the text is random for each session, so a client cannot make an error that looks like ours.
 
 import { randomBytes } from 'node:crypto';
-import { errorResponse, FROM_CLIENT, message, zeroEnded } from './frames.ts';
+import { errorResponse, FROM_CLIENT, message, zeroEnded } from '../../pg-wire/frames.ts';
 import type { Refusal } from './guard/guard.ts';
 
 const MOST_WAITING = 20_000;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { ProtocolError } from './protocol-error.ts';
+import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import { isSafeEncoding, readStartupParameters } from './startup-parameters.ts';
 
 const packet = (parameters: Record<string, string>) =>

@@ -1,7 +1,7 @@
 // What a client may set while it connects: an allow-list, and `options` is parsed, never passed on as it came.
 // Measured elsewhere: `options='-c post_auth_delay=6 -c role=…'` hides a login from its own revocation.
 
-import { ProtocolError } from './protocol-error.ts';
+import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 
 export interface ClientParameters {
   user: string;

@@ -5,7 +5,7 @@ import { isIP, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import type { SessionTicket } from '../../grants/session-ticket.ts';
-import { createFrameReader, type Frame, type FrameReader } from './frame-reader.ts';
+import { createFrameReader, type Frame, type FrameReader } from '../../pg-wire/frame-reader.ts';
 import {
   CANCEL_REQUEST,
   FROM_SERVER,
@@ -14,9 +14,9 @@ import {
   readSqlFields,
   SSL_REQUEST,
   zeroEnded,
-} from './frames.ts';
-import { ProtocolError } from './protocol-error.ts';
-import { createScramClient, MECHANISM, type ScramClient } from './scram-client.ts';
+} from '../../pg-wire/frames.ts';
+import { ProtocolError } from '../../pg-wire/protocol-error.ts';
+import { createScramClient, MECHANISM, type ScramClient } from '../../pg-wire/scram-client.ts';
 
 const LARGEST_LOGIN_MESSAGE_BYTES = 64 * 1024;
 const MOST_LOGIN_MESSAGES = 200;

@@ -3,7 +3,7 @@
 // are replaced by what the SQLSTATE means.
 // Source of the classes: PostgreSQL documentation, "PostgreSQL Error Codes".
 
-import { FROM_SERVER, HEADER_BYTES, message } from '../frames.ts';
+import { FROM_SERVER, HEADER_BYTES, message } from '../../../pg-wire/frames.ts';
 
 /** Fields whose text never quotes a value: severity, code, position, schema, table, column, type, constraint. */
 const KEPT: ReadonlySet<string> = new Set(['S', 'V', 'C', 'P', 's', 't', 'c', 'd', 'n']);

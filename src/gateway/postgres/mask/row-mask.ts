@@ -3,7 +3,7 @@
 // session rather than pass. NULL stays NULL.
 
 import type { PatternClass } from '../../../base/data-patterns.ts';
-import { FROM_SERVER, HEADER_BYTES, message } from '../frames.ts';
+import { FROM_SERVER, HEADER_BYTES, message } from '../../../pg-wire/frames.ts';
 import type { SessionMask } from './session-mask.ts';
 import { type Format, TEXT } from './token.ts';
 

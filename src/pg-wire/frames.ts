@@ -1,4 +1,4 @@
-// The PostgreSQL wire format, versions 3.0 and 3.2: message types, and the messages that the gateway itself writes.
+// The PostgreSQL wire format, versions 3.0 and 3.2: message types, and the messages that we write ourselves.
 // Rule source: PostgreSQL documentation, "Frontend/Backend Protocol".
 
 export const PROTOCOL_3_0 = 0x0003_0000;

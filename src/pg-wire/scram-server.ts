@@ -1,10 +1,9 @@
-// The gateway as SCRAM-SHA-256 server (RFC 5802, as PostgreSQL speaks it in SASL messages). A grant has up to five
+// The server's side of SCRAM-SHA-256 (RFC 5802, as PostgreSQL speaks it in SASL messages). A grant has up to five
 // secrets; the proof is checked against all of them, and against as many decoys as are missing, so an unknown login,
 // a foreign secret and a wrong one look the same and take the same time. Channel binding is not offered.
 
 import { randomBytes } from 'node:crypto';
-import { proofMatches, serverSignature } from '../../base/scram.ts';
-import type { LoginCandidate, LoginChallenge } from '../../grants/session-ticket.ts';
+import { proofMatches, serverSignature } from '../base/scram.ts';
 import type { FrameReader } from './frame-reader.ts';
 import { authentication, FROM_CLIENT, zeroEnded } from './frames.ts';
 import { ProtocolError } from './protocol-error.ts';
@@ -18,6 +17,20 @@ const LARGEST_SASL_BYTES = 1_024;
 /** The most secrets that a grant has at once. */
 export const MOST_CANDIDATES = 5;
 
+/** One secret that lets this login in. */
+export interface ScramCandidate {
+  credentialId: string;
+  storedKey: Buffer;
+  serverKey: Buffer;
+}
+
+export interface ScramChallenge {
+  salt: Buffer;
+  iterations: number;
+  /** None: an unknown login. */
+  candidates: ScramCandidate[];
+}
+
 export interface Proven {
   credentialId: string;
   /** SASLFinal: to be sent before AuthenticationOk. */
@@ -28,7 +41,7 @@ export interface Proven {
 export async function proveClient(
   reader: FrameReader,
   send: (bytes: Buffer) => void,
-  challengeFor: () => Promise<LoginChallenge>,
+  challengeFor: () => Promise<ScramChallenge>,
 ): Promise<Proven | null> {
   send(authentication(AUTH_SASL, zeroEnded(MECHANISM), Buffer.from([0])));
   const first = parseFirst(await saslBody(reader));
@@ -48,8 +61,8 @@ export async function proveClient(
   };
 }
 
-function findMatch(candidates: LoginCandidate[], authMessage: string, proof: Buffer): LoginCandidate | null {
-  let match: LoginCandidate | null = null;
+function findMatch(candidates: ScramCandidate[], authMessage: string, proof: Buffer): ScramCandidate | null {
+  let match: ScramCandidate | null = null;
   for (let i = 0; i < MOST_CANDIDATES; i++) {
     const candidate = candidates[i];
     const matches = proofMatches({ storedKey: candidate?.storedKey ?? DECOY }, authMessage, proof);

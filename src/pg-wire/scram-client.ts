@@ -1,8 +1,8 @@
-// The gateway as SCRAM-SHA-256 client towards a target. The server's own proof is checked: a target that does not
-// know the verifier is not the target.
+// The client's side of SCRAM-SHA-256: the gateway's towards a target, the command line's towards a gateway. The
+// server's own proof is checked: one that does not know the verifier is not the one that is meant.
 
 import { randomBytes, timingSafeEqual } from 'node:crypto';
-import { clientProof, scramKeys, serverSignature } from '../../base/scram.ts';
+import { clientProof, scramKeys, serverSignature } from '../base/scram.ts';
 import { FROM_CLIENT, int32, message, zeroEnded } from './frames.ts';
 import { ProtocolError } from './protocol-error.ts';
 
