@@ -108,7 +108,7 @@ function demoPolicies(): Record<string, string> {
 }
 
 // Tokens are kept as hashes only, so each start makes new ones and ends the old.
-async function freshTokens(ctx: GrantsContext): Promise<Map<string, string>> {
+export async function freshTokens(ctx: GrantsContext): Promise<Map<string, string>> {
   return ctx.db.transaction().execute(async (trx) => {
     const tokens = new Map<string, string>();
     for (const person of DEMO_PRINCIPALS) {

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { createLog } from '../../src/base/log.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { loadConfig } from '../../src/config.ts';
-import { removeDemoFile, seedDemo, writeDemoFile } from '../../src/demo/demo.ts';
+import { DEMO_TARGET, freshTokens, removeDemoFile, seedDemo, writeDemoFile } from '../../src/demo/demo.ts';
 import { startProgram } from '../../src/program.ts';
 import { ROOT } from './checks.ts';
 import { watchSteps } from './steps.ts';
@@ -34,7 +34,11 @@ const program = await startProgram({
   portalFolder: join(ROOT, 'portal', 'dist'),
   ...(pendingLifetimeSeconds === undefined ? {} : { pendingLifetimeSeconds }),
   prepare: async (ctx) => {
-    tokens = await seedDemo(ctx, { server: target, password: new Secret(target.password) });
+    // The target's credential may have been changed since it was seeded, and stays as it is.
+    const seeded = (await ctx.targets.list()).some(({ name }) => name === DEMO_TARGET);
+    tokens = seeded
+      ? await freshTokens(ctx)
+      : await seedDemo(ctx, { server: target, password: new Secret(target.password) });
   },
 });
 writeDemoFile(config.dataFolder, program.httpUrl, tokens, { url: () => target.superuserUrl });
