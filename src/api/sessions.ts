@@ -56,6 +56,45 @@ export const sessionDetail = session.extend({
 });
 export type SessionDetail = z.infer<typeof sessionDetail>;
 
+/** What a session did in one second. */
+const pace = z.object({
+  at: timestamp,
+  statements: z.number().int(),
+  refused: z.number().int(),
+  rows: z.number(),
+  bytes: z.number(),
+});
+export type Pace = z.infer<typeof pace>;
+
+/** A running session as the replica that holds it tells it, on whichever replica it is asked for. */
+export const sessionLive = z.object({
+  session,
+  /** When its grant ends; null: that starts with the first use. */
+  until: timestamp.nullable(),
+  /** Counts up with what there is to see; the next question brings it along as `after`. */
+  version: z.number().int(),
+  /** null: the replica that holds the session has not said anything yet. */
+  saidAt: timestamp.nullable(),
+  /** The last hundred, those that run too; long texts are cut. */
+  statements: z.array(statement),
+  /** The seconds of the last minute in which something was done. */
+  paces: z.array(pace),
+  /** What its client was told: warnings before the end, and the end. */
+  told: z.array(z.object({ at: timestamp, text: z.string() })),
+  watchers: z.number().int(),
+});
+export type SessionLive = z.infer<typeof sessionLive>;
+
+const LONGEST_WATCH_S = 20;
+
+export const watchQuery = z.object({
+  /** The version that is known already. */
+  after: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  /** Seconds to wait at most for a newer one. */
+  wait: z.coerce.number().int().min(0).max(LONGEST_WATCH_S).default(0),
+});
+export type WatchQuery = z.infer<typeof watchQuery>;
+
 export const sessionQuery = pageQuery.extend({
   state: z.enum(['live', 'ended']).optional(),
   view: z.enum(['mine', 'all']).default('all'),

@@ -360,6 +360,20 @@ export interface Tables {
     /** What policy held it to when it began (policy/engine/session-controls.ts). */
     controls: ColumnType<object, string | undefined, string>;
   };
+  session_watches: {
+    session_id: string;
+    principal_id: string;
+    since: Now;
+    until: Date;
+  };
+  /** What the replica that holds a session shows of it to whoever watches. */
+  session_views: {
+    session_id: string;
+    version: number;
+    said_at: Now;
+    /** JSON (sessions/shown-session.ts). */
+    body: string;
+  };
   session_use: {
     session_id: string;
     verb: string;

@@ -125,6 +125,7 @@ import { streamEvents } from './routes/stream-events.ts';
 import { submitBundles } from './routes/submit-bundle.ts';
 import { submitRequest } from './routes/submit-request.ts';
 import { useRegistrationLinks } from './routes/use-registration-link.ts';
+import { watchSessions } from './routes/watch-session.ts';
 import { withdrawProposal } from './routes/withdraw-proposal.ts';
 
 const ROUTES = [
@@ -198,6 +199,7 @@ const ROUTES = [
   getReceipt,
   getRequest,
   getSession,
+  watchSessions,
   issueCredentials,
   listDemoPeople,
   getGrants,

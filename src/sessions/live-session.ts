@@ -40,6 +40,8 @@ const WARNINGS_MS = [15 * 60_000, 5 * 60_000] as const;
 // Less than this is the noise of asking, not another deadline.
 const NOISE_MS = 250;
 const WARN_AGAIN_MS = 1_000;
+/** Kept for those who watch. */
+const MOST_TOLD = 20;
 /** A poll and its answer; only then is the store away. */
 const STORE_PATIENCE_MS = 2_500;
 
@@ -57,6 +59,8 @@ export class Live implements LiveSession {
   #pausedBefore = false;
   #landing = false;
   #over: Promise<void> | null = null;
+  /** What its client was told, the newest last. */
+  readonly told: { atMs: number; text: string }[] = [];
 
   /** `askedAt`: monotonic ms before the ticket was asked for, so that the deadline is early rather than late. */
   constructor(
@@ -87,6 +91,7 @@ export class Live implements LiveSession {
   cut(said: string, reason: string): void {
     if (this.#cutReason !== null || this.#over !== null) return;
     this.#cutReason = { said, reason };
+    this.#noteTold(said);
     this.#handlers?.cut(said, reason);
   }
 
@@ -167,8 +172,14 @@ export class Live implements LiveSession {
 
   /** A notice, as soon as one can be put in. */
   tell(said: string): void {
-    if (this.#over === null && this.#handlers?.warn(said) === false)
-      this.#timers.push(after(WARN_AGAIN_MS, () => this.tell(said)));
+    if (this.#over !== null || this.#handlers === null) return;
+    if (this.#handlers.warn(said)) this.#noteTold(said);
+    else this.#timers.push(after(WARN_AGAIN_MS, () => this.tell(said)));
+  }
+
+  #noteTold(text: string): void {
+    if (this.told.length >= MOST_TOLD) this.told.shift();
+    this.told.push({ atMs: Date.now(), text });
   }
 
   #disarm(): void {

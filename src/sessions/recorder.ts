@@ -4,6 +4,7 @@
 
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { RecentStatements } from './recent.ts';
 import {
   CHUNKS_OFFSET,
   type Closing,
@@ -56,6 +57,8 @@ export interface Closed {
 export interface Recorder {
   readonly path: string;
   readonly totals: Totals;
+  /** For whoever watches. */
+  readonly recent: RecentStatements;
   /** Called on the hot path; must not throw. */
   add(statement: Recorded): void;
   /** Makes a chunk of what is there; `running` are statements without an answer yet, told once. */
@@ -109,6 +112,7 @@ class FileRecorder implements Recorder {
     bytesRead: 0,
     bytesWritten: 0,
   };
+  readonly recent = new RecentStatements();
   readonly #file: FileHandle;
   readonly #events: RecorderEvents;
   readonly #uses = new Map<string, UseCount>();
@@ -136,6 +140,7 @@ class FileRecorder implements Recorder {
 
   add(statement: Recorded): void {
     const { totals } = this;
+    this.recent.end(statement);
     totals.statements++;
     if (statement.refused) totals.refused++;
     if (statement.error !== null && statement.error.sqlstate !== NOT_RUN && !statement.refused)
@@ -187,6 +192,7 @@ class FileRecorder implements Recorder {
       this.#batch.refused.push(0);
       this.#batchUses.push(NO_USES);
       this.#announced.add(statement.index);
+      this.recent.begin(statement);
     }
     const batch = this.#batch;
     if (batch.index.length === 0) return;

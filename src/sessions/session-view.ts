@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import type { z } from 'zod';
-import type { Session, SessionDetail, sessionQuery } from '../api/sessions.ts';
+import type { Session, SessionDetail, SessionLive, sessionQuery, WatchQuery } from '../api/sessions.ts';
 import type { pageQuery } from '../api/text.ts';
 import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
@@ -15,6 +15,7 @@ import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
 import { readRecording } from './read-recording.ts';
 import { recordingPath } from './recording-path.ts';
+import { watchSession } from './watch.ts';
 
 export interface SessionReader {
   list(
@@ -23,6 +24,8 @@ export interface SessionReader {
   ): Promise<{ items: Session[]; nextCursor: string | null }>;
   /** A page of statements in their order. Errors: `unknown-session`. */
   detail(reader: Caller, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
+  /** What it does now, on whichever replica it runs. Errors: `unknown-session`, `too-many-watchers`. */
+  watch(by: Caller, id: string, query: WatchQuery, signal: AbortSignal): Promise<SessionLive>;
   /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
   end(by: Caller, id: string, reason: string): Promise<Session>;
 }
@@ -63,6 +66,18 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
         nextCursor: page.next === null ? null : String(page.next),
       };
     },
+
+    watch: (by, id, query, signal) =>
+      watchSession(
+        ctx.db,
+        by,
+        async () => {
+          const row = await oneVisible(ctx, by, id);
+          return { session: sessionFrom(row), targetId: row.target_id };
+        },
+        query,
+        signal,
+      ),
 
     async end(by, id, reason) {
       const row = await oneVisible(ctx, by, id);

@@ -14,6 +14,7 @@ import { Live, type LiveSession } from './live-session.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import { recordingPath } from './recording-path.ts';
 import { closeAbandoned, recoverSessions } from './recover.ts';
+import { createShowing } from './show-live.ts';
 
 export interface SessionEvents {
   /** A grant's sessions must go now. Returns the function that unsubscribes. */
@@ -57,6 +58,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
   const open = new Map<string, Live>();
   const closer = createCloser(ctx);
   const budgets = createBudgets(ctx);
+  const showing = createShowing(ctx);
   const stops: (() => void)[] = [];
   let asking = false;
   /** Monotonic ms before the last poll that the store answered. */
@@ -66,6 +68,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
     const { sessionId } = live.ticket;
     const closed = await live.recorder.close(reason, durationMs);
     open.delete(sessionId);
+    showing.over(live);
     const closing = closed?.closing ?? {
       endedAtMs: Date.now(),
       durationMs: Math.round(durationMs),
@@ -129,6 +132,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
           for (const live of open.values()) live.tick();
         }),
         every(SHOW_MS, () => void showLive(ctx, [...open.values()])),
+        showing.start(() => [...open.values()]),
       );
     },
 

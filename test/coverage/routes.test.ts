@@ -355,6 +355,13 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 200,
     path: (ids) => `/api/sessions/${ids.session}`,
   },
+  'GET /api/sessions/:id/live': {
+    ...all(404),
+    engineer: 200,
+    auditor: 200,
+    admin: 200,
+    path: (ids) => `/api/sessions/${ids.session}/live`,
+  },
   'POST /api/sessions/:id/end': {
     ...all(404),
     engineer: 409,

@@ -9,7 +9,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { type Grant, grant as grantSchema } from '../../src/api/grants.ts';
-import { session } from '../../src/api/sessions.ts';
+import { type SessionLive, session, sessionLive } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { type Duo, startDuo } from '../harness/duo.ts';
 
@@ -62,6 +62,41 @@ describe('two replicas on one store', () => {
       const took = (await Promise.race([gone, delay(5_000, Number.POSITIVE_INFINITY)])) - asked;
       assert.ok(took <= 1_000, `${how}: cut ${took} ms after it was asked for`);
     }
+  });
+
+  test('a running session is watched from the other one: what runs, what was done and refused, and that it ended', async () => {
+    const grant = await duo.grant(duo.a);
+    const client = await duo.connect(duo.a, grant.id);
+    await client.query('select id from items limit 7');
+    const list = pageOf(session).parse(
+      await duo.ask(duo.b, 'GET', `/api/sessions?grant=${grant.id}&state=live`),
+    );
+    const id = list.items[0]?.id ?? '';
+    let seen: SessionLive | null = null;
+    const look = async (): Promise<SessionLive> => {
+      const path = `/api/sessions/${id}/live?wait=20&after=${seen?.version ?? 0}`;
+      seen = sessionLive.parse(await duo.ask(duo.b, 'GET', path));
+      return seen;
+    };
+    const texts = (live: SessionLive) =>
+      live.statements.map((one) => [one.text, one.rows, one.durationMs === null]);
+    assert.deepEqual(
+      texts(await look()),
+      [['select id from items limit 7', 7, false]],
+      'also what was before',
+    );
+    const sleeping = client.query('select pg_sleep(30)');
+    sleeping.catch(() => undefined);
+    await until('what runs is seen', 20_000, async () => (await look()).statements.length === 2);
+    assert.deepEqual(texts(seen ?? (await look())).at(-1), ['select pg_sleep(30)', 0, true]);
+    await duo.ask(duo.b, 'POST', `/api/sessions/${id}/end`, { reason: 'seen enough' });
+    await until('it is seen to be over', 20_000, async () => !(await look()).session.live);
+    const over = await look();
+    assert.match(over.session.endReason ?? '', /seen enough/);
+    const entries = await duo.sql(
+      `select (select count(*) from audit_entries where kind = 'session.watched' and session_id = '${id}')::int as n`,
+    );
+    assert.equal(entries.rows[0]?.n, 1, 'that somebody watched is in the log, once');
   });
 
   test('a cancel request that reaches the other gateway cancels, and a wrong one does not', async () => {

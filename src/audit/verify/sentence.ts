@@ -106,6 +106,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     leaf.actor.kind === 'system'
       ? `A session is being ended${words(leaf, ': ', 'reason')}`
       : `${who} ended a session${quoted(leaf, ': ', 'reason')}.`,
+  'session.watched': (leaf, who) =>
+    `${who} began to watch a session${words(leaf, ' of ', 'principal')}${on(leaf)}.`,
   'session.refused': (leaf, who) =>
     `A session of ${who} was refused${words(leaf, ': ', 'code')}${words(leaf, ', database ', 'database')}${from(leaf)}.`,
   'policy.proposed': (leaf, who) =>

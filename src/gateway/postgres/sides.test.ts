@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { int, msg } from '../../../test/harness/wire.ts';
 import { monotonicMs } from '../../base/timer.ts';
+import { RecentStatements } from '../../sessions/recent.ts';
 import type { Recorded, Recorder } from '../../sessions/recorder.ts';
 import { ClientSide } from './client-side.ts';
 import type { Guard } from './guard/guard.ts';
@@ -27,6 +28,7 @@ function bench() {
   const recorded: Recorded[] = [];
   const totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
   const recorder: Recorder = {
+    recent: new RecentStatements(),
     path: '',
     totals,
     add: (statement) => void recorded.push({ ...statement, text: statement.text, error: statement.error }),
