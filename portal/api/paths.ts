@@ -79,6 +79,8 @@ export const apiPath = {
   ) => withQuery('/api/sessions', query),
   session: (id: string, query: { limit?: number; cursor?: string } = {}) =>
     withQuery(at('api', 'sessions', id), query),
+  watchSession: (id: string, query: { after: number; wait: number }) =>
+    withQuery(at('api', 'sessions', id, 'live'), query),
   endSession: (id: string) => at('api', 'sessions', id, 'end'),
   breakGlass: (waitSeconds?: number) => withQuery('/api/break-glass', { wait: waitSeconds }),
   reviews: (query: { state?: string; limit?: number; cursor?: string } = {}) =>

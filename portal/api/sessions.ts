@@ -1,17 +1,24 @@
 // Sessions and their recordings.
 
 import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
-import { type Session, session, sessionDetail } from '../../src/api/sessions.ts';
+import {
+  type Session,
+  type SessionLive,
+  session,
+  sessionDetail,
+  sessionLive,
+} from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { get, post } from './client.ts';
 import { apiPath } from './paths.ts';
 
 const PAGE = 25;
 const STATEMENTS_PAGE = 200;
-// The server gives no hint for every statement: what is on screen of a live session is asked for again.
+// The server gives no hint for every statement: the figures of live sessions are asked for again.
 const LIVE_MS = 2_000;
-// Each question reads the recording from its start: long ones are asked for less often.
-const LONG_LIVE_MS = 10_000;
+// Of a running session what is new is watched; each question here reads the recording from its start.
+const LIVE_RECORDING_MS = 10_000;
+const WATCH_S = 20;
 const sessionPage = pageOf(session);
 
 export const sessionsPages = (state: 'live' | 'ended') =>
@@ -46,12 +53,12 @@ export const sessionPages = (id: string) =>
       ),
     initialPageParam: '',
     getNextPageParam: (last) => last.nextCursor,
-    refetchInterval: (query) => {
-      const pages = query.state.data?.pages ?? [];
-      if (pages[0]?.live !== true) return false;
-      return pages.length > 1 ? LONG_LIVE_MS : LIVE_MS;
-    },
+    refetchInterval: (query) => (query.state.data?.pages[0]?.live === true ? LIVE_RECORDING_MS : false),
   });
+
+/** Answers when there is something newer than `after`, or after twenty seconds. */
+export const watchSession = (id: string, after: number, signal: AbortSignal): Promise<SessionLive> =>
+  get(sessionLive, apiPath.watchSession(id, { after, wait: after === 0 ? 0 : WATCH_S }), signal);
 
 export const endSession = (id: string, reason: string): Promise<Session> =>
   post(session, apiPath.endSession(id), { reason });

@@ -1,20 +1,24 @@
-// One session: its figures, its recording to watch, its statements to read, and a way to end it.
+// One session: its figures, what it does while it runs, its recording to watch, its statements to read, and a way to end it.
 
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { sessionPages } from '../api/sessions.ts';
 import { EndSession } from '../parts/end-session.tsx';
+import { LiveSession } from '../parts/live-session.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
 import { Recording } from '../parts/recording.tsx';
 import { SessionFacts } from '../parts/session-facts.tsx';
 import { useMe } from '../parts/use-me.ts';
+import { useWatch } from '../parts/use-watch.ts';
+import { mergeStatements } from '../words/live-session.ts';
 
 export function SessionPage() {
   const { id } = useParams({ from: '/in/sessions/$id' });
   const me = useMe();
   const detail = useInfiniteQuery(sessionPages(id));
   const first = detail.data?.pages[0];
+  const { seen, failure } = useWatch(id, first?.live === true);
   return (
     <Page
       title={first === undefined ? 'Session' : `${first.principal.displayName} on ${first.target}`}
@@ -34,14 +38,14 @@ export function SessionPage() {
         {(pages) => {
           const session = pages.pages[0];
           if (session === undefined) return null;
+          const recorded = pages.pages.flatMap((page) => page.statementList);
+          // What is watched is newer than what was read, and there on any replica.
+          const newer = detail.hasNextPage ? [] : (seen?.statements ?? []);
           return (
             <>
-              <SessionFacts session={session} />
-              <Recording
-                session={session}
-                statements={pages.pages.flatMap((page) => page.statementList)}
-                more={detail}
-              />
+              <SessionFacts session={seen === null ? session : { ...session, ...seen.session }} />
+              {session.live ? <LiveSession seen={seen} failure={failure} /> : null}
+              <Recording session={session} statements={mergeStatements(recorded, newer)} more={detail} />
             </>
           );
         }}

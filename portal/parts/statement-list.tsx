@@ -2,7 +2,7 @@
 
 import type { Statement } from '../../src/api/sessions.ts';
 import { localText, spanText, utcText } from '../time/when.ts';
-import { counted, millisText } from '../words/counts.ts';
+import { bytesText, counted, millisText } from '../words/counts.ts';
 import styles from './statement-list.module.css';
 
 interface Props {
@@ -40,7 +40,7 @@ export function StatementList({ statements, current, onJump }: Props) {
               <strong className={styles.bad}>Refused</strong>
             ) : statement.error === null ? (
               <>
-                {counted(statement.rows, 'row')}
+                <span title={bytesText(statement.bytes)}>{counted(statement.rows, 'row')}</span>
                 <span>{statement.durationMs === null ? 'running' : millisText(statement.durationMs)}</span>
               </>
             ) : (

@@ -176,9 +176,11 @@ describe('the portal in Chromium', { skip }, () => {
     assert.match((await statements.nth(0).textContent()) ?? '', /select id, status from orders.*3 rows/);
     assert.match((await statements.nth(1).textContent()) ?? '', /update orders set note.*1 row/);
     assert.match((await statements.nth(2).textContent()) ?? '', /select email from customers.*Refused/);
+    await engineer.getByText('Only you watch.').waitFor();
     await mark(engineer);
     await client.query("select 'live' as word");
     await statements.nth(3).waitFor();
+    await engineer.getByRole('img', { name: /^statements a second over the last minute/ }).waitFor();
     await stayed(engineer);
     await button(engineer, 'Jump to statement 2').click();
     await engineer.getByText('2 of 4', { exact: true }).waitFor();
@@ -209,6 +211,7 @@ describe('the portal in Chromium', { skip }, () => {
       /Erin Engineer asked for fix-orders on orders-db for 10 min/,
       /Amal Approver approved it for 5 min/,
       /A session began from 127\.0\.0\.1/,
+      /began to watch a session of engineer/,
       /4 statements, /,
       /The target says that nothing is left of it/,
       /became active/,
@@ -363,6 +366,7 @@ describe('the portal in Chromium', { skip }, () => {
     await mark(engineer);
     await place(admin, 'Sessions');
     await admin.getByRole('listitem').filter({ hasText: 'read-orders' }).getByRole('link').click();
+    await admin.getByText('Only you watch.').waitFor();
     await button(admin, 'End session').click();
     await admin.getByRole('textbox', { name: 'Reason' }).fill('Maintenance begins');
     await button(admin, 'End it now').click();

@@ -89,10 +89,15 @@ describe('two replicas on one store', () => {
     sleeping.catch(() => undefined);
     await until('what runs is seen', 20_000, async () => (await look()).statements.length === 2);
     assert.deepEqual(texts(seen ?? (await look())).at(-1), ['select pg_sleep(30)', 0, true]);
+    const followed = duo.cli(duo.b, 'session', id, '--follow');
     await duo.ask(duo.b, 'POST', `/api/sessions/${id}/end`, { reason: 'seen enough' });
     await until('it is seen to be over', 20_000, async () => !(await look()).session.live);
     const over = await look();
     assert.match(over.session.endReason ?? '', /seen enough/);
+    const { code, stdout } = await followed;
+    assert.equal(code, 0);
+    const [first] = stdout.split('\n');
+    assert.equal(JSON.parse(first ?? '').text, 'select id from items limit 7', 'followed by the command too');
     const entries = await duo.sql(
       `select (select count(*) from audit_entries where kind = 'session.watched' and session_id = '${id}')::int as n`,
     );

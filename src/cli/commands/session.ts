@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { type SessionDetail, sessionDetail } from '../../api/sessions.ts';
 import { type Api, path } from '../client.ts';
+import { followSession } from '../follow-session.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
 import { leaf, startRun } from '../run.ts';
@@ -16,18 +17,22 @@ const SHORTEST_TEXT_COLUMNS = 20;
 export function command(): Command {
   return leaf('session <session-id>', 'show one session and its statements', [
     'session ses_01jd2q0v6w8x9y0z1a2b3c4d5e',
+    'session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --follow',
     "session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --json | jq '.statementList[].text'",
-  ]).action(async (id: string, _options: object, self: Command) => {
-    const run = startRun(self);
-    const api = await run.api();
-    const whole = await fetchWhole(api, id);
-    run.out.data(whole, () => describe(whole, run.out, api.nowMs()));
-    if (!whole.recording.intact)
-      run.out.say(
-        `${whole.recording.state === 'elsewhere' ? '' : 'The recording is not intact: '}${printable(whole.recording.problem ?? whole.recording.state)}`,
-      );
-    if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
-  });
+  ])
+    .option('--follow', 'watch it while it runs: a line for each statement')
+    .action(async (id: string, options: { follow?: true }, self: Command) => {
+      const run = startRun(self);
+      const api = await run.api();
+      if (options.follow === true) return followSession(run, api, id);
+      const whole = await fetchWhole(api, id);
+      run.out.data(whole, () => describe(whole, run.out, api.nowMs()));
+      if (!whole.recording.intact)
+        run.out.say(
+          `${whole.recording.state === 'elsewhere' ? '' : 'The recording is not intact: '}${printable(whole.recording.problem ?? whole.recording.state)}`,
+        );
+      if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
+    });
 }
 
 async function fetchWhole(api: Api, id: string): Promise<SessionDetail> {
