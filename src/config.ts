@@ -40,6 +40,13 @@ export interface Config {
     /** PEM files, the same for every replica. null: made in the data folder. */
     tls: { certificate: string; key: string } | null;
   };
+  sshGateway: {
+    host: string;
+    port: number;
+    publicAddress: { host: string; port: number } | null;
+    /** A private key, the same for every replica. null: made in the data folder. */
+    hostKey: string | null;
+  };
   replica: ReplicaConfig;
   /** null: `keys/master.key` in the data folder. */
   masterKeyFile: string | null;
@@ -57,6 +64,7 @@ export interface Config {
 
 const DEFAULT_HTTP_PORT = 7070;
 const DEFAULT_PG_PORT = 7071;
+const DEFAULT_SSH_PORT = 7072;
 const LOOPBACK = '127.0.0.1';
 
 const port = z.coerce.number().int().min(0).max(65_535);
@@ -98,6 +106,9 @@ const fileSchema = z
           .optional(),
       })
       .optional(),
+    sshGateway: listener
+      .extend({ publicAddress: publicAddress.optional(), hostKey: z.string().min(1).optional() })
+      .optional(),
     ...replicaKeys,
     data: z.string().min(1).optional(),
     database: z
@@ -128,6 +139,7 @@ const fileSchema = z
 const environmentSchema = z.object({
   SALLY_HTTP_PORT: port.optional(),
   SALLY_PG_PORT: port.optional(),
+  SALLY_SSH_PORT: port.optional(),
   SALLY_DATA: z.string().min(1).optional(),
   SALLY_CONFIG: z.string().min(1).optional(),
   ...replicaVariables,
@@ -166,6 +178,12 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
       port: variables.SALLY_PG_PORT ?? own.postgresGateway?.port ?? DEFAULT_PG_PORT,
       publicAddress: own.postgresGateway?.publicAddress ?? null,
       tls: certificateFrom(own.postgresGateway?.tls, folder),
+    },
+    sshGateway: {
+      host: own.sshGateway?.host ?? LOOPBACK,
+      port: variables.SALLY_SSH_PORT ?? own.sshGateway?.port ?? DEFAULT_SSH_PORT,
+      publicAddress: own.sshGateway?.publicAddress ?? null,
+      hostKey: own.sshGateway?.hostKey === undefined ? null : resolve(folder, own.sshGateway.hostKey),
     },
     replica: replicaFrom(variables, own),
     masterKeyFile: masterKeyFileFrom(variables, own, folder),

@@ -158,6 +158,7 @@ function welcome(config: Config, program: Program): void {
   add(`  Portal and API      ${program.httpUrl}`);
   if (config.replica.roles.includes('gateway'))
     add(`  PostgreSQL gateway  ${config.postgresGateway.host}:${program.gatewayPort}`);
+  add(`  SSH gateway         ${config.sshGateway.host}:${program.sshPort}`);
   if (config.mode !== 'demo') {
     add(`  Configuration       ${config.file}`);
     say(lines.join('\n'));

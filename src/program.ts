@@ -21,6 +21,7 @@ import { stampStoreVersion } from './db/store-version.ts';
 import { waitForStore } from './db/wait-for-store.ts';
 import { createEvents, publish } from './events/events.ts';
 import { createGateway } from './gateway/gateway.ts';
+import { createSshGateway } from './gateway/ssh/ssh-gateway.ts';
 import { type GrantsContext, PENDING_LIFETIME_SECONDS } from './grants/context.ts';
 import { freeLeasesOf } from './grants/lease.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
@@ -82,6 +83,7 @@ export interface Program {
   /** Where the portal and API really listen (the port may have been 0). */
   httpUrl: string;
   gatewayPort: number;
+  sshPort: number;
   /** Grants that are still active: they end on their targets by the targets' own expiry while this is stopped. */
   activeGrants(): Promise<{ id: string; target: string; expiresAt: Date | null }[]>;
   /**
@@ -229,6 +231,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
         port: config.postgresGateway.port,
       }),
     },
+    sshAddress: { ...(config.sshGateway.publicAddress ?? config.sshGateway), hostKey: '' },
     heldBack: () =>
       sequencer.status().alarm?.message ??
       (recovery.state() === null ? null : 'this store may be restored or copied.'),
@@ -273,14 +276,25 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     addresses.postgres = `${config.postgresGateway.host}:${gateway.port}`;
     if (config.postgresGateway.publicAddress === null) ctx.gatewayAddress.port = gateway.port;
   }
+  const sshGateway = createSshGateway({
+    ...{ admission, sessions, log, dataFolder: config.dataFolder },
+    ...{ host: config.sshGateway.host, port: config.sshGateway.port, hostKey: config.sshGateway.hostKey },
+  });
+  if (roles.includes('gateway')) {
+    await listening('SALLY_SSH_PORT', config.sshGateway, sshGateway.start());
+    addresses.ssh = `${config.sshGateway.host}:${sshGateway.port}`;
+    addresses.sshHostKey = sshGateway.hostKey;
+    ctx.sshAddress.hostKey = sshGateway.hostKey;
+    if (config.sshGateway.publicAddress === null) ctx.sshAddress.port = sshGateway.port;
+  }
 
   const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>
     policies.refresh(signal).then(() => undefined),
   );
   policyLook.start();
   stops.push(['policies', () => policyLook.stop()]);
-  if (!roles.includes('gateway') && config.postgresGateway.publicAddress === null) {
-    const gatewayLook = createGatewayLook(ctx, replicas);
+  if (!roles.includes('gateway')) {
+    const gatewayLook = createGatewayLook(ctx, replicas, config);
     gatewayLook.start();
     stops.push(['gateways', () => gatewayLook.stop()]);
   }
@@ -358,6 +372,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   });
   stops.push(['http', () => server.close()]);
   // Last in this list and so the first to stop: sessions are cut before anything else takes its time.
+  stops.push(['SSH gateway', () => sshGateway.stop()]);
   stops.push(['gateway', () => gateway.stop('Sallyport is stopping.')]);
   httpUrl = await listening(
     'SALLY_HTTP_PORT',
@@ -372,10 +387,12 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     db,
     httpUrl,
     gatewayPort: gateway.port,
+    sshPort: sshGateway.port,
     activeGrants: () => stillActive(db),
     async drain(seconds, hurry) {
       draining = true;
       await replicas.drain();
+      sshGateway.drain();
       gateway.drain('This gateway is about to stop: finish what you are doing and connect again.');
       const endsAt = monotonicMs() + seconds * 1000;
       while (!hurry.aborted && gateway.live().length > 0 && monotonicMs() < endsAt)
@@ -444,14 +461,20 @@ function otherGateways(db: Db, events: ReturnType<typeof createEvents>) {
 }
 
 /** Where a replica without a gateway sends clients: to one that has, and lives. */
-function createGatewayLook(ctx: GrantsContext, replicas: Replicas): Repeating {
+function createGatewayLook(ctx: GrantsContext, replicas: Replicas, config: Config): Repeating {
+  const named = (address: string) => {
+    const at = address.lastIndexOf(':');
+    return { host: address.slice(0, at), port: Number(address.slice(at + 1)) };
+  };
   return repeat(ctx, 'gateways', GATEWAY_LOOK_MS, async () => {
     const living = (await replicas.list()).filter((one) => one.state === 'running');
-    const address = living.map((one) => one.addresses.postgres).find((found) => found !== undefined);
-    if (address === undefined) return undefined;
-    const at = address.lastIndexOf(':');
-    ctx.gatewayAddress.host = address.slice(0, at);
-    ctx.gatewayAddress.port = Number(address.slice(at + 1));
+    const { postgres } = living.find((one) => one.addresses.postgres !== undefined)?.addresses ?? {};
+    if (postgres !== undefined && config.postgresGateway.publicAddress === null)
+      Object.assign(ctx.gatewayAddress, named(postgres));
+    const { ssh, sshHostKey } = living.find((one) => one.addresses.ssh !== undefined)?.addresses ?? {};
+    if (ssh === undefined || sshHostKey === undefined) return undefined;
+    ctx.sshAddress.hostKey = sshHostKey;
+    if (config.sshGateway.publicAddress === null) Object.assign(ctx.sshAddress, named(ssh));
     return undefined;
   });
 }

@@ -126,7 +126,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   notify: { may: READ, packages: ['kysely'] },
   gateway: {
     may: ['sessions', 'grants', 'events', 'ssh', 'pg-wire', 'base'],
-    packages: ['@peculiar/x509', 'koffi', 'libpg-query', 'pg-protocol', 'reflect-metadata'],
+    packages: ['@peculiar/x509', 'koffi', 'libpg-query', 'pg-protocol', 'reflect-metadata', 'ssh2'],
   },
   http: {
     may: SURFACE,

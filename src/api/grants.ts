@@ -65,7 +65,13 @@ export const grantQuery = pageQuery.extend({
   view: z.enum(['mine', 'all']).default('all'),
 });
 
-export const issuedCredential = z.object({ dsn: z.string(), expiresAt: timestamp });
+export const issuedCredential = z.object({
+  /** `postgres://…`; of a grant on a host `ssh://login:secret@gateway:port`. */
+  dsn: z.string(),
+  expiresAt: timestamp,
+  /** Of a grant on a host: the key that the gateway shows, for known hosts. */
+  hostKey: z.string().optional(),
+});
 export type IssuedCredential = z.infer<typeof issuedCredential>;
 
 export const extendBody = z.object({ duration: durationText, reason: reasonText });

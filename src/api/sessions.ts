@@ -33,13 +33,17 @@ export const statement = z.object({
   /** Milliseconds from the start of the session. */
   offsetMs: z.number(),
   text: z.string(),
-  /** `simple`, `extended`, `copy`; a refusal never reached the target. */
-  protocol: z.enum(['simple', 'extended', 'copy', 'function']),
+  /** Of a database `simple`, `extended`, `copy`; of a host `shell`, `exec`, `sftp`, `forward`. A refusal never reached it. */
+  protocol: z.enum(['simple', 'extended', 'copy', 'function', 'shell', 'exec', 'sftp', 'forward']),
   verdict: z.enum(['passed', 'refused']),
   rows: z.number(),
   bytes: z.number(),
   durationMs: z.number().nullable(),
   error: z.object({ sqlstate: z.string(), message: z.string() }).nullable(),
+  /** How a program on a host ended: its exit status, or the signal that ended it. */
+  exit: z.union([z.number().int(), z.string()]).nullable(),
+  /** Of a file that was copied from or to a host: of all that was moved, in hex. */
+  sha256: z.string().nullable(),
 });
 export type Statement = z.infer<typeof statement>;
 

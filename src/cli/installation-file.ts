@@ -35,6 +35,11 @@ postgresGateway:
   host: 127.0.0.1
   port: ${values.pgPort}
 
+# The gateway that sessions on hosts go through.
+sshGateway:
+  host: 127.0.0.1
+  port: 7072
+
 # Keys, recordings, and the embedded database.
 data: ${scalar(values.data)}
 

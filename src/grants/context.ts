@@ -22,6 +22,8 @@ export interface GrantsContext {
   events: Events;
   /** Where clients find the gateway, for connection strings. */
   gatewayAddress: { host: string; port: number };
+  /** Where they find the one for SSH, and the key that it shows (`type base64`; empty until one runs). */
+  sshAddress: { host: string; port: number; hostKey: string };
   /** The portal's origin as people's browsers know it; known once the server listens. */
   publicUrl: () => string;
   /** Why no new elevation may begin now (the log is not what was signed), or null. Revocation never asks. */

@@ -37,8 +37,8 @@ export async function issueCredential(
     gatewaySalt(ctx.masterKey, grant.login, grant.password_key),
     SCRAM_ITERATIONS,
   );
-  const database =
-    ctx.tasks.session(grant).database ?? (await ctx.targets.endpoint(grant.target_id)).database;
+  const terms = ctx.tasks.session(grant);
+  const database = terms.database ?? (await ctx.targets.endpoint(grant.target_id)).database;
   const expiresAt = await ctx.db.transaction().execute(async (trx) => {
     const row = await trx
       .selectFrom('grants')
@@ -91,10 +91,12 @@ export async function issueCredential(
       throw new Failure('conflict', 'grant-granting', 'This grant is not active yet.');
     return row.expires_at;
   });
-  const { host, port } = ctx.gatewayAddress;
-  const bracketed = host.includes(':') ? `[${host}]` : host;
-  return {
-    dsn: `postgres://${grant.login}:${secret}@${bracketed}:${port}/${encodeURIComponent(database)}`,
-    expiresAt: expiresAt.toISOString(),
-  };
+  const { host, port } = terms.host === undefined ? ctx.gatewayAddress : ctx.sshAddress;
+  const address = `${grant.login}:${secret}@${host.includes(':') ? `[${host}]` : host}:${port}`;
+  if (terms.host === undefined)
+    return {
+      dsn: `postgres://${address}/${encodeURIComponent(database)}`,
+      expiresAt: expiresAt.toISOString(),
+    };
+  return { dsn: `ssh://${address}`, expiresAt: expiresAt.toISOString(), hostKey: ctx.sshAddress.hostKey };
 }

@@ -128,7 +128,8 @@ class Reader {
       this.#last = Math.max(this.#last, chunk.last);
       if (this.#wanted(chunk.first, chunk.last))
         this.#take(unpack<Columns>(chunk.body, `Chunk ${chunk.number}`));
-    } else throw new BrokenRecording(`Chunk ${chunk.number} is of an unknown kind.`);
+    } else if (chunk.kind !== KIND.terminal)
+      throw new BrokenRecording(`Chunk ${chunk.number} is of an unknown kind.`);
   }
 
   #tail(tail: { body: string; first: number; last: number }): void {
@@ -162,6 +163,8 @@ class Reader {
         bytes: columns.bytes[position] ?? 0,
         durationMs: duration < 0 ? null : duration / 1000,
         error: error === undefined ? null : { sqlstate: error[0], message: error[1] },
+        exit: columns.ends?.[position]?.exit ?? null,
+        sha256: columns.ends?.[position]?.sha256 ?? null,
       });
     });
   }

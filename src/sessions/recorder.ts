@@ -10,7 +10,9 @@ import {
   type Closing,
   type Columns,
   chunkBytes,
+  type EntryEnd,
   emptyColumns,
+  emptyTerminal,
   type Header,
   JOURNAL,
   KIND,
@@ -24,6 +26,8 @@ import {
   STATE_OFFSET,
   sha256,
   slotBytes,
+  type TerminalColumns,
+  type TerminalEvent,
   type Totals,
   type UseCount,
 } from './recording-format.ts';
@@ -46,6 +50,8 @@ export interface Recorded extends Begun {
   uses: readonly { verb: string; object: string }[];
   /** Its beginning is in the recording already. */
   announced: boolean;
+  /** Of a program or a file on a host. */
+  end?: EntryEnd;
 }
 
 export interface Closed {
@@ -61,6 +67,8 @@ export interface Recorder {
   readonly recent: RecentStatements;
   /** Called on the hot path; must not throw. */
   add(statement: Recorded): void;
+  /** What was on the terminal of that entry. Called on the hot path; must not throw. */
+  terminal(entry: number, offsetMs: number, kind: TerminalEvent, data: string): void;
   /** Makes a chunk of what is there; `running` are statements without an answer yet, told once. */
   flush(running: Begun[]): void;
   /** Writes all, then the closing record, also on a full disk. Never rejects; null when not even that could be written. */
@@ -121,10 +129,12 @@ class FileRecorder implements Recorder {
   #batchCharacters = 0;
   #lastText: string | null = null;
   #announced = new Set<number>();
+  #terminal: TerminalColumns = emptyTerminal();
+  #terminalCharacters = 0;
   #lastHash: Buffer;
   #end: number;
   #chunks = 1;
-  #unwritten: { body: Buffer; first: number; last: number; count: number }[] = [];
+  #unwritten: { kind: number; body: Buffer; first: number; last: number; count: number }[] = [];
   #unwrittenBytes = 0;
   #writing: Promise<void> | null = null;
   #failed = false;
@@ -162,8 +172,22 @@ class FileRecorder implements Recorder {
       this.#batch.errors[position] = [statement.error.sqlstate, message];
       this.#batchCharacters += message.length;
     }
+    if (statement.end !== undefined) {
+      this.#batch.ends ??= {};
+      this.#batch.ends[position] = statement.end;
+    }
     if (this.#batchCharacters > LARGEST_BATCH_CHARACTERS || position >= LARGEST_BATCH_STATEMENTS)
       this.flush([]);
+  }
+
+  terminal(entry: number, offsetMs: number, kind: TerminalEvent, data: string): void {
+    const { entry: entries, offset, kind: kinds, data: texts } = this.#terminal;
+    entries.push(entry);
+    offset.push(Math.round(offsetMs * 1000));
+    kinds.push(kind);
+    texts.push(data);
+    this.#terminalCharacters += data.length + 20;
+    if (this.#terminalCharacters > LARGEST_BATCH_CHARACTERS) this.flush([]);
   }
 
   #push(statement: Begun, durationMicros: number, announced: boolean): void {
@@ -194,19 +218,31 @@ class FileRecorder implements Recorder {
       this.#announced.add(statement.index);
       this.recent.begin(statement);
     }
+    const { entry } = this.#terminal;
+    if (entry.length > 0) {
+      const terminal = this.#terminal;
+      this.#terminal = emptyTerminal();
+      this.#terminalCharacters = 0;
+      this.#put(KIND.terminal, terminal, entry);
+    }
     const batch = this.#batch;
-    if (batch.index.length === 0) return;
-    this.#countUses();
-    this.#batch = emptyColumns();
-    this.#batchCharacters = 0;
-    this.#lastText = null;
-    const first = batch.index.reduce((a, b) => Math.min(a, b));
-    const last = batch.index.reduce((a, b) => Math.max(a, b));
-    const body = packBody(batch);
-    this.#unwritten.push({ body, first, last, count: batch.index.length });
+    if (batch.index.length > 0) {
+      this.#countUses();
+      this.#batch = emptyColumns();
+      this.#batchCharacters = 0;
+      this.#lastText = null;
+      this.#put(KIND.statements, batch, batch.index);
+    }
+    if (this.#unwritten.length > 0 && !this.#failed) this.#writing ??= this.#writeOut();
+  }
+
+  #put(kind: number, columns: object, indexes: number[]): void {
+    const first = indexes.reduce((a, b) => Math.min(a, b));
+    const last = indexes.reduce((a, b) => Math.max(a, b));
+    const body = packBody(columns);
+    this.#unwritten.push({ kind, body, first, last, count: indexes.length });
     this.#unwrittenBytes += body.length;
     this.#press();
-    if (!this.#failed) this.#writing ??= this.#writeOut();
   }
 
   #countUses(): void {
@@ -234,7 +270,7 @@ class FileRecorder implements Recorder {
   async #writeOut(): Promise<void> {
     try {
       for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
-        const bytes = chunkBytes(KIND.statements, next.first, next.last, this.#lastHash, next.body);
+        const bytes = chunkBytes(next.kind, next.first, next.last, this.#lastHash, next.body);
         await writeAll(this.#file, bytes, this.#end);
         this.#lastHash = sha256(bytes);
         this.#end += bytes.length;
@@ -294,7 +330,7 @@ class FileRecorder implements Recorder {
     if (this.#unwritten.length === 0) return facts;
     const [head, ...rest] = this.#unwritten;
     const room = LARGEST_SLOT_BODY - packBody(facts).length - 200;
-    if (head !== undefined && head.body.length * 1.4 < room) {
+    if (head !== undefined && head.kind === KIND.statements && head.body.length * 1.4 < room) {
       facts.tail = { body: head.body.toString('base64'), first: head.first, last: head.last };
     } else if (head !== undefined) rest.unshift(head);
     const lost = rest.reduce((sum, batch) => sum + batch.count, 0);

@@ -3,7 +3,7 @@
 //   0        magic (8), journal state (1): o open, c closing, C closed; zeros to 16
 //   16       closing slot: length (4), SHA-256 of last chunk's hash + body (32), body: zstd of JSON (Closing)
 //   65,536   chunks: body length (4), kind (1), smallest and largest statement index (4 + 4), hash of the chunk
-//            before (32), body: zstd of JSON
+//            before (32), body: zstd of JSON; kinds: the header, statements (Columns), terminals (TerminalColumns)
 //
 // The closing slot stands at the front and is written whole when the file is made, so that a disk that fills up
 // later still takes the closing record. A chunk's hash is the SHA-256 of all its bytes and stands in the next one;
@@ -24,7 +24,7 @@ export const LARGEST_CHUNK_BODY = 16 * 1024 * 1024;
 const LARGEST_CHUNK_TEXT = 64 * 1024 * 1024;
 
 export const JOURNAL = { open: 0x6f, closing: 0x63, closed: 0x43 } as const;
-export const KIND = { header: 1, statements: 2 } as const;
+export const KIND = { header: 1, statements: 2, terminal: 3 } as const;
 export const NO_HASH = Buffer.alloc(32);
 
 export interface Header {
@@ -42,7 +42,17 @@ export interface Header {
   startedAtMs: number;
 }
 
-export const PROTOCOLS = ['simple', 'extended', 'copy', 'function'] as const;
+/** Of databases, then of hosts. Recordings hold their positions: new ones go to the end. */
+export const PROTOCOLS = [
+  'simple',
+  'extended',
+  'copy',
+  'function',
+  'shell',
+  'exec',
+  'sftp',
+  'forward',
+] as const;
 export type RecordedProtocol = (typeof PROTOCOLS)[number];
 
 /** Statements as columns, which is smaller and faster to write than rows. All columns are equally long. */
@@ -61,6 +71,33 @@ export interface Columns {
   text: (string | 0 | 1)[];
   /** SQLSTATE and message, by position. */
   errors: { [position: string]: [string, string] };
+  /** How it ended on a host, by position; left out where there is nothing of the kind. */
+  ends?: { [position: string]: EntryEnd };
+}
+
+/** What a program or a copied file left behind. */
+export interface EntryEnd {
+  /** Of a program; a signal's name when one ended it. */
+  exit?: number | string;
+  /** Hex, of all that was moved. */
+  sha256?: string;
+}
+
+/** What was on terminals, as asciicast v2 knows it. All columns are equally long. */
+export interface TerminalColumns {
+  /** The index of the shell or program whose terminal it is. */
+  entry: number[];
+  /** Microseconds from the start of the session. */
+  offset: number[];
+  kind: TerminalEvent[];
+  data: string[];
+}
+
+/** Output, input (where policy wants it), the size (`80x24`), a mark to jump to. */
+export type TerminalEvent = 'o' | 'i' | 'r' | 'm';
+
+export function emptyTerminal(): TerminalColumns {
+  return { entry: [], offset: [], kind: [], data: [] };
 }
 
 export function emptyColumns(): Columns {

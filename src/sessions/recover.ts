@@ -18,6 +18,7 @@ import {
   SLOT_OFFSET,
   STATE_OFFSET,
   slotBytes,
+  type TerminalColumns,
   type Totals,
   unpackBody,
 } from './recording-format.ts';
@@ -136,6 +137,10 @@ export async function closeInterrupted(path: string): Promise<{ closing: Closing
     let lastOffsetMs = 0;
     let answered = 0;
     const chain = await walkChain(file, null, (chunk) => {
+      if (chunk.kind === KIND.terminal) {
+        const terminal = unpackBody(chunk.body) as TerminalColumns;
+        lastOffsetMs = Math.max(lastOffsetMs, (terminal.offset.at(-1) ?? 0) / 1000);
+      }
       if (chunk.kind !== KIND.statements) return;
       const columns = unpackBody(chunk.body) as Columns;
       lastOffsetMs = Math.max(lastOffsetMs, (columns.offset.at(-1) ?? 0) / 1000);

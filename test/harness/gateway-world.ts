@@ -291,13 +291,13 @@ export function dial(port: number): Promise<Socket> {
   });
 }
 
-interface StoreFacts {
+export interface StoreFacts {
   principalId: string;
   targetId: string;
   taskId: string;
 }
 
-async function storeFacts(db: Db): Promise<StoreFacts> {
+export async function storeFacts(db: Db): Promise<StoreFacts> {
   const facts = { principalId: newId('principal'), targetId: newId('target'), taskId: newId('task') };
   await db.insertInto('segments').values({ path: 'prod', parent: null }).execute();
   await db
@@ -329,7 +329,7 @@ async function storeFacts(db: Db): Promise<StoreFacts> {
   return facts;
 }
 
-async function storeGrant(db: Db, facts: StoreFacts, id: string, login: string): Promise<void> {
+export async function storeGrant(db: Db, facts: StoreFacts, id: string, login: string): Promise<void> {
   const requestId = newId('request');
   await db
     .insertInto('requests')

@@ -75,6 +75,7 @@ export async function startLedgerWorld(more: BoundKind[] = []): Promise<LedgerWo
     tasks,
     events: createEvents({ connectionString: store.adminUrl, log, db }),
     gatewayAddress: { host: '127.0.0.1', port: 1 },
+    sshAddress: { host: '127.0.0.1', port: 0, hostKey: '' },
     publicUrl: () => 'http://localhost',
     heldBack: () => null,
     pendingLifetimeSeconds: PENDING_LIFETIME_SECONDS,

@@ -30,7 +30,14 @@ export interface MainProcess {
 export function runMain(env: Record<string, string>, folder: string): MainProcess {
   const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts')], {
     cwd: folder,
-    env: { ...childEnvironment(), HOME: folder, SALLY_HTTP_PORT: '0', SALLY_PG_PORT: '0', ...env },
+    env: {
+      ...childEnvironment(),
+      HOME: folder,
+      SALLY_HTTP_PORT: '0',
+      SALLY_PG_PORT: '0',
+      SALLY_SSH_PORT: '0',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';

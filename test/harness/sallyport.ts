@@ -111,6 +111,7 @@ async function startIn(
         SALLY_DATA: dataFolder,
         SALLY_HTTP_PORT: '0',
         SALLY_PG_PORT: '0',
+        SALLY_SSH_PORT: '0',
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe', ...(other === undefined ? [] : ['ipc' as const])],

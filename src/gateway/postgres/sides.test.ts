@@ -32,6 +32,7 @@ function bench() {
     path: '',
     totals,
     add: (statement) => void recorded.push({ ...statement, text: statement.text, error: statement.error }),
+    terminal: () => undefined,
     flush: () => undefined,
     close: async () => null,
     uses: () => [],
