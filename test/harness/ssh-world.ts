@@ -262,6 +262,12 @@ async function startSshd(folder: string): Promise<Sshd> {
   };
 }
 
+/** Asks again until it is so. Errors: after half a minute. */
+export async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
+  for (const endsAt = monotonicMs() + 30_000; !(await isSo()); await sleep(25))
+    if (monotonicMs() > endsAt) throw new Error(`It did not come about: ${what}.`);
+}
+
 function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
@@ -330,7 +336,7 @@ function admissionOf(world: {
         ...{ sessionId, grantId: grant.id, principal: { id: facts.principalId, name: 'engineer' } },
         ...{ target: 'web-1', targetId: facts.targetId, task: 'operate', database: '' },
         ...{ remainingMs: grant.endsAt - monotonicMs(), expiresAtMs: grant.endsAt, storeGraceMs: 180_000 },
-        ...{ landingMs: grant.landingMs, mask: null, label: `engineer ${grant.id}` },
+        ...{ landingMs: grant.landingMs, mask: null, budget: null, label: `engineer ${grant.id}` },
         guard: { allow: [], lists: null, requireWhere: false },
         host: {
           ...{

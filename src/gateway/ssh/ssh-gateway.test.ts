@@ -8,8 +8,13 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { skipWithout } from '../../../test/harness/services.ts';
-import { finished, type HostGrant, type SshWorld, startSshWorld } from '../../../test/harness/ssh-world.ts';
-import { sleep } from '../../base/timer.ts';
+import {
+  finished,
+  type HostGrant,
+  type SshWorld,
+  startSshWorld,
+  until,
+} from '../../../test/harness/ssh-world.ts';
 import { readRecording } from '../../sessions/read-recording.ts';
 import { readTerminal } from '../../sessions/read-terminal.ts';
 import { recordingPath } from '../../sessions/recording-path.ts';
@@ -47,15 +52,14 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
   }
 
   async function over(grant: HostGrant) {
-    for (;;) {
-      const row = await world.db
+    const find = () =>
+      world.db
         .selectFrom('sessions')
-        .select(['id', 'end_reason', 'ended_at', 'bytes_read'])
+        .select(['id', 'end_reason'])
         .where('grant_id', '=', grant.id)
-        .executeTakeFirst();
-      if (row !== undefined && row.ended_at !== null) return row;
-      await sleep(50);
-    }
+        .where('ended_at', 'is not', null);
+    await until('the session ends', async () => (await find().executeTakeFirst()) !== undefined);
+    return find().executeTakeFirstOrThrow();
   }
 
   test('a program: its output, its input, its exit status, and its entry', async () => {
@@ -83,12 +87,12 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
     child.stdout?.on('data', (chunk: Buffer) => {
       seen += chunk.toString();
     });
-    const typed = async (line: string, until: string) => {
+    const typed = async (line: string, answer: string) => {
       const from = seen.length;
       child.stdin?.write(`${line}\r`);
-      while (!seen.slice(from).includes(until)) await sleep(20);
+      await until(`${answer} is seen`, () => seen.slice(from).includes(answer));
     };
-    while (!seen.includes('$ ')) await sleep(20);
+    await until('the prompt is seen', () => seen.includes('$ '));
     await typed("stty -echo; printf 'Pass%s' word:; read hidden; stty echo", 'Password:');
     await typed('not-to-be-seen', '$ ');
     await typed("printf 'caf\\303\\251 \\033[31mred\\033[0m\\n'", 'red');
@@ -240,7 +244,7 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
     const ended = finished(master);
     const check = () =>
       finished(world.start(grant, to(grant, '-S', control, '-O', 'check', '').slice(0, -1)));
-    while ((await check()).code !== 0) await sleep(100);
+    await until('the connection is there', async () => (await check()).code === 0);
     const ran = await Promise.all(
       Array.from({ length: 8 }, (_, n) =>
         world.run(grant, to(grant, '-S', control, `sleep 0.1; echo ${n}; exit ${n}`)),
@@ -264,7 +268,7 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
     child.stdout?.on('data', (chunk: Buffer) => {
       seen += chunk.toString();
     });
-    while (!seen.includes('begun')) await sleep(20);
+    await until('it has begun', () => seen.includes('begun'));
     world.endGrant(grant, 'revoked: no longer needed');
     const ran = await ending;
     assert.equal(ran.code, 255);
