@@ -8,10 +8,10 @@ import { Failure, messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
 import { scramKeys } from '../../base/scram.ts';
 import type { HostTicket, SessionAdmission } from '../../grants/session-ticket.ts';
+import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { FailureLimit } from '../failure-limit.ts';
-import { ProtocolError } from '../postgres/protocol-error.ts';
 import { connectHost, type HostConnection } from './upstream.ts';
 
 export interface HostLoginContext {

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import ssh2, { type Client } from 'ssh2';
 import { messageOf } from '../../base/errors.ts';
 import type { HostTicket, SessionTicket } from '../../grants/session-ticket.ts';
-import { ProtocolError } from '../postgres/protocol-error.ts';
+import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import { CIPHERS, KEY_EXCHANGES, MACS } from './algorithms.ts';
 import { certificateAgent } from './certificate-login.ts';
 
