@@ -51,6 +51,7 @@ import { createReplicas, type Replicas, storeTrouble } from './replicas/replicas
 import { createSessionReader } from './sessions/session-view.ts';
 import { createSessions } from './sessions/sessions.ts';
 import { dialDirect } from './targets/dial.ts';
+import { createHostEnrolment } from './targets/host-enrolment.ts';
 import { createTargets } from './targets/targets.ts';
 import { createTasks } from './targets/tasks.ts';
 
@@ -337,6 +338,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     replicas,
     recovery: createRecoveryView({ recovery, sequencer, db, installationId: installation.id }),
     keys: rotations,
+    hosts: createHostEnrolment({ db, masterKey, registry, dial: dialDirect, mark }),
     readiness,
     servesApi: roles.includes('api'),
     refusedUses: createRefusedUses({ db }),

@@ -22,6 +22,11 @@ export const CATALOG: Section[] = [
         summary: 'ask for access, wait, and open the client',
         load: () => import('./commands/connect.ts'),
       },
+      {
+        name: 'ssh',
+        summary: 'ask for access to a host, wait, and log in with a certificate',
+        load: () => import('./commands/ssh.ts'),
+      },
       { name: 'request', summary: 'ask for a task on a target', load: () => import('./commands/request.ts') },
       {
         name: 'credentials',
@@ -106,6 +111,11 @@ export const CATALOG: Section[] = [
         name: 'target',
         summary: 'list, add, check, change and remove targets',
         load: () => import('./commands/target.ts'),
+      },
+      {
+        name: 'host',
+        summary: 'show the authority that hosts trust',
+        load: () => import('./commands/host.ts'),
       },
       {
         name: 'segment',

@@ -1,4 +1,4 @@
-// Access for `connect`: a grant that one holds already, a request that waits already, or a new one.
+// Access for `connect` and `ssh`: a grant that one holds already, a request that waits already, or a new one.
 
 import { type Grant, grant as grantSchema, type IssuedCredential, issuedCredential } from '../api/grants.ts';
 import { request as requestSchema, type Submitted } from '../api/requests.ts';
@@ -20,24 +20,28 @@ export interface AccessOptions extends AskOptions {
   timeout?: string;
 }
 
-export interface Access {
+export interface Access<Issued> {
   grant: Grant;
-  issued: IssuedCredential;
+  issued: Issued;
 }
 
-/** Asks, waits, and takes a secret; null when there is no access, with the exit code set. */
-export async function newAccess(
+/** What a session takes from a grant: a secret, a certificate. */
+export type Take<Issued> = (api: Api, grant: Grant) => Promise<Issued>;
+
+/** Asks, waits, and takes what a session needs; null when there is no access, with the exit code set. */
+export async function newAccess<Issued>(
   run: Run,
   api: Api,
   target: string,
   options: AccessOptions,
-): Promise<Access | null> {
+  take: Take<Issued>,
+): Promise<Access<Issued> | null> {
   const timeout = options.timeout === undefined ? null : parseDuration(options.timeout, '--timeout');
   const first =
     (await pendingRequest(run, api, target, options)) ??
     (await submit(api, await askBody(run, api, target, options)));
   const now = await waitForAccess(run, api, first, timeout);
-  if (now.grant?.state === 'active') return { grant: now.grant, issued: await issue(api, now.grant) };
+  if (now.grant?.state === 'active') return { grant: now.grant, issued: await take(api, now.grant) };
   const code: ExitCode = isSettled(now) ? exitCodeFor(now) : EXIT.timedOut;
   if (run.out.json) run.out.data(now, () => []);
   run.out.say(requestSentence(now.request));
@@ -51,12 +55,13 @@ export async function newAccess(
  * The active grant that ends last. Without a task only a single one will do: which one is meant must be plain. One
  * that has given all its secrets out, or has just ended, is passed over.
  */
-export async function heldAccess(
+export async function heldAccess<Issued>(
   run: Run,
   api: Api,
   target: string,
   task: string | undefined,
-): Promise<Access | null> {
+  take: Take<Issued>,
+): Promise<Access<Issued> | null> {
   const mine = await api.list('/api/grants', grantSchema, { state: 'active', view: 'mine' }, MOST_HELD);
   const endsAt = (grant: Grant) =>
     grant.expiresAt === null ? Number.POSITIVE_INFINITY : Date.parse(grant.expiresAt);
@@ -70,7 +75,7 @@ export async function heldAccess(
   }
   for (const grant of fitting) {
     try {
-      return { grant, issued: await issue(api, grant) };
+      return { grant, issued: await take(api, grant) };
     } catch (error) {
       const passOver = error instanceof Failure && (error.kind === 'limit' || error.kind === 'conflict');
       if (!passOver || run.interrupt.aborted) throw error;
@@ -79,9 +84,8 @@ export async function heldAccess(
   return null;
 }
 
-function issue(api: Api, grant: Grant): Promise<IssuedCredential> {
-  return api.post(path`/api/grants/${grant.id}/credentials`, issuedCredential);
-}
+export const takeSecret: Take<IssuedCredential> = (api, grant) =>
+  api.post(path`/api/grants/${grant.id}/credentials`, issuedCredential);
 
 /** One's own request for the same that still waits: after a Ctrl-C one goes on, and approvers get no second card. */
 async function pendingRequest(

@@ -338,6 +338,14 @@ export interface SharedPart<Entitlement, Client> {
   held(client: Client, key: string, signal: AbortSignal): Promise<boolean>;
 }
 
+/** For kinds whose targets are known by keys that a person has to have seen, and have to be told whom to trust. */
+export interface Enrolment {
+  /** What the target shows, `type base64`. Errors: `target-down`, `no-host-key`. */
+  scan(dial: Dial, at: { host: string; port: number }, signal: AbortSignal): Promise<string[]>;
+  /** Lines of the target's own configuration. */
+  configuration: string;
+}
+
 /**
  * A kind of target. `Client` is an open administrative connection (or pool) that `connect` makes and the registry
  * keeps, one for a target and version. Every verb takes a signal and gives up when it aborts; every error that it
@@ -401,6 +409,7 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   inventory(client: Client, signal: AbortSignal): Promise<StandingAccess[]>;
   /** `tasks`: what is offered on this target; whatever the administrator lacks for it is told. */
   check(client: Client, signal: AbortSignal, tasks: Entitlement[]): Promise<CheckItem[]>;
+  enrolment?: Enrolment;
   /** Left out by kinds that cannot hold emergency kits. */
   kit?: KitVerbs<Settings, Entitlement, Client>;
 }

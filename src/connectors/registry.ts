@@ -10,6 +10,7 @@ import type {
   CheckItem,
   Connector,
   Endpoint,
+  Enrolment,
   FenceReading,
   GrantPlan,
   Handle,
@@ -92,6 +93,8 @@ export interface BoundKind {
   session(entitlement: unknown): SessionTerms;
   endpoint(settings: unknown): Endpoint;
   nodeNames(settings: unknown): string[];
+  /** Null for kinds that need none. */
+  enrolment: Enrolment | null;
   /** What a kit's file tells of a target. Errors: `kit-unsupported`, `kit-task-unfit`. */
   kitWay(settings: unknown, entitlement: unknown, login: string): KitWay;
   open(access: TargetAccess<unknown>): OpenTarget;
@@ -123,6 +126,7 @@ export function bindKind<
     session: (value) => connector.session(entitlementOf(value)),
     endpoint: (value) => connector.endpoint(settingsOf(value)),
     nodeNames: (value) => connector.nodeNames(settingsOf(value)),
+    enrolment: connector.enrolment ?? null,
     kitWay: (settings, entitlement, login) => {
       if (connector.kit !== undefined)
         return connector.kit.way(settingsOf(settings), entitlementOf(entitlement), login);

@@ -18,6 +18,7 @@ import type { Keys } from '../keys/keys.ts';
 import type { RecoveryState } from '../replicas/recovery.ts';
 import type { Replicas } from '../replicas/replicas.ts';
 import type { SessionReader } from '../sessions/session-view.ts';
+import type { HostEnrolment } from '../targets/host-enrolment.ts';
 
 /** Whether this process may be given work, and if not why, for people. */
 export interface Readiness {
@@ -42,6 +43,7 @@ export interface HttpContext {
   replicas: Pick<Replicas, 'list'>;
   recovery: RecoveryView;
   keys: Pick<Keys, 'status' | 'rotate'>;
+  hosts: HostEnrolment;
   readiness: () => Readiness;
   /** False: this process only says how it is. */
   servesApi: boolean;

@@ -81,6 +81,8 @@ export const GUARD = {
 
   'GET /api/targets': 'signed-in',
   'POST /api/targets': 'administer',
+  'GET /api/host-authority': 'signed-in',
+  'POST /api/host-keys': 'administer',
   'POST /api/targets/:name/check': 'administer',
   'POST /api/targets/:name/credential': 'administer',
   'POST /api/targets/:name/settings': 'administer',
@@ -108,6 +110,7 @@ export const GUARD = {
   'GET /api/grants': 'signed-in',
   'GET /api/grants/:id': 'signed-in',
   'POST /api/grants/:id/credentials': 'signed-in',
+  'POST /api/grants/:id/certificates': 'signed-in',
   'POST /api/grants/:id/extend': 'signed-in',
   'POST /api/grants/:id/done': 'signed-in',
   'POST /api/grants/:id/revoke': 'signed-in',

@@ -63,6 +63,8 @@ import { getRequest } from './routes/get-request.ts';
 import { getReview } from './routes/get-review.ts';
 import { getSession } from './routes/get-session.ts';
 import { getSignInOptions } from './routes/get-sign-in-options.ts';
+import { hostEnrolment } from './routes/host-enrolment.ts';
+import { issueCertificates } from './routes/issue-certificate.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
 import { issueRegistrationLinks } from './routes/issue-registration-link.ts';
 import { issueTokens } from './routes/issue-token.ts';
@@ -200,6 +202,8 @@ const ROUTES = [
   getRequest,
   getSession,
   watchSessions,
+  hostEnrolment,
+  issueCertificates,
   issueCredentials,
   listDemoPeople,
   getGrants,

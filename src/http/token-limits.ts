@@ -71,6 +71,8 @@ export const ROUTE_SCOPE = {
 
   'GET /api/targets': 'read',
   'POST /api/targets': 'administer',
+  'GET /api/host-authority': 'read',
+  'POST /api/host-keys': 'administer',
   'POST /api/targets/:name/check': 'administer',
   'POST /api/targets/:name/credential': 'administer',
   'POST /api/targets/:name/settings': 'administer',
@@ -103,6 +105,7 @@ export const ROUTE_SCOPE = {
   'GET /api/grants': 'read',
   'GET /api/grants/:id': 'read',
   'POST /api/grants/:id/credentials': 'request',
+  'POST /api/grants/:id/certificates': 'request',
   'POST /api/grants/:id/extend': 'request',
   'POST /api/grants/:id/done': 'request',
   'POST /api/grants/:id/revoke': 'revoke',

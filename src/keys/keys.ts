@@ -1,4 +1,5 @@
-// Every key that can be changed while Sallyport runs, by its name: master, log, target-passwords, admin:<target>.
+// Every key that can be changed while Sallyport runs, by its name: master, log, target-passwords,
+// host-authority, admin:<target>.
 
 import type { KeysAnswer } from '../api/keys.ts';
 import { append } from '../audit/append.ts';
@@ -7,6 +8,7 @@ import type { Actor } from '../audit/verify/leaf.ts';
 import { invalid } from '../base/errors.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import type { Turns } from '../jobs/turns.ts';
+import { rotateHostAuthority } from '../targets/host-authority.ts';
 import type { Targets } from '../targets/targets.ts';
 import {
   beginMasterRotation,
@@ -88,7 +90,9 @@ export function createKeys(ctx: KeysContext): Keys {
       else if (what === 'log') {
         await announceLogKey(ctx.logKeys, by);
         ctx.onLogKey();
-      } else if (what === 'target-passwords') await rotatePasswords(by);
+      } else if (what === 'host-authority')
+        await rotateHostAuthority({ db: ctx.db, masterKey: ctx.ring }, by);
+      else if (what === 'target-passwords') await rotatePasswords(by);
       else if (what.startsWith(ADMIN)) {
         if (ctx.adminRefused !== null) throw invalid('what', ctx.adminRefused);
         const target = await ctx.targets.byName(what.slice(ADMIN.length));
@@ -98,7 +102,7 @@ export function createKeys(ctx: KeysContext): Keys {
         throw invalid(
           'what',
           'There is no key of that name.',
-          'One of master, log, target-passwords, admin:<target>.',
+          'One of master, log, target-passwords, host-authority, admin:<target>.',
         );
       }
       return status();

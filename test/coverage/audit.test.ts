@@ -788,6 +788,9 @@ const ROWS: Partial<Record<RouteName, Row>> = {
 const ELSEWHERE: Partial<Record<RouteName, string>> = {
   'POST /api/sign-in/oidc': 'test/features/oidc.test.ts',
   'POST /api/my-sign-in/oidc': 'test/features/oidc.test.ts',
+  // The demo has no host.
+  'POST /api/grants/:id/certificates': 'test/features/hosts.test.ts',
+  'POST /api/host-keys': 'test/features/hosts.test.ts',
 };
 
 /** Entries that name an address: whatever a person does from somewhere. */

@@ -214,6 +214,11 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 404,
     path: () => '/api/targets/no-such-target/labels/suggest',
   },
+  'GET /api/host-authority': all(200),
+  'POST /api/host-keys': {
+    ...{ engineer: 403, approver: 403, auditor: 403, admin: 422, 'deploy-bot': 403 },
+    body: { host: '-oProxyCommand=id', port: 22 },
+  },
   'POST /api/targets/:name/credential': {
     ...all(403),
     admin: 404,
@@ -268,6 +273,11 @@ const EXPECTED: Record<RouteName, Row> = {
     ...all(404),
     engineer: 409,
     path: (ids) => `/api/grants/${ids.grant}/credentials`,
+  },
+  'POST /api/grants/:id/certificates': {
+    ...all(422),
+    path: (ids) => `/api/grants/${ids.grant}/certificates`,
+    body: { publicKey: 'not a key' },
   },
   'POST /api/grants/:id/extend': {
     ...all(404),

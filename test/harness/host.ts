@@ -62,10 +62,13 @@ for one in /var/tmp /dev/shm /tmp; do mount -t tmpfs tmpfs "$one"; done
 exec /usr/sbin/sshd -D -e -p "$2" -o ListenAddress=127.0.0.1 -o HostKey=/etc/ssh/ssh_host_ed25519_key
 `;
 
-export async function startHost(options: { prepared?: boolean } = {}): Promise<TestHost> {
+/** With `prepared: false` it only lets the administrator in; `authority`: whom it trusts, otherwise one of its own. */
+export async function startHost(
+  options: { prepared?: boolean; authority?: SshKeyPair } = {},
+): Promise<TestHost> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-test-host-'));
   const installation = newId('installation');
-  const authority = newKeyPair();
+  const authority = options.authority ?? newKeyPair();
   const authorityLine = publicLine(authority.publicKey);
   const admin = { user: 'root', password: new Secret(newId('token')) };
   const adminKey = publicLine(keyPairOfSecret(admin.password).publicKey, `sallyport:${installation}`);

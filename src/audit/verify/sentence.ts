@@ -98,6 +98,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'kill.lifted': (leaf, who) =>
     `${who} lifted the kill switch for ${scopeOf(leaf)}${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
   'credential.issued': (leaf, who) => `${who} took a credential${words(leaf, ', number ', 'number')}.`,
+  'certificate.issued': (leaf, who) =>
+    `${who} took a certificate${on(leaf)}${words(leaf, ' as ', 'user')}${words(leaf, ', serial ', 'serial')}${words(leaf, ', for the key ', 'key')}${from(leaf)}.`,
   'session.opened': (leaf, who) =>
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
   'session.ended': (leaf, who) =>

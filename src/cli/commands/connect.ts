@@ -11,7 +11,7 @@ import { type Api, path } from '../client.ts';
 import { type Dsn, dsnVariables, parseDsn } from '../dsn.ts';
 import { endGrant } from '../end-grant.ts';
 import { usage } from '../exit-codes.ts';
-import { type AccessOptions, heldAccess, newAccess } from '../find-access.ts';
+import { type AccessOptions, heldAccess, newAccess, takeSecret } from '../find-access.ts';
 import { oneOf } from '../lists.ts';
 import { printable } from '../printable.ts';
 import { askYesNo } from '../prompts.ts';
@@ -49,7 +49,8 @@ export function command(): Command {
       const client = oneOf('--client', options.client, CLIENTS);
       const api = await run.api();
       const access =
-        (await heldAccess(run, api, target, options.task)) ?? (await newAccess(run, api, target, options));
+        (await heldAccess(run, api, target, options.task, takeSecret)) ??
+        (await newAccess(run, api, target, options, takeSecret));
       if (access === null) return;
       const { grant, issued } = access;
       const giveBack = options.done === true;

@@ -22,7 +22,7 @@ function statusCommand(): Command {
 }
 
 function rotateCommand(): Command {
-  return leaf('rotate <key>', 'change a key: master, log, target-passwords, admin:<target>', [
+  return leaf('rotate <key>', 'change a key: master, log, target-passwords, host-authority, admin:<target>', [
     'keys rotate master',
     'keys rotate log',
     'keys rotate admin:orders-db',

@@ -7,6 +7,7 @@ import { findPassword, type PasswordOptions } from '../admin-password.ts';
 import { describeCheck } from '../check-report.ts';
 import { type Api, path } from '../client.ts';
 import { EXIT, usage } from '../exit-codes.ts';
+import { confirmedHostKeys, newHostSecret } from '../host-keys.ts';
 import { needed, wholeNumber } from '../needed.ts';
 import { collect, readNode } from '../node-address.ts';
 import { leaf, type Run, startRun } from '../run.ts';
@@ -18,11 +19,12 @@ interface Options extends PasswordOptions {
   sensitivity: string;
   owner?: string;
   host?: string;
-  port: string;
+  port?: string;
   database?: string;
   tls?: string;
   node: string[];
   adminUser?: string;
+  hostKey: string[];
 }
 
 const HIGHEST_PORT = 65_535;
@@ -30,6 +32,7 @@ const HIGHEST_PORT = 65_535;
 export function addCommand(): Command {
   return leaf('add <name>', 'connect a target, then check it', [
     'target add orders-db --segment prod/eu/orders --environment prod --host db.internal --database orders --admin-user sallyport_admin',
+    'target add web-1 --kind ssh --segment prod/eu/web --environment prod --host web-1.internal',
     'target add orders-db --segment prod/eu/orders --environment prod --host db.internal --database orders --admin-user sallyport_admin --password-env ORDERS_ADMIN_PASSWORD --no-input',
   ])
     .option('--kind <kind>', 'what it is', 'postgres')
@@ -38,7 +41,7 @@ export function addCommand(): Command {
     .option('--sensitivity <level>', 'low, normal or high', 'normal')
     .option('--owner <group>', 'the group that answers for it')
     .option('--host <host>', 'its address')
-    .option('--port <port>', 'its port', '5432')
+    .option('--port <port>', 'its port (default: 5432, of a host 22)')
     .option('--database <name>', 'the database')
     .option('--tls <mode>', 'off, prefer or require')
     .option(
@@ -47,7 +50,13 @@ export function addCommand(): Command {
       collect,
       [],
     )
-    .option('--admin-user <name>', "Sallyport's own administrator on it")
+    .option('--admin-user <name>', "Sallyport's own administrator on it (of a host: root)")
+    .option(
+      '--host-key <fingerprint>',
+      'of a host: SHA256:… of a key that it may show, as the host itself says; may be repeated',
+      collect,
+      [],
+    )
     .option('--password-file <file>', "that administrator's password: first line of a file, - for stdin")
     .option('--password-env <name>', "that administrator's password: from this environment variable")
     .action(async (name: string, options: Options, self: Command) => {
@@ -58,13 +67,12 @@ export function addCommand(): Command {
 }
 
 async function add(run: Run, api: Api, name: string, options: Options): Promise<void> {
-  const settings = {
-    host: await needed(run, options.host, { flag: '--host', question: 'Its address?' }),
-    port: wholeNumber(options.port, '--port', 1, HIGHEST_PORT),
-    database: await needed(run, options.database, { flag: '--database', question: 'Which database?' }),
-    ...(options.tls === undefined ? {} : { tls: options.tls }),
-    ...(options.node.length === 0 ? {} : { nodes: options.node.map(readNode) }),
-  };
+  const host = await needed(run, options.host, { flag: '--host', question: 'Its address?' });
+  const isHost = options.kind === 'ssh';
+  const port = wholeNumber(options.port ?? (isHost ? '22' : '5432'), '--port', 1, HIGHEST_PORT);
+  const settings = isHost
+    ? { host, port, hostKeys: await confirmedHostKeys(run, api, { host, port }, options.hostKey) }
+    : await databaseSettings(run, { host, port }, options);
   const segment = await needed(run, options.segment, {
     flag: '--segment',
     question: 'Which segment? (like prod/eu/orders)',
@@ -74,11 +82,14 @@ async function add(run: Run, api: Api, name: string, options: Options): Promise<
     question: 'Which environment?',
     initial: segment.split('/', 1)[0] ?? '',
   });
-  const user = await needed(run, options.adminUser, {
-    flag: '--admin-user',
-    question: 'Its administrator for Sallyport?',
-  });
-  const password = await findPassword(run, options, user);
+  const user = isHost
+    ? (options.adminUser ?? 'root')
+    : await needed(run, options.adminUser, {
+        flag: '--admin-user',
+        question: 'Its administrator for Sallyport?',
+      });
+  // Of a host it is what the administrator's key is made of; nobody has to know it.
+  const password = isHost ? newHostSecret() : await findPassword(run, options, user);
   const body = addTargetBody.safeParse({
     name,
     kind: options.kind,
@@ -105,4 +116,13 @@ async function add(run: Run, api: Api, name: string, options: Options): Promise<
     ...describeCheck(check, run.out),
   ]);
   if (!check.ok) run.finish(EXIT.failed);
+}
+
+async function databaseSettings(run: Run, at: { host: string; port: number }, options: Options) {
+  return {
+    ...at,
+    database: await needed(run, options.database, { flag: '--database', question: 'Which database?' }),
+    ...(options.tls === undefined ? {} : { tls: options.tls }),
+    ...(options.node.length === 0 ? {} : { nodes: options.node.map(readNode) }),
+  };
 }

@@ -78,9 +78,6 @@ export const entitlement = z
       // sudo is given to an account: on a shared one, everybody who is in it would have it.
       if (task.sudo !== undefined)
         refuse('sudo', 'sudo goes with perGrant: on a shared account, others who use it would have it too.');
-      // Sockets of the host's own programs cannot be told from destinations by sshd's options for one key.
-      if (task.forward.length > 0 && !task.shell)
-        refuse('forward', 'Forwarding without a shell goes with perGrant.');
     }
     if (task.sudo !== undefined && !task.shell && task.commands.length === 0)
       refuse('sudo', 'sudo needs a shell, or commands that call it.');

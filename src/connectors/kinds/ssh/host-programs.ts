@@ -49,11 +49,12 @@ case $asked in
     done ;;
   *) wanted="command=$asked" server= ;;
 esac
-while IFS= read -r line; do
+while IFS= read -r line <&3; do
   [ "$line" = "$wanted" ] || continue
+  exec 3<&-
   [ "$wanted" = sftp ] && exec "$server"
   exec /bin/sh -c "$asked"
-done <"${FOLDER}/commands/$1"
+done 3<"${FOLDER}/commands/$1"
 echo "This grant does not allow that here. Its commands:" >&2
 sed -n 's/^command=/  /p' "${FOLDER}/commands/$1" >&2
 exit 126

@@ -5,6 +5,8 @@ import { defineConnector } from '../../contract.ts';
 import { check, inventory } from './check.ts';
 import { closeClient, createClient } from './client.ts';
 import { entitlement, hostTermsOf, rightsOf } from './entitlement.ts';
+import { CONFIGURATION_TEXT } from './host-programs.ts';
+import { scanHostKeys } from './scan.ts';
 import { targetSettings } from './settings.ts';
 import {
   altered,
@@ -55,4 +57,5 @@ export const ssh = defineConnector({
   setAdminPassword,
   inventory,
   check,
+  enrolment: { scan: scanHostKeys, configuration: CONFIGURATION_TEXT },
 });
