@@ -1,0 +1,240 @@
+// A host from the first `target add` to the last certificate: prepared by what a check prints, logged in to with
+// `sally ssh` and with certificates for keys of one's own, and closed when the grant is over, whoever keeps what.
+
+import assert from 'node:assert/strict';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { auditEntry } from '../../src/api/audit.ts';
+import { type Grant, grant as grantSchema } from '../../src/api/grants.ts';
+import { hostKeys, type IssuedCertificate, issuedCertificate } from '../../src/api/hosts.ts';
+import { submitted } from '../../src/api/requests.ts';
+import { checkReport, task as taskSchema } from '../../src/api/targets.ts';
+import { pageOf } from '../../src/api/text.ts';
+import { newKeyPair, opensshPrivateKey, publicLine } from '../../src/ssh/keys.ts';
+import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
+import { type HostIdentity, identityFor, sshTo } from '../harness/host-login.ts';
+import {
+  type Person,
+  policiesInForce,
+  publishPolicies,
+  type Sallyport,
+  startSallyport,
+} from '../harness/sallyport.ts';
+
+const POLICY = `@id("web")
+@description("Engineers work on web hosts at once.")
+@owner("web")
+@maxDuration("1h")
+permit (principal in Group::"engineering", action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"prod/web") when { context.task == Task::"web-shell" || context.task == Task::"web-status" };
+
+@id("web-recorded")
+@description("What is done as root on web hosts is recorded.")
+@owner("web")
+@maxDuration("1h")
+@record("required")
+permit (principal in Group::"engineering", action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"prod/web") when { context.task == Task::"web-root" };
+`;
+const TASKS = {
+  'web-shell': { perGrant: true, shell: true },
+  'web-status': { user: 'deploy', commands: ['id -un', 'uptime'] },
+  'web-root': { perGrant: true, shell: true, sudo: { commands: ['/usr/bin/id'] } },
+};
+
+let sallyport: Sallyport;
+let host: TestHost;
+
+async function granted(task: keyof typeof TASKS, person: Person = 'engineer'): Promise<Grant> {
+  const body = { target: 'web-1', task, duration: '10m', reason: 'a test of hosts' };
+  const { grant } = await sallyport.ask(person, 'POST', '/api/requests?wait=20', submitted, body);
+  assert.ok(grant?.state === 'active', JSON.stringify(grant));
+  return grant;
+}
+
+/** A certificate for a key of our own, and how ssh uses it. */
+async function certified(grant: Grant): Promise<{ issued: IssuedCertificate; identity: HostIdentity }> {
+  const pair = newKeyPair();
+  const body = { publicKey: publicLine(pair.publicKey, 'me@laptop') };
+  const path = `/api/grants/${grant.id}/certificates`;
+  const issued = await sallyport.ask('engineer', 'POST', path, issuedCertificate, body);
+  const identity = identityFor(host, issued.keyId);
+  writeFileSync(join(identity.folder, 'key'), opensshPrivateKey(pair, '').reveal());
+  writeFileSync(join(identity.folder, 'key-cert.pub'), `${issued.certificate}\n`);
+  return { issued, identity };
+}
+
+async function over(grant: Grant): Promise<void> {
+  await sallyport.ask('engineer', 'POST', `/api/grants/${grant.id}/done`, grantSchema);
+  for (let looks = 0; looks < 300; looks++) {
+    const now = await sallyport.ask('engineer', 'GET', `/api/grants/${grant.id}`, grantSchema);
+    if (now.state === 'revoked') return;
+    await delay(100);
+  }
+  assert.fail('the grant was not revoked within 30 s');
+}
+
+const codeOf = (answer: { body: unknown }) => (answer.body as { code?: string }).code;
+
+describe('hosts', { skip: skipWithoutHost() }, () => {
+  before(async () => {
+    [sallyport, host] = await Promise.all([startSallyport(), startHost({ prepared: false })]);
+    for (const [name, entitlement] of Object.entries(TASKS))
+      await sallyport.ask('admin', 'POST', '/api/tasks', taskSchema, {
+        ...{ name, kind: 'ssh', description: name, segment: 'prod/web', entitlement },
+      });
+    await publishPolicies(sallyport, { ...(await policiesInForce(sallyport)), 'web.cedar': POLICY });
+  });
+  after(async () => {
+    await sallyport?.[Symbol.asyncDispose]();
+    await host?.stop();
+  });
+
+  test('a host is added once its key has been compared, prepared by what the check prints, and then whole', async () => {
+    const where = ['--host', '127.0.0.1', '--port', String(host.port)];
+    const add = (...more: string[]) =>
+      sallyport.cli(
+        'admin',
+        ...['target', 'add', 'web-1', '--kind', 'ssh', '--segment', 'prod/web', '--environment', 'prod'],
+        ...[...where, ...more, '--json'],
+      );
+    const unseen = await add();
+    assert.equal(unseen.code, 2, unseen.stderr);
+    const other = await add('--host-key', 'SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
+    assert.match(other.stderr, /host-key-differs|does not show the key/);
+    const at = { host: '127.0.0.1', port: host.port };
+    const shown = await sallyport.ask('admin', 'POST', '/api/host-keys', hostKeys, at);
+    assert.deepEqual(
+      shown.items.map((item) => item.key),
+      [host.hostKey],
+    );
+    assert.equal((await sallyport.call('engineer', 'POST', '/api/host-keys', at)).status, 403);
+    const added = await add('--host-key', shown.items[0]?.fingerprint ?? '');
+    // It does not let us in yet: what to paste on it comes with the answer.
+    assert.equal(added.code, 1, added.stderr);
+    const { check } = JSON.parse(added.stdout) as { check: { items: { fix?: string }[] } };
+    host.run(check.items[0]?.fix ?? 'false');
+    let report = checkReport.parse({ ok: false, items: [], checkedAt: new Date().toISOString() });
+    for (let looks = 0; looks < 50 && !report.ok; looks++) {
+      report = await sallyport.ask('admin', 'POST', '/api/targets/web-1/check', checkReport);
+      await delay(100);
+    }
+    assert.deepEqual(
+      report.items.filter((item) => item.status !== 'ok').map((item) => item.name),
+      ['shared accounts'],
+    );
+    const { stdout } = await sallyport.cli('engineer', 'host', 'ca');
+    const trusted = host.run('cat /etc/ssh/sallyport/authorities.pub').trim().split('\n');
+    for (const line of trusted) assert.ok(stdout.includes(line));
+    assert.match(stdout, /TrustedUserCAKeys/);
+  });
+
+  test('sally ssh asks, waits, logs in, and gives back; of its key nothing stays', async () => {
+    const ran = await sallyport.cli(
+      'engineer',
+      ...[
+        'ssh',
+        'web-1',
+        '--task',
+        'web-shell',
+        '--reason',
+        'look',
+        '--done',
+        '--',
+        'id',
+        '-un;',
+        'exit',
+        '7',
+      ],
+    );
+    assert.equal(ran.code, 7, ran.stderr);
+    const login = ran.stdout.trim();
+    assert.match(login, /^sp_[0-9a-z]{26}$/);
+    assert.equal(host.succeeds(`getent passwd ${login}`), false);
+    const refused = await sallyport.cli(
+      'engineer',
+      ...['ssh', 'web-1', '--task', 'web-status', '--reason', 'look', '--done', '--', 'cat', '/etc/shadow'],
+    );
+    assert.deepEqual([refused.code, refused.stdout], [126, '']);
+    assert.match(refused.stderr, /Its commands:\n {2}id -un\n {2}uptime/);
+  });
+
+  test('a certificate is what the grant is, is in the log, and opens nothing when the grant is over', async () => {
+    const grant = await granted('web-status');
+    const { issued, identity } = await certified(grant);
+    assert.deepEqual([issued.user, issued.host, issued.port], ['deploy', '127.0.0.1', host.port]);
+    assert.deepEqual(issued.hostKeys, [host.hostKey]);
+    assert.ok(grant.expiresAt !== null && issued.validUntil <= grant.expiresAt);
+    assert.equal((await sshTo(identity, 'deploy', 'id -un')).out.trim(), 'deploy');
+    assert.equal((await sshTo(identity, 'root', 'id -un')).code, 255);
+    const { items } = await sallyport.ask(
+      'auditor',
+      'GET',
+      `/api/audit/entries?grant=${grant.id}`,
+      pageOf(auditEntry),
+    );
+    const entry = items.find((item) => item.leaf.kind === 'certificate.issued');
+    assert.deepEqual(
+      [entry?.leaf.detail.serial, entry?.leaf.detail.keyId, entry?.leaf.actor.name],
+      [issued.serial, grant.login, 'engineer'],
+    );
+    // Nobody else's grant, and no grant on something else.
+    const key = { publicKey: publicLine(newKeyPair().publicKey) };
+    assert.equal(
+      (await sallyport.call('approver', 'POST', `/api/grants/${grant.id}/certificates`, key)).status,
+      404,
+    );
+    const orders = { target: 'orders-db', task: 'read-orders', duration: '5m', reason: 'a test' };
+    const other = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, orders);
+    const wrong = await sallyport.call(
+      'engineer',
+      'POST',
+      `/api/grants/${other.grant?.id}/certificates`,
+      key,
+    );
+    assert.equal(codeOf(wrong), 'not-a-host');
+    await over(grant);
+    assert.equal((await sshTo(identity, 'deploy', 'id -un')).code, 255);
+    assert.match(
+      host.run('ssh-keygen -Q -l -f /etc/ssh/sallyport/revoked'),
+      new RegExp(`id: ${grant.login}`),
+    );
+    const late = await sallyport.call('engineer', 'POST', `/api/grants/${grant.id}/certificates`, key);
+    assert.equal(late.status, 409);
+  });
+
+  test('where policy wants a recording there is no certificate, and the answer says where to go', async () => {
+    const grant = await granted('web-root');
+    const key = { publicKey: publicLine(newKeyPair().publicKey) };
+    const answer = await sallyport.call('engineer', 'POST', `/api/grants/${grant.id}/certificates`, key);
+    assert.deepEqual([answer.status, codeOf(answer)], [403, 'gateway-only']);
+    const ran = await sallyport.cli('engineer', 'ssh', 'web-1', '--task', 'web-root', '--', 'id');
+    assert.equal(ran.code, 4);
+    assert.match(ran.stderr, /sally connect web-1/);
+    await over(grant);
+  });
+
+  test('another authority signs for new grants; what lives goes on, and then the old one is trusted no more', async () => {
+    const before = await granted('web-shell');
+    const rotated = await sallyport.cli('admin', 'keys', 'rotate', 'host-authority');
+    assert.equal(rotated.code, 0, rotated.stderr);
+    const behind = await certified(before);
+    assert.equal((await sshTo(behind.identity, before.login, 'id -un')).out.trim(), before.login);
+    const next = await granted('web-shell');
+    const both = () => host.run('wc -l </etc/ssh/sallyport/authorities.pub').trim();
+    assert.equal(both(), '2');
+    for (const grant of [before, next]) {
+      const { identity } = await certified(grant);
+      assert.equal((await sshTo(identity, grant.login, 'id -un')).out.trim(), grant.login);
+    }
+    await over(before);
+    const last = await granted('web-shell');
+    assert.equal(both(), '1');
+    const { identity } = await certified(last);
+    assert.equal((await sshTo(identity, last.login, 'id -un')).out.trim(), last.login);
+    await over(next);
+    await over(last);
+  });
+});
