@@ -329,16 +329,16 @@ describe('the portal in Chromium', { skip }, () => {
   });
 
   test('at the deadline the session is cut and the page says so, with nobody touching it', async () => {
-    const granted = await held('6s', 'a very quick look');
+    const granted = await held('15s', 'a very quick look');
     const { dsn } = await sallyport.ask(
       'engineer',
       'POST',
       `/api/grants/${granted.id}/credentials`,
       issuedCredential,
     );
-    const page = await enter('engineer');
     const { client, ended } = await connect(dsn);
     await client.query('select 1');
+    const page = await enter('engineer');
     await page.goto(`/requests/${granted.requestId}`);
     await mark(page);
     await ended;
