@@ -27,6 +27,11 @@ export const CATALOG: Section[] = [
         summary: 'ask for access to a host, wait, and log in with a certificate',
         load: () => import('./commands/ssh.ts'),
       },
+      {
+        name: 'proxy',
+        summary: 'one local address for tools that are open already',
+        load: () => import('./commands/proxy.ts'),
+      },
       { name: 'request', summary: 'ask for a task on a target', load: () => import('./commands/request.ts') },
       {
         name: 'credentials',

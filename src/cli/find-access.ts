@@ -1,4 +1,4 @@
-// Access for `connect` and `ssh`: a grant that one holds already, a request that waits already, or a new one.
+// Access for `connect`, `proxy` and `ssh`: a grant that one holds already, a request that waits already, or a new one.
 
 import { type Grant, grant as grantSchema, type IssuedCredential, issuedCredential } from '../api/grants.ts';
 import { request as requestSchema, type Submitted } from '../api/requests.ts';
@@ -37,11 +37,8 @@ export async function newAccess<Issued>(
   take: Take<Issued>,
 ): Promise<Access<Issued> | null> {
   const timeout = options.timeout === undefined ? null : parseDuration(options.timeout, '--timeout');
-  const first =
-    (await pendingRequest(run, api, target, options)) ??
-    (await submit(api, await askBody(run, api, target, options)));
-  const now = await waitForAccess(run, api, first, timeout);
-  if (now.grant?.state === 'active') return { grant: now.grant, issued: await take(api, now.grant) };
+  const { now, access } = await askAccess(run, api, target, options, take, timeout);
+  if (access !== null) return access;
   const code: ExitCode = isSettled(now) ? exitCodeFor(now) : EXIT.timedOut;
   if (run.out.json) run.out.data(now, () => []);
   run.out.say(requestSentence(now.request));
@@ -49,6 +46,25 @@ export async function newAccess<Issued>(
   await explainRefusal(run, api, now);
   run.finish(code);
   return null;
+}
+
+/** The same, without a word about how it ended: `access` is null when there is none. `onWait` gets the request's id. */
+export async function askAccess<Issued>(
+  run: Run,
+  api: Api,
+  target: string,
+  options: AccessOptions,
+  take: Take<Issued>,
+  timeoutSeconds: number | null,
+  onWait?: (requestId: string) => void,
+): Promise<{ now: Submitted; access: Access<Issued> | null }> {
+  const first =
+    (await pendingRequest(run, api, target, options)) ??
+    (await submit(api, await askBody(run, api, target, options)));
+  if (first.request.state === 'pending') onWait?.(first.request.id);
+  const now = await waitForAccess(run, api, first, timeoutSeconds);
+  if (now.grant?.state !== 'active') return { now, access: null };
+  return { now, access: { grant: now.grant, issued: await take(api, now.grant) } };
 }
 
 /**

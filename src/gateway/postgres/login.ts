@@ -16,14 +16,12 @@ import {
   GSSENC_REQUEST,
   int32,
   message,
-  PROTOCOL_3_0,
-  PROTOCOL_3_2,
   parameterStatus,
   SSL_REQUEST,
-  zeroEnded,
 } from '../../pg-wire/frames.ts';
 import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import { proveClient } from '../../pg-wire/scram-server.ts';
+import { checkMajor, readStartupPacket, settleVersion } from '../../pg-wire/startup-packet.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import type { FailureLimit } from '../failure-limit.ts';
@@ -52,8 +50,6 @@ export interface LoggedIn {
   early: Buffer;
 }
 
-const LARGEST_STARTUP_BYTES = 10_000;
-const SHORTEST_STARTUP_BYTES = 8;
 const TLS_HANDSHAKE_BYTE = 0x16;
 const MOST_NEGOTIATIONS = 3;
 const LONGEST_APPLICATION_NAME = 63;
@@ -72,8 +68,9 @@ export async function logIn(
     // The state in which libpq tries the next host of its list.
     throw new ProtocolError('refused', 'This gateway is stopping.', undefined, '57P03', 'Connect again.');
   }
-  const minor = settleVersion(stream, version, parameters);
   const send = (bytes: Buffer) => void stream.write(bytes);
+  const { minor, told } = settleVersion(version, parameters.unknownOptions);
+  if (told !== null) send(told);
   const over = await ctx.failures.enter(socket.remoteAddress ?? '', parameters.user);
   const proven = await proveClient(reader, send, () => ctx.admission.challenge(parameters.user)).finally(
     over,
@@ -126,7 +123,7 @@ async function openStream(
       reader = createFrameReader(stream);
       continue;
     }
-    const { code, body } = await startupPacket(reader, head);
+    const { code, body } = await readStartupPacket(reader, head);
     if (code === SSL_REQUEST && stream === socket) {
       // Bytes that came with the request were not encrypted and could be anybody's (CVE-2021-23214).
       if (reader.release().length > 0) throw new ProtocolError('violation', 'Data came before TLS began.');
@@ -150,31 +147,11 @@ async function openStream(
           'Connect with sslmode=require.',
         );
       }
-      return { stream, reader, version: code, parameters: readVersion(code, body) };
+      checkMajor(code);
+      return { stream, reader, version: code, parameters: readStartupParameters(body) };
     }
   }
   throw new ProtocolError('violation', 'No startup packet came.');
-}
-
-async function startupPacket(reader: FrameReader, head: Buffer): Promise<{ code: number; body: Buffer }> {
-  const length = Buffer.concat([head, await reader.bytes(3)]).readUInt32BE(0);
-  if (length < SHORTEST_STARTUP_BYTES || length > LARGEST_STARTUP_BYTES) {
-    throw new ProtocolError('length', `A startup packet of ${length} bytes is not accepted.`);
-  }
-  const packet = await reader.bytes(length - 4);
-  return { code: packet.readUInt32BE(0), body: packet.subarray(4) };
-}
-
-function readVersion(code: number, body: Buffer): ClientParameters {
-  if (code >>> 16 !== 3) {
-    throw new ProtocolError(
-      'startup',
-      `Protocol ${code >>> 16}.${code & 0xffff} is not supported.`,
-      undefined,
-      '0A000',
-    );
-  }
-  return readStartupParameters(body);
 }
 
 function encrypt(ctx: LoginContext, socket: Socket, direct: boolean): Promise<Duplex> {
@@ -194,19 +171,6 @@ function encrypt(ctx: LoginContext, socket: Socket, direct: boolean): Promise<Du
       else resolve(stream);
     });
   });
-}
-
-/** The minor version that is spoken; a client that asked for another is told (NegotiateProtocolVersion). */
-function settleVersion(stream: Duplex, version: number, parameters: ClientParameters): number {
-  const asked = version & 0xffff;
-  // 3.1 was never released; PostgreSQL itself answers it with 3.0.
-  const minor = asked >= 2 ? 2 : 0;
-  if (asked !== minor || parameters.unknownOptions.length > 0) {
-    const names = parameters.unknownOptions.map(zeroEnded);
-    const spoken = minor === 2 ? PROTOCOL_3_2 : PROTOCOL_3_0;
-    stream.write(message(FROM_SERVER.negotiateVersion, int32(spoken), int32(names.length), ...names));
-  }
-  return minor;
 }
 
 async function openSession(

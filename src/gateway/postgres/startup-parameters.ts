@@ -2,6 +2,7 @@
 // Measured elsewhere: `options='-c post_auth_delay=6 -c role=…'` hides a login from its own revocation.
 
 import { ProtocolError } from '../../pg-wire/protocol-error.ts';
+import { readStartupPairs } from '../../pg-wire/startup-packet.ts';
 
 export interface ClientParameters {
   user: string;
@@ -42,7 +43,6 @@ const SAFE_ENCODINGS =
 
 const LONGEST_VALUE = 1_000;
 const LONGEST_NAME_BYTES = 63;
-const MOST_PARAMETERS = 40;
 
 /** True for client encodings under which the guard understands statements. */
 export function isSafeEncoding(name: string): boolean {
@@ -51,7 +51,7 @@ export function isSafeEncoding(name: string): boolean {
 
 /** `body` is a startup packet after its version. Errors: ProtocolError that names the parameter. */
 export function readStartupParameters(body: Buffer): ClientParameters {
-  const pairs = readPairs(body);
+  const pairs = readStartupPairs(body);
   const parameters: ClientParameters = {
     user: '',
     database: '',
@@ -102,29 +102,6 @@ function applySetting(parameters: ClientParameters, name: string, value: string)
 function nameValue(name: string, value: string): string {
   if (Buffer.byteLength(value) > LONGEST_NAME_BYTES) throw refused(`The ${name} name is too long.`, '28000');
   return value;
-}
-
-function readPairs(body: Buffer): [string, string][] {
-  const texts: string[] = [];
-  let at = 0;
-  while (at < body.length) {
-    const end = body.indexOf(0, at);
-    if (end < 0) throw refused('The startup packet does not end.', '08P01');
-    if (end === at && texts.length % 2 === 0) {
-      if (end !== body.length - 1) throw refused('The startup packet goes on after its end.', '08P01');
-      return pairUp(texts);
-    }
-    texts.push(body.toString('utf8', at, end));
-    if (texts.length > MOST_PARAMETERS * 2) throw refused('The startup packet has too many parameters.');
-    at = end + 1;
-  }
-  throw refused('The startup packet does not end.', '08P01');
-}
-
-function pairUp(texts: string[]): [string, string][] {
-  const pairs: [string, string][] = [];
-  for (let i = 0; i + 1 < texts.length; i += 2) pairs.push([texts[i] ?? '', texts[i + 1] ?? '']);
-  return pairs;
 }
 
 /** `-c name=value`, `-cname=value`, `--name=value`; a backslash keeps the next character, as PostgreSQL reads it. */

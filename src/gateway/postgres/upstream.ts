@@ -13,10 +13,10 @@ import {
   PROTOCOL_3_0,
   readSqlFields,
   SSL_REQUEST,
-  zeroEnded,
 } from '../../pg-wire/frames.ts';
 import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import { createScramClient, MECHANISM, type ScramClient } from '../../pg-wire/scram-client.ts';
+import { startupBody, startupPacket } from '../../pg-wire/startup-packet.ts';
 
 const LARGEST_LOGIN_MESSAGE_BYTES = 64 * 1024;
 const MOST_LOGIN_MESSAGES = 200;
@@ -101,7 +101,7 @@ async function logIn(
   settings: Map<string, string>,
 ): Promise<Upstream> {
   const reader = createFrameReader(stream);
-  stream.write(startupPacket(ticket, settings));
+  stream.write(startupFor(ticket, settings));
   const scram = createScramClient(ticket.upstream.password.reveal());
   const upstream: Upstream = {
     stream,
@@ -186,15 +186,13 @@ function targetError(body: Buffer, ticket: SessionTicket): ProtocolError {
   );
 }
 
-function startupPacket(ticket: SessionTicket, settings: Map<string, string>): Buffer {
+function startupFor(ticket: SessionTicket, settings: Map<string, string>): Buffer {
   const pairs: [string, string][] = [
     ['user', ticket.upstream.user],
     ['database', ticket.upstream.database],
     ...settings,
   ];
-  const parts = pairs.flatMap(([name, value]) => [zeroEnded(name), zeroEnded(value)]);
-  const body = Buffer.concat([int32(PROTOCOL_3_0), ...parts, Buffer.from([0])]);
-  return Buffer.concat([int32(body.length + 4), body]);
+  return startupPacket(PROTOCOL_3_0, startupBody(pairs));
 }
 
 /** Asks the target to cancel what the backend behind `key` is doing, and resolves when it has taken note. */
