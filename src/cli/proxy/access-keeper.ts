@@ -46,8 +46,14 @@ export function keepAccess(run: Run, api: Api, target: string, options: KeeperOp
     const held = await heldAccess(run, api, target, options.task, takeSecret);
     if (held !== null) return held;
     if (options.reason === undefined && !run.interactive) return askedElsewhere();
-    const { now, access } = await askAccess(run, api, target, options, takeSecret, options.timeoutSeconds, (id) =>
-      tellAll(`Waiting for approval of "${options.task}" on ${target}: ${api.origin}/requests/${id}`),
+    const { now, access } = await askAccess(
+      run,
+      api,
+      target,
+      options,
+      takeSecret,
+      options.timeoutSeconds,
+      (id) => tellAll(`Waiting for approval of "${options.task}" on ${target}: ${api.origin}/requests/${id}`),
     );
     if (access !== null) {
       asked.add(access.grant.id);
