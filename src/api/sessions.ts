@@ -99,6 +99,9 @@ export const watchQuery = z.object({
 });
 export type WatchQuery = z.infer<typeof watchQuery>;
 
+/** The index of a shell or a program in its session's list. */
+export const terminalEntry = z.coerce.number().int().min(0).max(2_147_483_647);
+
 export const sessionQuery = pageQuery.extend({
   state: z.enum(['live', 'ended']).optional(),
   view: z.enum(['mine', 'all']).default('all'),

@@ -63,6 +63,7 @@ import { getRequest } from './routes/get-request.ts';
 import { getReview } from './routes/get-review.ts';
 import { getSession } from './routes/get-session.ts';
 import { getSignInOptions } from './routes/get-sign-in-options.ts';
+import { getTerminal } from './routes/get-terminal.ts';
 import { hostEnrolment } from './routes/host-enrolment.ts';
 import { issueCertificates } from './routes/issue-certificate.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
@@ -201,6 +202,7 @@ const ROUTES = [
   getReceipt,
   getRequest,
   getSession,
+  getTerminal,
   watchSessions,
   hostEnrolment,
   issueCertificates,

@@ -5,18 +5,15 @@ import { open } from 'node:fs/promises';
 import { walkChain } from './read-recording.ts';
 import { type Header, KIND, type TerminalColumns, unpackBody } from './recording-format.ts';
 
-export interface Cast {
-  /** Lines of JSON, the head first. */
-  text: string;
-  /** Not all of it is here. */
-  shortened: boolean;
-}
-
 const MOST_CHARACTERS = 32 * 1024 * 1024;
+const CUT_SHORT = '\r\n[There is more in the recording than is shown here.]\r\n';
 const USUAL_SIZE = { width: 80, height: 24 };
 
-/** `entry` is the index of a shell or a program. Errors: the file's, and those of a chain that does not hold. */
-export async function readTerminal(path: string, entry: number): Promise<Cast> {
+/**
+ * Lines of JSON, the head first; null when nothing was on it. `entry` is the index of a shell or a program. What is more
+ * than the limit is left out, and the last line says so. Errors: the file's, and those of a chain that does not hold.
+ */
+export async function readTerminal(path: string, entry: number): Promise<string | null> {
   const file = await open(path, 'r');
   try {
     let header: Header | null = null;
@@ -38,15 +35,15 @@ export async function readTerminal(path: string, entry: number): Promise<Cast> {
           size = sizeFrom(data);
           return;
         }
-        const line = JSON.stringify([(offset - startMicros) / 1_000_000, kind, data]);
+        const at = (offset - startMicros) / 1_000_000;
+        const line = JSON.stringify([at, kind, data]);
         characters += line.length;
         lines.push(line);
+        if (characters > MOST_CHARACTERS) lines.push(JSON.stringify([at, 'o', CUT_SHORT]));
       });
     });
-    return {
-      text: `${[headLine(header, size, startMicros ?? 0), ...lines].join('\n')}\n`,
-      shortened: characters > MOST_CHARACTERS,
-    };
+    if (startMicros === null) return null;
+    return `${[headLine(header, size, startMicros), ...lines].join('\n')}\n`;
   } finally {
     await file.close();
   }

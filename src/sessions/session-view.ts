@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import type { z } from 'zod';
 import type { Session, SessionDetail, SessionLive, sessionQuery, WatchQuery } from '../api/sessions.ts';
 import type { pageQuery } from '../api/text.ts';
-import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
+import { codeOf, conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import { askToEnd } from '../grants/ask-to-end.ts';
 import type { GrantsContext } from '../grants/context.ts';
@@ -14,6 +14,7 @@ import { mayAdminister, seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
 import { readRecording } from './read-recording.ts';
+import { readTerminal } from './read-terminal.ts';
 import { recordingPath } from './recording-path.ts';
 import { watchSession } from './watch.ts';
 
@@ -26,6 +27,8 @@ export interface SessionReader {
   detail(reader: Caller, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
   /** What it does now, on whichever replica it runs. Errors: `unknown-session`, `too-many-watchers`. */
   watch(by: Caller, id: string, query: WatchQuery, signal: AbortSignal): Promise<SessionLive>;
+  /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, `recording-elsewhere`, `recording-broken`. */
+  terminal(reader: Caller, id: string, entry: number): Promise<string>;
   /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
   end(by: Caller, id: string, reason: string): Promise<Session>;
 }
@@ -65,6 +68,19 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
         statementList: page.statements,
         nextCursor: page.next === null ? null : String(page.next),
       };
+    },
+
+    async terminal(reader, id, entry) {
+      const row = await oneVisible(ctx, reader, id);
+      const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
+      const cast = await readTerminal(path, entry).catch((cause: unknown) => {
+        if (codeOf(cause) === 'ENOENT' && row.gateway === ctx.replica) return null;
+        if (codeOf(cause) === 'ENOENT')
+          throw conflict('recording-elsewhere', `The recording is on the replica ${row.gateway}.`);
+        throw conflict('recording-broken', 'The recording cannot be read.', { cause });
+      });
+      if (cast === null) throw notFound('terminal', String(entry));
+      return cast;
     },
 
     watch: (by, id, query, signal) =>

@@ -56,6 +56,8 @@ function shownBegun(one: Begun, startedAtMs: number): Statement {
     bytes: 0,
     durationMs: null,
     error: null,
+    exit: null,
+    sha256: null,
   };
 }
 
@@ -65,6 +67,8 @@ function shownEnded(one: Recorded, startedAtMs: number): Statement {
     verdict: one.refused ? 'refused' : 'passed',
     rows: one.rows,
     bytes: one.bytes,
+    exit: one.end?.exit ?? null,
+    sha256: one.end?.sha256 ?? null,
     // Ended, if without an answer: only what runs has none.
     durationMs: one.durationMs ?? 0,
     error:

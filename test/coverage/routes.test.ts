@@ -365,6 +365,11 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 200,
     path: (ids) => `/api/sessions/${ids.session}`,
   },
+  // Of a session on a database: there is none, for whoever may see the session as for everybody else.
+  'GET /api/sessions/:id/terminals/:entry': {
+    ...all(404),
+    path: (ids) => `/api/sessions/${ids.session}/terminals/0`,
+  },
   'GET /api/sessions/:id/live': {
     ...all(404),
     engineer: 200,

@@ -1,8 +1,10 @@
 // `sally session <id>`: one session and every statement in it, from its recording.
 
+import { once } from 'node:events';
 import type { Command } from 'commander';
 import { type SessionDetail, sessionDetail } from '../../api/sessions.ts';
 import { type Api, path } from '../client.ts';
+import { usage } from '../exit-codes.ts';
 import { followSession } from '../follow-session.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
@@ -14,17 +16,26 @@ const PAGE_STATEMENTS = 200;
 const MOST_STATEMENTS = 100_000;
 const SHORTEST_TEXT_COLUMNS = 20;
 
+interface Options {
+  follow?: true;
+  /** Its number in the list, from 1; true: the first that has one. */
+  cast?: string | true;
+}
+
 export function command(): Command {
   return leaf('session <session-id>', 'show one session and its statements', [
     'session ses_01jd2q0v6w8x9y0z1a2b3c4d5e',
     'session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --follow',
+    'session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --cast > work.cast && asciinema play work.cast',
     "session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --json | jq '.statementList[].text'",
   ])
+    .option('--cast [entry]', 'a terminal of it as an asciicast file on stdout (default: the first)')
     .option('--follow', 'watch it while it runs: a line for each statement')
-    .action(async (id: string, options: { follow?: true }, self: Command) => {
+    .action(async (id: string, options: Options, self: Command) => {
       const run = startRun(self);
       const api = await run.api();
       if (options.follow === true) return followSession(run, api, id);
+      if (options.cast !== undefined) return showTerminal(api, id, options.cast);
       const whole = await fetchWhole(api, id);
       run.out.data(whole, () => describe(whole, run.out, api.nowMs()));
       if (!whole.recording.intact)
@@ -33,6 +44,22 @@ export function command(): Command {
         );
       if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
     });
+}
+
+/** Errors: usage, `unknown-terminal`. */
+async function showTerminal(api: Api, id: string, which: string | true): Promise<void> {
+  const whole = await fetchWhole(api, id);
+  const terminals = whole.statementList.filter(
+    (one) => (one.protocol === 'shell' || one.protocol === 'exec') && one.verdict === 'passed',
+  );
+  const wanted = which === true ? terminals[0] : terminals.find((one) => String(one.index + 1) === which);
+  if (wanted === undefined)
+    throw usage(
+      which === true ? 'Nothing in this session has a terminal.' : `There is no terminal ${which}.`,
+      `There are: ${terminals.map((one) => one.index + 1).join(', ') || 'none'}.`,
+    );
+  for await (const piece of api.stream(path`/api/sessions/${id}/terminals/${String(wanted.index)}`))
+    if (!process.stdout.write(piece)) await once(process.stdout, 'drain');
 }
 
 async function fetchWhole(api: Api, id: string): Promise<SessionDetail> {
@@ -59,7 +86,7 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
   if (session.statementList.length === 0) return head;
   const rows = session.statementList.map((s) => ({
     ...s,
-    outcome: s.verdict === 'refused' ? 'refused' : s.error === null ? '' : s.error.sqlstate,
+    outcome: outcomeOf(s),
   }));
   const before = 40;
   const textWidth = out.width === null ? null : Math.max(SHORTEST_TEXT_COLUMNS, out.width - before);
@@ -90,4 +117,10 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
       out.width,
     ),
   ];
+}
+
+function outcomeOf({ verdict, error, exit }: SessionDetail['statementList'][number]): string {
+  if (verdict === 'refused') return 'refused';
+  if (error !== null) return error.sqlstate;
+  return exit === null || exit === 0 ? '' : `exit ${printable(String(exit))}`;
 }
