@@ -30,6 +30,8 @@ const one = (index: number, durationMs: number | null = 1): Statement => ({
   bytes: 1,
   durationMs,
   error: null,
+  exit: null,
+  sha256: null,
 });
 const indexes = (list: Statement[]) => list.map((item) => item.index);
 
