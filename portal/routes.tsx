@@ -201,6 +201,11 @@ const review = createRoute({
   path: '/reviews/$id',
   component: lazyRouteComponent(() => import('./pages/review-page.tsx'), 'ReviewPage'),
 });
+const statement = createRoute({
+  getParentRoute: () => inside,
+  path: '/statements/$id',
+  component: lazyRouteComponent(() => import('./pages/statement-page.tsx'), 'StatementPage'),
+});
 const notices = createRoute({ getParentRoute: () => inside, path: '/notices', component: NoticesPage });
 const kill = createRoute({
   getParentRoute: () => inside,
@@ -254,6 +259,7 @@ export const router = createRouter({
       people,
       breakGlass,
       review,
+      statement,
       notices,
       kill,
       mySignIn,

@@ -27,6 +27,7 @@ import { freeLeasesOf } from './grants/lease.ts';
 import { challengeFor, liveVerdicts, openSession } from './grants/open-session.ts';
 import { noteRefusedLogin } from './grants/refused-login.ts';
 import type { SessionAdmission } from './grants/session-ticket.ts';
+import { createStatementDesk } from './grants/statement-desk.ts';
 import type { HttpContext, Readiness } from './http/context.ts';
 import { createServer } from './http/server.ts';
 import { createAttempts } from './identity/attempts.ts';
@@ -265,6 +266,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const gateway = createGateway({
     admission,
     sessions,
+    desk: createStatementDesk(ctx),
     log,
     host: config.postgresGateway.host,
     port: config.postgresGateway.port,

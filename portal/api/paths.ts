@@ -62,6 +62,10 @@ export const apiPath = {
   approve: (id: string) => at('api', 'requests', id, 'approve'),
   deny: (id: string) => at('api', 'requests', id, 'deny'),
   cancel: (id: string) => at('api', 'requests', id, 'cancel'),
+  statements: (query: { state?: string; view?: string; limit?: number } = {}) =>
+    withQuery('/api/statements', query),
+  statement: (id: string) => at('api', 'statements', id),
+  decideStatement: (id: string, act: 'approve' | 'deny') => at('api', 'statements', id, act),
   delegations: () => '/api/delegations',
   endDelegation: (id: string) => at('api', 'delegations', id, 'end'),
   grants: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>

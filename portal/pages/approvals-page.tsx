@@ -8,6 +8,7 @@ import { Empty } from '../parts/empty.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
 import { RequestLine } from '../parts/request-line.tsx';
+import { WaitingStatements } from '../parts/waiting-statements.tsx';
 
 const LATEST = 12;
 
@@ -34,6 +35,7 @@ export function ApprovalsPage() {
           />
         )}
       </Loaded>
+      <WaitingStatements />
       {decided.length === 0 ? null : (
         <section className="sp-section" aria-labelledby="decided">
           <h2 id="decided">Decided lately</h2>

@@ -2,6 +2,7 @@
 
 import type { GrantState } from '../../src/api/grants.ts';
 import type { Outcome, RequestState } from '../../src/api/requests.ts';
+import type { StatementState } from '../../src/api/statements.ts';
 
 /** `open` is lit (the accent), `good` over and well, `wait` somebody's turn, `bad` refused or wrong, `quiet` past. */
 export type Tone = 'open' | 'good' | 'wait' | 'bad' | 'quiet';
@@ -32,6 +33,15 @@ export const REQUEST_STATES: Record<RequestState, StateWords> = {
   denied: { word: 'Denied', tone: 'bad', meaning: 'Policy or an approver said no.' },
   cancelled: { word: 'Cancelled', tone: 'quiet', meaning: 'The requester took it back.' },
   expired: { word: 'Expired', tone: 'quiet', meaning: 'Nobody decided in time.' },
+};
+
+export const STATEMENT_STATES: Record<StatementState, StateWords> = {
+  waiting: { word: 'Waiting', tone: 'wait', meaning: 'It runs when it is approved.' },
+  approved: { word: 'Approved', tone: 'good', meaning: 'It is about to run.' },
+  used: { word: 'Approved and sent', tone: 'good', meaning: 'It was approved, and went to the target once.' },
+  denied: { word: 'Denied', tone: 'bad', meaning: 'An approver said no; it did not run.' },
+  expired: { word: 'Expired', tone: 'quiet', meaning: 'Nobody decided in time; it did not run.' },
+  withdrawn: { word: 'Withdrawn', tone: 'quiet', meaning: 'It was cancelled, or its session ended.' },
 };
 
 export const OUTCOMES: Record<Outcome, StateWords> = {

@@ -52,6 +52,13 @@ export const obligations = z.object({
   /** What all sessions of the grant together may read. */
   maxRows: z.number().int().optional(),
   maxBytes: z.number().int().optional(),
+  /** Which statements wait for a yes of their own, and whose; no stages: those of the request. */
+  approveStatements: z
+    .object({
+      kinds: z.array(z.enum(['all', 'write', 'insert', 'update', 'delete', 'merge', 'truncate'])),
+      by: z.array(approvalStage),
+    })
+    .optional(),
 });
 export type Obligations = z.infer<typeof obligations>;
 

@@ -29,6 +29,7 @@ export const ID_PREFIXES = {
   drill: 'drl',
   kit: 'kit',
   kill: 'kil',
+  statement: 'stm',
 } as const;
 
 export type IdKind = keyof typeof ID_PREFIXES;

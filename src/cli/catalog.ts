@@ -53,10 +53,14 @@ export const CATALOG: Section[] = [
     entries: [
       {
         name: 'approve',
-        summary: 'approve a request, as asked or for shorter',
+        summary: 'approve a request, as asked or for shorter, or one statement',
         load: () => import('./commands/approve.ts'),
       },
-      { name: 'deny', summary: 'deny a request, with a reason', load: () => import('./commands/deny.ts') },
+      {
+        name: 'deny',
+        summary: 'deny a request or a statement, with a reason',
+        load: () => import('./commands/deny.ts'),
+      },
       {
         name: 'delegate',
         summary: 'name a stand-in for your approvals',
@@ -82,6 +86,11 @@ export const CATALOG: Section[] = [
   {
     title: 'See',
     entries: [
+      {
+        name: 'statements',
+        summary: 'list statements that wait for approval',
+        load: () => import('./commands/statements.ts'),
+      },
       { name: 'requests', summary: 'list requests', load: () => import('./commands/requests.ts') },
       { name: 'grants', summary: 'list grants', load: () => import('./commands/grants.ts') },
       {

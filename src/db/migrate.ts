@@ -19,6 +19,7 @@ import * as ledger from './migrations/0013-ledger.ts';
 import * as columnLabels from './migrations/0014-column-labels.ts';
 import * as hosts from './migrations/0015-hosts.ts';
 import * as sessionControls from './migrations/0018-session-controls.ts';
+import * as statementApprovals from './migrations/0019-statement-approvals.ts';
 import * as watchedSessions from './migrations/0020-watched-sessions.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
@@ -37,6 +38,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0014-column-labels': columnLabels,
   '0015-hosts': hosts,
   '0018-session-controls': sessionControls,
+  '0019-statement-approvals': statementApprovals,
   '0020-watched-sessions': watchedSessions,
 };
 

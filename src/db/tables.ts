@@ -2,7 +2,7 @@
 // `Generated` columns may be left out of an insert; timestamps are Dates read from the store's own clock.
 // Long because every table stands here, once.
 
-import type { ColumnType, Generated, JSONColumnType } from 'kysely';
+import type { ColumnType, Generated, JSONColumnType, RawBuilder } from 'kysely';
 
 type Now = Generated<Date>;
 type Json<T extends object> = JSONColumnType<T>;
@@ -384,6 +384,28 @@ export interface Tables {
     errors: Generated<number>;
     duration_ms: Generated<number>;
   };
+  statement_requests: {
+    id: Fixed<string>;
+    session_id: Fixed<string>;
+    text: string;
+    parameters: ColumnType<(string | null)[], string, string>;
+    digest: Fixed<string>;
+    estimate: string | null;
+    stages: ColumnType<object[], string, never>;
+    state: StatementState;
+    reason: string | null;
+    decided_by: string | null;
+    created_at: Generated<Date>;
+    expires_at: ColumnType<Date, Date | RawBuilder<Date>, never>;
+    decided_at: Date | null;
+  };
+  statement_approvals: {
+    statement_id: Fixed<string>;
+    principal_id: Fixed<string>;
+    digest: Fixed<string>;
+    given_at: Generated<Date>;
+    circumstances: Json<object>;
+  };
   column_labels: {
     target_id: Fixed<string>;
     database: Fixed<string>;
@@ -694,6 +716,7 @@ export type CeremonyKind =
   | 'registration-link'
   | 'cli-login';
 
+export type StatementState = 'waiting' | 'approved' | 'used' | 'denied' | 'expired' | 'withdrawn';
 export type KillScope = 'person' | 'target' | 'segment' | 'everything';
 /** `once`: for one session; `session`: until the last of its sessions has ended. */
 export type SessionUse = 'once' | 'session';

@@ -185,7 +185,14 @@ for (const version of [15, 18] as const) {
 
     test('without the guard: what the database itself stops, and what it does not', async () => {
       const open = await world.another({
-        guard: () => ({ refusal: null, uses: [], prepares: [], declares: [], givesRows: true }),
+        guard: () => ({
+          refusal: null,
+          uses: [],
+          prepares: [],
+          declares: [],
+          givesRows: true,
+          approval: null,
+        }),
       });
       const grant = await world.grant();
       const client = await connected(world.url(grant).replace(`:${world.gateway.port}/`, `:${open.port}/`));

@@ -5,7 +5,7 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from '../base/log.ts';
-import type { SessionAdmission } from '../grants/session-ticket.ts';
+import type { SessionAdmission, StatementDesk } from '../grants/session-ticket.ts';
 import { errorResponse } from '../pg-wire/frames.ts';
 import { ProtocolError } from '../pg-wire/protocol-error.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
@@ -33,6 +33,8 @@ const STOP_GRACE_MS = 700;
 export interface GatewayContext {
   admission: SessionAdmission;
   sessions: Sessions;
+  /** Where statements wait for approval. */
+  desk: StatementDesk;
   log: Logger;
   host: string;
   /** 0: any free one. */
@@ -141,6 +143,8 @@ export function createGateway(ctx: GatewayContext): Gateway {
         connections.add(fast);
       },
       clientClosed: (fast) => connections.delete(fast),
+      desk: ctx.desk,
+      onCancel: (handler) => shared.cancelKeys.hear(cancelKey, handler),
       whenOver(reason) {
         shared.cancelKeys.remove(cancelKey);
         const ending = session.end(reason).catch((error: unknown) => {

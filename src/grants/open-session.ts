@@ -255,6 +255,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     mask,
     host,
     budget: budgetOf(controls),
+    approveStatements: controls.approveStatements?.kinds ?? null,
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,

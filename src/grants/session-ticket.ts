@@ -44,6 +44,8 @@ export interface SessionTicket {
   host: HostTicket | null;
   /** What all sessions of the grant may read, by policy; null: nothing limits it. */
   budget: { rows: number | null; bytes: number | null } | null;
+  /** Statements that wait for a yes of their own, by policy; null: none. */
+  approveStatements: readonly string[] | null;
   /** Person and grant, for `application_name` on the target. */
   label: string;
   upstream: {
@@ -114,6 +116,33 @@ export interface LiveTime {
    * back extends nothing.
    */
   expiresAtMs: number;
+}
+
+/** A statement that may not run before somebody has agreed to exactly it. */
+export interface AskedStatement {
+  sessionId: string;
+  text: string;
+  /** As they can be shown; null for NULL. */
+  parameters: (string | null)[];
+  /** Of the text and all bytes of the values. */
+  digest: string;
+  /** What the target expects of it, in its own words; null: it was not asked, or did not say. */
+  estimate: string | null;
+}
+
+export type StatementVerdict =
+  | { verdict: 'approved' }
+  | { verdict: 'denied'; by: string; reason: string }
+  | { verdict: 'expired' };
+
+/** Where statements wait. */
+export interface StatementDesk {
+  /** `link`: where it is decided; `who`: whose yes it needs, in words. Errors: Failure, the store's. */
+  ask(asked: AskedStatement): Promise<{ id: string; link: string; who: string; waitMs: number }>;
+  /** Resolves once; a yes is used up by it. Errors: the store's, and the signal's reason. */
+  decided(id: string, digest: string, signal: AbortSignal): Promise<StatementVerdict>;
+  /** Whoever waited does no more. Never rejects. */
+  withdraw(id: string, why: string): Promise<void>;
 }
 
 export interface SessionAdmission {

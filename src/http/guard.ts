@@ -106,6 +106,10 @@ export const GUARD = {
   'POST /api/requests/:id/approve': 'person',
   'POST /api/requests/:id/deny': 'person',
   'POST /api/requests/:id/cancel': 'signed-in',
+  'GET /api/statements': 'signed-in',
+  'GET /api/statements/:id': 'signed-in',
+  'POST /api/statements/:id/approve': 'person',
+  'POST /api/statements/:id/deny': 'person',
 
   'GET /api/grants': 'signed-in',
   'GET /api/grants/:id': 'signed-in',

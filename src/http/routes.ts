@@ -124,6 +124,7 @@ import { signOut } from './routes/sign-out.ts';
 import { signProposal } from './routes/sign-proposal.ts';
 import { signRecoveries } from './routes/sign-recovery.ts';
 import { startDeviceLogins } from './routes/start-device-login.ts';
+import { statements } from './routes/statements.ts';
 import { streamEvents } from './routes/stream-events.ts';
 import { submitBundles } from './routes/submit-bundle.ts';
 import { submitRequest } from './routes/submit-request.ts';
@@ -179,6 +180,7 @@ const ROUTES = [
   changeTargetSettings,
   removeTargets,
   denyRequest,
+  statements,
   endSession,
   explainPolicy,
   exportAudit,

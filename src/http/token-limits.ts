@@ -100,6 +100,10 @@ export const ROUTE_SCOPE = {
   'GET /api/requests/:id': 'read',
   'POST /api/requests/:id/approve': 'approve',
   'POST /api/requests/:id/deny': 'approve',
+  'GET /api/statements': 'read',
+  'GET /api/statements/:id': 'read',
+  'POST /api/statements/:id/approve': 'approve',
+  'POST /api/statements/:id/deny': 'approve',
   'POST /api/requests/:id/cancel': 'request',
 
   'GET /api/grants': 'read',

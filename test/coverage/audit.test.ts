@@ -568,6 +568,16 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'approver',
     act: async () => post('approver', `/api/requests/${await pending()}/deny`, REASON),
   },
+  'POST /api/statements/:id/approve': {
+    writes: ['statement.approved', 'statement.run'],
+    by: 'approver',
+    act: 'test/features/masking.test.ts',
+  },
+  'POST /api/statements/:id/deny': {
+    writes: ['statement.denied'],
+    by: 'approver',
+    act: 'test/features/masking.test.ts',
+  },
   'POST /api/requests/:id/cancel': {
     writes: ['request.cancelled'],
     by: 'engineer',

@@ -44,6 +44,7 @@ const all = (status: number) =>
 const REASON = { reason: 'a test of routes' };
 /** Which nobody has opened or scheduled. */
 const [NO_REVIEW, NO_DRILL, NO_KIT] = [newId('review'), newId('drill'), newId('kit')];
+const NO_STATEMENT = newId('statement');
 const ASKED = { target: 'orders-db', task: 'read-orders', duration: '45s' };
 
 /**
@@ -260,6 +261,20 @@ const EXPECTED: Record<RouteName, Row> = {
     ...all(403),
     approver: 409,
     path: (ids) => `/api/requests/${ids.cancelled}/deny`,
+    body: REASON,
+  },
+  'GET /api/statements': all(200),
+  'GET /api/statements/:id': { ...all(404), path: () => `/api/statements/${NO_STATEMENT}` },
+  'POST /api/statements/:id/approve': {
+    ...all(404),
+    'deploy-bot': 403,
+    path: () => `/api/statements/${NO_STATEMENT}/approve`,
+    body: { digest: 'of nothing' },
+  },
+  'POST /api/statements/:id/deny': {
+    ...all(404),
+    'deploy-bot': 403,
+    path: () => `/api/statements/${NO_STATEMENT}/deny`,
     body: REASON,
   },
   'POST /api/requests/:id/cancel': {

@@ -8,6 +8,8 @@ import { z } from 'zod';
 import { issuedCredential, receipt } from '../../src/api/grants.ts';
 import { labelList, suggestedLabels } from '../../src/api/labels.ts';
 import { submitted } from '../../src/api/requests.ts';
+import { statementCard } from '../../src/api/statements.ts';
+import { pageOf } from '../../src/api/text.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 const POLICY = `
@@ -189,5 +191,112 @@ test('a policy’s budget holds in sessions, is on the card and in the receipt; 
   assert.match(await cut, /policy holds sessions to more now: at most 50 rows read/);
   const told = await sallyport.ask('engineer', 'GET', `/api/grants/${id}/receipt`, receipt);
   assert.deepEqual([told.read.rows, told.read.mostRows, told.read.mostBytes], [100, 100, 10_000_000]);
+  await publishPolicies(sallyport, files);
+});
+
+const MENDING = `
+@id("mend")
+@description("Orders are mended one approved statement at a time.")
+@owner("team-orders")
+@maxDuration("1h")
+@approveStatements("write by 1 of Group::\\"approvers\\"")
+permit (
+  principal in Group::"engineering",
+  action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"prod/eu/orders"
+)
+when { context.task == Task::"mend-orders" };
+`;
+
+async function mender(): Promise<{ client: pg.Client; requestId: string }> {
+  const asked = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
+    target: 'orders-db',
+    task: 'mend-orders',
+    duration: '10m',
+    reason: 'order 77 hangs',
+  });
+  const id = asked.grant?.id ?? '';
+  const { dsn } = await sallyport.ask('engineer', 'POST', `/api/grants/${id}/credentials`, issuedCredential);
+  const client = new pg.Client({ connectionString: dsn });
+  client.on('error', () => undefined);
+  await client.connect();
+  return { client, requestId: asked.request.id };
+}
+
+/** The one that waits for `approver` now. */
+async function waiting() {
+  for (;;) {
+    const { items } = await sallyport.ask(
+      'approver',
+      'GET',
+      '/api/statements?view=approvals',
+      pageOf(statementCard),
+    );
+    const [first] = items;
+    if (first !== undefined) return first;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+test('statements are approved one by one by somebody else, on a card with text, values and estimate, and logged', async () => {
+  await sallyport.ask('admin', 'POST', '/api/tasks', z.unknown(), {
+    name: 'mend-orders',
+    kind: 'postgres',
+    segment: 'prod/eu/orders',
+    description: 'Mend orders.',
+    entitlement: { tables: [{ name: 'public.orders', privileges: ['SELECT', 'UPDATE'] }] },
+  });
+  const files = await policiesInForce(sallyport);
+  await publishPolicies(sallyport, { ...files, 'mend.cedar': MENDING });
+  const { client } = await mender();
+  const running = client.query("update orders set note = $1 where id = $2 and status <> 'x'", ['mended', 77]);
+  running.catch(() => undefined);
+  const card = await waiting();
+  assert.deepEqual(
+    [card.purpose, card.parameters, card.mayApprove],
+    ['order 77 hangs', ['mended', '77'], true],
+  );
+  assert.match(card.estimate ?? '', /Update on orders/);
+  const at = `/api/statements/${card.id}`;
+  for (const [who, status] of [
+    ['engineer', 403],
+    ['auditor', 403],
+    ['deploy-bot', 403],
+  ] as const) {
+    const told = await sallyport.call(who, 'POST', `${at}/approve`, { digest: card.digest });
+    assert.equal(told.status, status, who);
+  }
+  assert.equal((await sallyport.call('deploy-bot', 'GET', at)).status, 404);
+  assert.equal(
+    (await sallyport.call('approver', 'POST', `${at}/approve`, { digest: 'another' })).status,
+    409,
+  );
+  const approved = await sallyport.cli('approver', 'approve', card.id, '--yes');
+  assert.equal(approved.code, 0, approved.stderr);
+  assert.match(approved.stderr, /update orders set note = \$1/);
+  assert.equal((await running).rowCount, 1);
+  assert.equal(
+    (await sallyport.call('approver', 'POST', `${at}/approve`, { digest: card.digest })).status,
+    409,
+  );
+
+  const again = client.query("update orders set note = 'again' where id = 77");
+  again.catch(() => undefined);
+  const second = await waiting();
+  const denied = await sallyport.cli('approver', 'deny', second.id, '--reason', 'once is enough');
+  assert.equal(denied.code, 0, denied.stderr);
+  await assert.rejects(again, { code: '42501', message: /denied it: once is enough/ });
+  const { rows } = await client.query('select note from orders where id = 77');
+  assert.deepEqual(rows, [{ note: 'mended' }]);
+  await client.end();
+  const log = await sallyport.ask(
+    'auditor',
+    'GET',
+    '/api/audit/entries?limit=50',
+    z.object({ items: z.array(z.object({ leaf: z.object({ kind: z.string() }) })) }),
+  );
+  const kinds = log.items.map((one) => one.leaf.kind);
+  for (const kind of ['statement.asked', 'statement.approved', 'statement.run', 'statement.denied'])
+    assert.ok(kinds.includes(kind), kind);
   await publishPolicies(sallyport, files);
 });

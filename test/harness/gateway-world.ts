@@ -15,8 +15,10 @@ import { Secret } from '../../src/base/secret.ts';
 import { monotonicMs } from '../../src/base/timer.ts';
 import { type Db, openStore } from '../../src/db/client.ts';
 import { migrate } from '../../src/db/migrate.ts';
+import { createEvents } from '../../src/events/events.ts';
 import { createGateway, type Gateway, type GatewayContext } from '../../src/gateway/gateway.ts';
 import type { LiveVerdict, SessionAdmission, SessionTicket } from '../../src/grants/session-ticket.ts';
+import { createStatementDesk } from '../../src/grants/statement-desk.ts';
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 
@@ -34,6 +36,7 @@ export interface WorldGrant {
   guard: SessionTicket['guard'];
   mask: SessionTicket['mask'];
   budget: SessionTicket['budget'];
+  approve: SessionTicket['approveStatements'];
 }
 
 export interface World {
@@ -52,6 +55,7 @@ export interface World {
     guard?: Partial<SessionTicket['guard']>;
     mask?: SessionTicket['mask'];
     budget?: SessionTicket['budget'];
+    approve?: SessionTicket['approveStatements'];
     rights?: string[];
   }): Promise<WorldGrant>;
   url(grant: WorldGrant, options?: { secret?: string; database?: string; query?: string }): string;
@@ -130,6 +134,11 @@ export async function startWorld(options: {
           gateway: input.gateway,
           client_address: input.clientAddress,
           application: input.application,
+          controls: JSON.stringify(
+            grant.approve === null
+              ? {}
+              : { approveStatements: { kinds: grant.approve, by: [{ count: 1, from: 'Group::"dba"' }] } },
+          ),
         })
         .execute();
       return {
@@ -148,6 +157,7 @@ export async function startWorld(options: {
         mask: grant.mask,
         host: null,
         budget: grant.budget,
+        approveStatements: grant.approve,
         label: `engineer ${grant.id}`,
         upstream: {
           user: grant.login,
@@ -177,6 +187,8 @@ export async function startWorld(options: {
     },
   };
 
+  const events = createEvents({ connectionString: store.adminUrl, log, db });
+  await events.start();
   const sessions = createSessions({
     db,
     log,
@@ -194,6 +206,7 @@ export async function startWorld(options: {
     const gateway = createGateway({
       admission,
       sessions,
+      desk: createStatementDesk({ db, events, log, publicUrl: () => 'http://portal.test' }),
       log,
       host: '127.0.0.1',
       port: 0,
@@ -243,6 +256,7 @@ export async function startWorld(options: {
         guard: { allow: [], lists: null, requireWhere: false, ...wanted.guard },
         mask: wanted.mask ?? null,
         budget: wanted.budget ?? null,
+        approve: wanted.approve ?? null,
       };
       grants.set(login, grant);
       return grant;
@@ -271,6 +285,7 @@ export async function startWorld(options: {
     async stop() {
       for (const one of gateways) await one.stop('The test is over.');
       await sessions.stop();
+      await events.stop();
       await admin.end();
       await db.destroy();
       await Promise.all([target.stop(), store.stop()]);

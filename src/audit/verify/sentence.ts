@@ -155,6 +155,13 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'directory.user-deleted': (leaf, who) => `${who} deleted ${principalOf(leaf)}.`,
   'directory.group-changed': (leaf, who) =>
     `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
+  'statement.asked': (_, who) => `${who} wants to run a statement that needs approval.`,
+  'statement.approved': (leaf, who) => `${who} approved one statement${words(leaf, ' of ', 'principal')}.`,
+  'statement.denied': (leaf, who) =>
+    `${who} denied one statement${words(leaf, ' of ', 'principal')}${words(leaf, ': ', 'reason')}.`,
+  'statement.run': (_, who) => `${who} ran a statement that was approved.`,
+  'statement.lapsed': (leaf) =>
+    `A statement that waited for approval did not run${words(leaf, ': ', 'why')}.`,
   'target.sampled': (leaf, who) =>
     `${who} had samples of${words(leaf, ' ', 'target')} looked through for personal data${words(leaf, ', database ', 'database')}.`,
   'target.labelled': (leaf, who) => `${who} labelled columns of${words(leaf, ' ', 'target')}.`,

@@ -25,6 +25,8 @@ export interface OtherGateways {
 export interface CancelKeys {
   /** A new key for a session; `long`: the client speaks 3.2. */
   add(ticket: SessionTicket, upstream: Upstream['cancelKey'], long: boolean): CancelKey;
+  /** Calls when that session's client wants to cancel; true: it was for what waits here, not for the target. */
+  hear(key: CancelKey, handler: () => boolean): void;
   remove(key: CancelKey): void;
   /** `body`: a CancelRequest after its code. Resolves when the target has taken note; a wrong key is no error. */
   cancel(body: Buffer): Promise<void>;
@@ -42,6 +44,7 @@ const MOST_PASSED_ON = 50;
 interface Kept {
   ticket: SessionTicket;
   upstream: Upstream['cancelKey'];
+  heard: () => boolean;
 }
 
 export function createCancelKeys(others?: OtherGateways): CancelKeys {
@@ -53,7 +56,8 @@ export function createCancelKeys(others?: OtherGateways): CancelKeys {
     if (kept !== undefined) void cancelOne(kept);
   });
 
-  async function cancelOne({ ticket, upstream }: Kept): Promise<void> {
+  async function cancelOne({ ticket, upstream, heard }: Kept): Promise<void> {
+    if (heard()) return;
     if (upstream !== null) await cancelUpstream(ticket, upstream, CANCEL_TIMEOUT_MS).catch(() => undefined);
   }
 
@@ -71,9 +75,13 @@ export function createCancelKeys(others?: OtherGateways): CancelKeys {
         const key = { processId, secret: randomBytes(long ? LONG_BYTES : SHORT_BYTES) };
         const digest = digestOf(bodyOf(key));
         if (keys.has(digest)) continue;
-        keys.set(digest, { ticket, upstream });
+        keys.set(digest, { ticket, upstream, heard: () => false });
         return key;
       }
+    },
+    hear(key, handler) {
+      const kept = keys.get(digestOf(bodyOf(key)));
+      if (kept !== undefined) kept.heard = handler;
     },
     remove: (key) => void keys.delete(digestOf(bodyOf(key))),
     async cancel(body) {

@@ -2,8 +2,10 @@
 // looked at, and only an incomplete one is held. Nothing is allocated for a length that is merely claimed: long
 // parameters and COPY data stream through, a statement over the limit is refused and its bytes thrown away.
 // It does not know sockets: `send` and `fault` are the relay's.
+// Long because every message that a client can send is judged in one place.
 
 import { FROM_CLIENT, HEADER_BYTES, message } from '../../pg-wire/frames.ts';
+import { areValues, type ToApprove } from './approval.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import type { Terms } from './guard/terms.ts';
 import type { Ledger } from './ledger.ts';
@@ -27,6 +29,8 @@ export interface ClientSideContext {
   masked: boolean;
   /** Why nothing more may be read; null while something may. */
   overBudget(): Refusal | null;
+  /** Statements that wait for a yes of their own; null: none does. */
+  approval: { decide(statement: ToApprove): Promise<Refusal | null>; answered(): Promise<void> } | null;
   /** To the target. Called with parts of the chunk, in order; they are lent. */
   send(bytes: Buffer): void;
   /** A verdict is being waited for: true, read nothing more; false, go on with `take` of nothing. */
@@ -48,6 +52,10 @@ export class ClientSide {
   #answered: Verdict | null = null;
   /** The deadline has passed: no new statement. `#voided`: one of this pipeline was refused, up to the next Sync. */
   #landing = false;
+  /** What became of the statement at the head of what is held; undefined: it was not asked for. */
+  #decision: Refusal | null | undefined;
+  /** A portal was made or run since the last Sync. */
+  #inPipeline = false;
   #voided = false;
 
   constructor(ctx: ClientSideContext) {
@@ -68,6 +76,8 @@ export class ClientSide {
     }
     if (this.#asking) {
       this.#held = chunk === arrived ? Buffer.from(chunk) : chunk;
+      // While somebody is asked the client is read on, to hear when it leaves; but not for ever.
+      if (this.#ctx.approval !== null && chunk.length > LARGEST_STATEMENT_BYTES) this.#ctx.hold(true);
       return;
     }
     const length = chunk.length;
@@ -184,6 +194,7 @@ export class ClientSide {
         // While it copies in, the server ignores Sync: not sending it leaves no doubt about which ones it saw.
         if (ledger.copying) return DROP;
         this.#voided = false;
+        this.#inPipeline = false;
         ledger.sync();
         return PASS;
       case FROM_CLIENT.copyDone:
@@ -191,7 +202,7 @@ export class ClientSide {
         ledger.copyEnd();
         return PASS;
       case FROM_CLIENT.describe:
-        if (this.#ctx.masked) ledger.describe(false);
+        if (this.#ctx.masked || this.#ctx.approval !== null) ledger.describe(false);
         return PASS;
       case FROM_CLIENT.flush:
         return PASS;
@@ -210,6 +221,11 @@ export class ClientSide {
     if (verdict === null) return WAIT;
     const refusal = verdict.refusal ?? (verdict.givesRows ? this.#ctx.overBudget() : null);
     if (refusal !== null) return this.#refuse(true, '', text, refusal);
+    if (verdict.approval !== null) {
+      const mayExplain = verdict.approval.explainable && !this.#inPipeline;
+      const step = this.#approve(true, { text, values: null, mayExplain });
+      if (step !== null) return step;
+    }
     this.#ctx.ledger.query(text, verdict);
     return PASS;
   }
@@ -256,8 +272,59 @@ export class ClientSide {
       const short = chunk.length < end && chunk.length - at < LARGEST_NAMES_BYTES;
       return short ? WAIT : this.#fault('A Bind message is malformed.');
     }
-    this.#ctx.ledger.bind(nameOf(chunk, at + HEADER_BYTES, portalEnd), nameOf(chunk, portalEnd + 1, nameEnd));
+    const statement = nameOf(chunk, portalEnd + 1, nameEnd);
+    if (this.#ctx.approval !== null) {
+      const step = this.#approveBind(chunk, at, nameEnd + 1, end, statement);
+      if (step !== null) return step;
+    }
+    this.#inPipeline = true;
+    this.#ctx.ledger.bind(nameOf(chunk, at + HEADER_BYTES, portalEnd), statement);
     return PASS;
+  }
+
+  /** Null: the values may be bound. What the name stands for is known when the target has answered all before. */
+  #approveBind(chunk: Buffer, at: number, from: number, end: number, name: string): Step | null {
+    const { ledger, guard, terms, approval } = this.#ctx;
+    if (ledger.skipping || approval === null) return null;
+    if (ledger.pending > 0) {
+      this.#asking = true;
+      void approval.answered().then(() => this.#goOn());
+      return WAIT;
+    }
+    const text = ledger.statement(name);
+    const verdict = text === undefined ? null : guard(text, terms);
+    if (text === undefined || verdict === null || verdict.approval === null) return null;
+    if (end - at > LARGEST_STATEMENT_BYTES) return this.#refuse(false, '', text, TOO_MUCH_TO_APPROVE);
+    if (end > chunk.length) return WAIT;
+    const values = Buffer.from(chunk.subarray(from, end));
+    if (!areValues(values)) return this.#fault('A Bind message is malformed.');
+    return this.#approve(false, {
+      text,
+      values,
+      mayExplain: verdict.approval.explainable && !this.#inPipeline,
+    });
+  }
+
+  /** Null: it may run. */
+  #approve(simple: boolean, statement: ToApprove): Step | null {
+    const { approval } = this.#ctx;
+    const decision = this.#decision;
+    if (decision !== undefined) {
+      this.#decision = undefined;
+      return decision === null ? null : this.#refuse(simple, '', statement.text, decision);
+    }
+    if (approval === null) return this.#fault('A statement cannot be approved here.');
+    this.#asking = true;
+    void approval.decide(statement).then((decided) => {
+      this.#decision = decided;
+      this.#goOn();
+    });
+    return WAIT;
+  }
+
+  #goOn(): void {
+    this.#asking = false;
+    this.#ctx.hold(false);
   }
 
   #functionCall(): Step {
@@ -335,6 +402,11 @@ const TOO_LATE: Refusal = {
   sqlstate: '57P01',
   text: 'Your access has ended: no new statement begins. The session ends with the one that still runs.',
   hint: 'Ask for a new grant to go on.',
+};
+
+const TOO_MUCH_TO_APPROVE: Refusal = {
+  sqlstate: '54000',
+  text: `Sallyport refused this statement: it needs approval, and its values are over ${LARGEST_STATEMENT_BYTES} bytes.`,
 };
 
 const TOO_MANY_PREPARED: Refusal = {

@@ -5,6 +5,7 @@
 //
 // An answer that does not fit what was asked is a fault of protocol: the session ends (LedgerFault), because a
 // recording that guesses is worth nothing.
+// Long because it is one state machine, and half of one explains nothing.
 
 import { monotonicMs } from '../../base/timer.ts';
 import type { Budget } from '../../sessions/budgets.ts';
@@ -51,6 +52,7 @@ export class Ledger {
   /** The server waits for CopyData. */
   #copying = false;
   #finished = 0;
+  #status = IDLE;
 
   constructor(recorder: Recorder, startedAt: number, budget: Budget | null = null) {
     this.#recorder = recorder;
@@ -65,6 +67,21 @@ export class Ledger {
   /** How often the target has become ready: each time, what ran has ended, and is committed outside a transaction. */
   get finished(): number {
     return this.#finished;
+  }
+
+  /** The transaction's, as in the last ReadyForQuery. */
+  get status(): number {
+    return this.#status;
+  }
+
+  /** The target ignores what is sent until a Sync. */
+  get skipping(): boolean {
+    return this.#skipping;
+  }
+
+  /** The text that the target has under this name. */
+  statement(name: string): string | undefined {
+    return this.#taken.statement(name)?.text;
   }
 
   /** No more prepared statements fit. */
@@ -286,6 +303,7 @@ export class Ledger {
     }
     this.#copying = false;
     this.#finished++;
+    this.#status = status;
     if (head.kind === QUERY) this.#finish(head);
     else this.#pop();
     if (status === IDLE) this.#taken.closePortals();

@@ -8,13 +8,16 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '../../base/errors.ts';
 import type { Logger } from '../../base/log.ts';
+import type { StatementDesk } from '../../grants/session-ticket.ts';
 import { errorResponse, FROM_CLIENT, message, noticeResponse } from '../../pg-wire/frames.ts';
 import type { LiveSession } from '../../sessions/live-session.ts';
 import type { FastSocket, FastSockets } from '../fast-socket.ts';
+import { Approval } from './approval.ts';
 import { ClientSide } from './client-side.ts';
 import type { Guard } from './guard/guard.ts';
 import { maskedTerms, termsOf } from './guard/terms.ts';
 import { Ledger, LedgerFault, MOST_PENDING } from './ledger.ts';
+import { Look } from './look.ts';
 import { RowMask, RowMaskFault } from './mask/row-mask.ts';
 import { sessionMask } from './mask/session-mask.ts';
 import { BudgetFault, overBudget, RowCut } from './row-cut.ts';
@@ -36,6 +39,10 @@ export interface RelayContext {
   replaced(client: FastSocket): void;
   /** The client's socket is closed. */
   clientClosed(client: FastSocket): void;
+  /** Calls when the client sends a cancel request; true: it was for something of ours. */
+  onCancel(handler: () => boolean): void;
+  /** Where statements wait for approval. */
+  desk: StatementDesk;
   /** The session is over, for whatever reason. */
   whenOver(reason: string): void;
 }
@@ -67,6 +74,9 @@ class Relay {
   readonly #serverSide: ServerSide;
   #paused = 0;
   #over = false;
+  readonly #ended = new AbortController();
+  #look: Look | null = null;
+  #answered: (() => void)[] = [];
   #left = false;
   #farewellTimer: NodeJS.Timeout | undefined;
   /** Set at the deadline of a soft landing: what to do at the next end of a statement, counted by `from`. */
@@ -83,7 +93,8 @@ class Relay {
     const { budget, ticket } = ctx.session;
     const refusal = budget === null ? null : overBudget(budget.words, ticket);
     const standIns = createStandIns();
-    const terms = termsOf(ctx.session.ticket.guard, ctx.session.ticket.task);
+    const terms = termsOf(ticket.guard, ticket.task, ticket.approveStatements);
+    const approval = this.#approval();
     const mask = ctx.session.ticket.mask === null ? null : sessionMask(ctx.session.ticket.mask);
     this.#clientSide = new ClientSide({
       ledger: this.#ledger,
@@ -91,6 +102,10 @@ class Relay {
       guard: ctx.guard,
       terms: mask === null ? terms : maskedTerms(terms, mask.relations),
       masked: mask !== null,
+      approval:
+        approval === null
+          ? null
+          : { decide: (statement) => approval.decide(statement), answered: () => this.#whenAnswered() },
       overBudget: () => (budget?.over === true ? refusal : null),
       send: (bytes) => {
         if (!target.write(bytes)) this.#pause(PAUSED_BY_TARGET);
@@ -103,6 +118,7 @@ class Relay {
       ledger: this.#ledger,
       standIns,
       mask: mask === null ? null : new RowMask(mask),
+      describes: approval !== null,
       cut:
         budget === null || refusal === null
           ? null
@@ -175,8 +191,15 @@ class Relay {
       );
   }
 
-  #fromTarget(chunk: Buffer): void {
+  #fromTarget(arrived: Buffer): void {
     if (this.#over) return;
+    let chunk = arrived;
+    if (this.#look !== null) {
+      const rest = this.#look.take(arrived);
+      if (rest === null) return;
+      this.#look = null;
+      chunk = rest;
+    }
     try {
       this.#serverSide.take(chunk);
     } catch (error) {
@@ -193,12 +216,49 @@ class Relay {
       this.#cut('08P01', `${error.message} The session ends here.`, `protocol: ${error.message}`);
       return;
     }
+    if (this.#answered.length > 0 && this.#ledger.pending === 0)
+      for (const tell of this.#answered.splice(0)) tell();
     if (this.#landing !== null && this.#ledger.finished > this.#landing.from) {
       this.#landing.landed();
       return;
     }
     if ((this.#paused & PAUSED_BY_DEPTH) !== 0 && this.#ledger.pending < MOST_PENDING / 2)
       this.#resume(PAUSED_BY_DEPTH);
+  }
+
+  /** Null where nothing waits for approval. */
+  #approval(): Approval | null {
+    const { desk, session, onCancel } = this.#ctx;
+    if (session.ticket.approveStatements === null) return null;
+    const approval = new Approval({
+      desk,
+      sessionId: session.ticket.sessionId,
+      over: this.#ended.signal,
+      answered: () => this.#whenAnswered(),
+      status: () => this.#ledger.status,
+      look: (bytes, readies) => this.#lookAt(bytes, readies),
+      notice: (text) =>
+        void this.#client.write(noticeResponse({ severity: 'NOTICE', sqlstate: '00000', text })),
+    });
+    onCancel(() => approval.cancel());
+    return approval;
+  }
+
+  /** What was read before is sent first, so it is asked for in the next turn; Flush makes the target answer all. */
+  async #whenAnswered(): Promise<void> {
+    await Promise.resolve();
+    if (this.#over || this.#ledger.pending === 0) return;
+    this.#target.write(message(FROM_CLIENT.flush));
+    await new Promise<void>((resolve) => this.#answered.push(resolve));
+  }
+
+  #lookAt(bytes: Buffer, readies: number): Promise<Buffer[] | null> {
+    if (this.#over || !this.#serverSide.empty || this.#ledger.pending > 0) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      this.#look = new Look(readies, (passed) => void this.#client.write(passed), resolve);
+      this.#ended.signal.addEventListener('abort', () => resolve(null), { once: true });
+      this.#target.write(bytes);
+    });
   }
 
   #pause(why: number): void {
@@ -311,6 +371,7 @@ class Relay {
   }
 
   #done(reason: string): void {
+    this.#ended.abort();
     this.#ledger.abandon();
     this.#ctx.whenOver(reason);
   }

@@ -25,6 +25,8 @@ export interface ServerSideContext {
   mask: RowMask | null;
   /** null: nothing limits what may be read. */
   cut: RowCut | null;
+  /** The ledger knows each Describe. */
+  describes: boolean;
   /** To the client. Called with parts of the chunk, in order; they are lent. */
   send(bytes: Buffer): void;
   /** The target reported a setting. */
@@ -48,6 +50,11 @@ export class ServerSide {
   /** True: what the client has got so far ends with a whole message. */
   get betweenMessages(): boolean {
     return this.#streaming === 0;
+  }
+
+  /** Nothing of the target's is kept back: the next byte begins a message. */
+  get empty(): boolean {
+    return this.#held === null && this.#streaming === 0 && this.#dropping === 0;
   }
 
   /** `arrived` is lent for the length of the call. */
@@ -291,8 +298,10 @@ export class ServerSide {
         return null;
       }
       case FROM_SERVER.rowDescription:
-      case FROM_SERVER.parameterDescription:
       case FROM_SERVER.noData:
+        if (this.#ctx.describes) ledger.described();
+        return null;
+      case FROM_SERVER.parameterDescription:
       case FROM_SERVER.copyDone:
       case FROM_SERVER.notice:
       case FROM_SERVER.notification:

@@ -20,6 +20,7 @@ const guard: Guard = (text) => ({
   uses: [],
   prepares: [],
   givesRows: true,
+  approval: null,
   declares: [],
 });
 
@@ -50,6 +51,7 @@ function bench() {
     terms: termsOf({ allow: [], lists: null, requireWhere: false }, 'any'),
     masked: false,
     overBudget: () => null,
+    approval: null,
     send: (bytes) => void toTarget.push(Buffer.from(bytes)),
     hold: (waiting) => void (waiting || client.take(Buffer.alloc(0))),
     leave: () => {
@@ -62,6 +64,7 @@ function bench() {
     standIns,
     mask: null,
     cut: null,
+    describes: false,
     send: (bytes) => void toClient.push(Buffer.from(bytes)),
     setting: () => undefined,
   });

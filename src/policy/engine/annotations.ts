@@ -5,7 +5,7 @@ import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Action, Obligations } from './facts.ts';
 import { readLimits } from './limits.ts';
-import { readMaxBytes, readMaxRows } from './session-controls.ts';
+import { readApproveStatements, readMaxBytes, readMaxRows } from './session-controls.ts';
 import { readClock, readLanding, readUse } from './session-terms.ts';
 import { readStages } from './stages.ts';
 
@@ -35,6 +35,7 @@ const LIMITS = [
   'softLanding',
   'maxRows',
   'maxBytes',
+  'approveStatements',
 ];
 /** What becomes a part of the grant when it is made. */
 const OF_THE_GRANT = ['limits', 'use', 'clock', 'softLanding'];
@@ -72,7 +73,7 @@ export function readAnnotations(
     else if (value.length > LONGEST_NOTE)
       problems.push(`@${name} is longer than ${LONGEST_NOTE} characters.`);
     else {
-      const problem = misplaced(name, policy) ?? take(notes, name, value);
+      const problem = misplaced(name, policy) ?? take(notes, name, value, annotations.approvals != null);
       if (problem !== null) problems.push(problem);
     }
   }
@@ -101,7 +102,7 @@ function misplaced(name: string, policy: { effect: string; actions: readonly Act
 }
 
 /** Null when it was taken. */
-function take(notes: Notes, name: string, value: string): string | null {
+function take(notes: Notes, name: string, value: string, named: boolean): string | null {
   switch (name) {
     case 'id':
       notes.id = value;
@@ -136,6 +137,8 @@ function take(notes: Notes, name: string, value: string): string | null {
       return takeTerms(notes, readMaxRows(value));
     case 'maxBytes':
       return takeTerms(notes, readMaxBytes(value));
+    case 'approveStatements':
+      return takeTerms(notes, readApproveStatements(value, named));
     case 'record':
       if (value !== 'required') return '@record must be "required".';
       notes.obligations.record = value;

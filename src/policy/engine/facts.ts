@@ -115,7 +115,12 @@ export interface Obligations {
   /** What all sessions of the grant together may read; left out where nothing limits it. */
   maxRows?: number;
   maxBytes?: number;
+  /** Statements that wait for a yes of their own, each; left out where none does. */
+  approveStatements?: { kinds: StatementKind[]; by: ApprovalStage[] };
 }
+
+/** `write`: whatever is not known to read only; `all`: whatever is not only about the session itself. */
+export type StatementKind = 'all' | 'write' | 'insert' | 'update' | 'delete' | 'merge' | 'truncate';
 
 export type SessionUse = 'once' | 'session';
 

@@ -2,9 +2,12 @@
 // are merged with what the request was decided with, so a permit for `connect` may carry them as well as one for
 // `request`; the strictest holds.
 
-import type { Obligations } from './facts.ts';
+import type { Obligations, StatementKind } from './facts.ts';
+import { mergeStages, readStages } from './stages.ts';
 
-export type SessionControls = Pick<Obligations, 'maxRows' | 'maxBytes'>;
+export type SessionControls = Pick<Obligations, 'maxRows' | 'maxBytes' | 'approveStatements'>;
+
+const KINDS: readonly StatementKind[] = ['all', 'write', 'insert', 'update', 'delete', 'merge', 'truncate'];
 
 const MOST_ROWS = 1_000_000_000_000;
 const MOST_BYTES = 1_000_000_000_000_000;
@@ -26,12 +29,31 @@ export function readMaxBytes(value: string): SessionControls | string {
     : '@maxBytes must be a whole number of B, kB, MB, GB or TB (of 1,000), at most 1000 TB, such as "100MB".';
 }
 
+/** `named`: the policy names stages by @approvals, which then hold for statements too. */
+export function readApproveStatements(value: string, named: boolean): SessionControls | string {
+  const [listed = '', ...rest] = value.split(' by ');
+  const kinds = listed.split(',').flatMap((name) => KINDS.find((kind) => kind === name.trim()) ?? []);
+  if (kinds.length !== listed.split(',').length)
+    return `@approveStatements must name statements: ${KINDS.join(', ')}, such as "write by 1 of Group::\\"dba\\"".`;
+  const by = rest.length === 0 ? [] : readStages(rest.join(' by '));
+  if (typeof by === 'string') return by.replace('@approvals', '@approveStatements');
+  return by.length === 0 && !named
+    ? '@approveStatements must say who: "write by 1 of Group::\\"dba\\"", or @approvals beside it.'
+    : { approveStatements: { kinds: [...new Set(kinds)].sort(), by } };
+}
+
 export function mergeSessionControls(all: readonly SessionControls[]): SessionControls {
   const merged: SessionControls = {};
   const maxRows = smallest(all.map((one) => one.maxRows));
   if (maxRows !== undefined) merged.maxRows = maxRows;
   const maxBytes = smallest(all.map((one) => one.maxBytes));
   if (maxBytes !== undefined) merged.maxBytes = maxBytes;
+  const approved = all.flatMap((one) => one.approveStatements ?? []);
+  if (approved.length > 0)
+    merged.approveStatements = {
+      kinds: [...new Set(approved.flatMap((one) => one.kinds))].sort(),
+      by: mergeStages(approved.map((one) => one.by)),
+    };
   return merged;
 }
 

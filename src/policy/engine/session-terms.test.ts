@@ -59,7 +59,25 @@ test('budgets: the smallest of all permits holds, from whichever action it comes
     [permit('@maxRows("1e5")'), /@maxRows must be a whole number of rows/],
     [permit('@maxBytes("100")'), /@maxBytes must be a whole number of B, kB, MB/],
     [permit('@maxBytes("5 mb")'), /@maxBytes must be/],
+    [permit('@approveStatements("write")'), /@approveStatements must say who/],
+    [permit('@approveStatements("reads by 1 of manager")'), /@approveStatements must name statements/],
+    [permit('@approveStatements("write by two")'), /@approveStatements: "two" is not a stage/],
     [permit('@maxRows("5")', 'action == Action::"approve"'), /@maxRows has no effect on a permit for/],
   ] as const)
     assert.throws(() => compilePolicies({ 'p.cedar': text }), says, text);
+});
+
+test('statements to be approved: all kinds and all stages of all permits', () => {
+  const both = obligationsOf(
+    permit('@approveStatements("write by 1 of Group::\\"dba\\"")') +
+      permit('@approveStatements("delete, truncate by 2 of Group::\\"leads\\"; 1 of manager")'),
+  );
+  assert.deepEqual(both.approveStatements, {
+    kinds: ['delete', 'truncate', 'write'],
+    by: [
+      { count: 1, from: 'Group::"dba"' },
+      { count: 2, from: 'Group::"leads"' },
+      { count: 1, from: 'manager' },
+    ],
+  });
 });

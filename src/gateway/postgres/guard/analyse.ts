@@ -55,6 +55,8 @@ export interface Analysis {
   unbounded: string[];
   /** Its own statements may give rows to the client: SELECT, RETURNING, FETCH, COPY … TO STDOUT and the like. */
   givesRows: boolean;
+  /** One plain statement that EXPLAIN plans. */
+  explainable: boolean;
   /** It touches or calls more than is kept: the lists cannot vouch for it. */
   cut: boolean;
   /** Names that the statement makes for later use in the protocol: PREPARE and DECLARE share them. */
@@ -64,7 +66,8 @@ export interface Analysis {
   literalsMatter: boolean;
 }
 
-const MOST_USES = 50;
+/** Uses of one text that are kept. */
+export const MOST_USES = 50;
 /** Relations and functions that one text may name where lists are held against it. */
 const MOST_TOUCHED = 500;
 
@@ -79,7 +82,12 @@ interface Scope {
 export function analyse(statements: Tree[]): Analysis {
   const walk = new Walk();
   walk.run(statements);
-  return { ...walk.result(), givesRows: statements.some(givesRows) };
+  const [only, ...more] = statements;
+  return {
+    ...walk.result(),
+    givesRows: statements.some(givesRows),
+    explainable: more.length === 0 && isNode(only) && Object.keys(only).every((kind) => EXPLAINED.has(kind)),
+  };
 }
 
 class Walk {
@@ -120,7 +128,7 @@ class Walk {
     }
   }
 
-  result(): Omit<Analysis, 'givesRows'> {
+  result(): Omit<Analysis, 'givesRows' | 'explainable'> {
     for (const relation of this.#read) {
       if (!this.#claimed.has(relation)) this.#use('select', relation);
       if (this.#makesView && isSettingsView(relation))
@@ -264,6 +272,10 @@ function givesRows(statement: Tree): boolean {
     return list(node.returningList).length > 0 || isNode(node.returningClause) || ROW_GIVERS.has(kind);
   });
 }
+
+const EXPLAINED: ReadonlySet<string> = new Set([
+  ...['SelectStmt', 'InsertStmt', 'UpdateStmt', 'DeleteStmt', 'MergeStmt'],
+]);
 
 const ROW_GIVERS: ReadonlySet<string> = new Set([
   ...['FetchStmt', 'ExecuteStmt', 'ExplainStmt', 'VariableShowStmt', 'CallStmt'],

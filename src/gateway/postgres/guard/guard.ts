@@ -7,6 +7,7 @@ import { judgeMask } from '../mask/judge.ts';
 import type { Analysis, Use } from './analyse.ts';
 import { createAside } from './aside.ts';
 import { type Examined, examine, UNAVAILABLE } from './examine.ts';
+import { needsApproval, unapprovable } from './one-by-one.ts';
 import { createParser } from './parser.ts';
 import { shapeOf } from './shape.ts';
 import { beyond, type Terms } from './terms.ts';
@@ -26,6 +27,8 @@ export interface Verdict {
   declares: readonly string[];
   /** It may give rows to the client. */
   givesRows: boolean;
+  /** It waits for a yes of its own; null: not. */
+  approval: { explainable: boolean } | null;
 }
 
 /** Says what becomes of a statement in a session of these terms. Never throws. */
@@ -91,7 +94,14 @@ function verdictOf(entry: Entry, terms: Terms): Verdict {
 }
 
 function entryOf(examined: Examined): Entry {
-  const verdict: Verdict = { refusal: null, uses: [], prepares: [], declares: [], givesRows: true };
+  const verdict: Verdict = {
+    refusal: null,
+    uses: [],
+    prepares: [],
+    declares: [],
+    givesRows: true,
+    approval: null,
+  };
   return examined.ok
     ? { fault: null, analysis: examined.analysis, columns: examined.columns, judgedBy: null, verdict }
     : {
@@ -106,8 +116,11 @@ function entryOf(examined: Examined): Entry {
 /** Rules first: what they hold, no list lets through. */
 function judge(analysis: Analysis, columns: ColumnUse, terms: Terms): Verdict {
   const { uses, prepares, declares, givesRows } = analysis;
-  const passes: Verdict = { refusal: null, uses, prepares, declares, givesRows };
-  const refusal = againstRules(analysis, terms);
+  const waits = terms.approve !== null && needsApproval(analysis, terms.approve);
+  const approval = waits ? { explainable: analysis.explainable } : null;
+  const passes: Verdict = { refusal: null, uses, prepares, declares, givesRows, approval };
+  const refusal =
+    againstRules(analysis, terms) ?? (terms.approve === null ? null : unapprovable(analysis, waits));
   if (refusal !== null) return { ...passes, refusal };
   const { lists } = terms;
   const hidden =

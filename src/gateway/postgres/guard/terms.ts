@@ -17,6 +17,8 @@ export interface Terms {
   readonly lists: Lists | null;
   /** null: nothing is masked. */
   readonly mask: MaskedRelations | null;
+  /** Kinds of statements that wait for a yes of their own; null: none. */
+  readonly approve: ReadonlySet<string> | null;
 }
 
 export interface Lists {
@@ -36,8 +38,12 @@ const LONGEST_NAME_SAID = 130;
 const kept = new Map<string, Terms>();
 
 /** The same object for the same terms, so that verdicts can be kept by it. */
-export function termsOf(given: SessionTicket['guard'], task: string): Terms {
-  const key = JSON.stringify([task, given]);
+export function termsOf(
+  given: SessionTicket['guard'],
+  task: string,
+  approve: SessionTicket['approveStatements'] = null,
+): Terms {
+  const key = JSON.stringify([task, given, approve]);
   const known = kept.get(key);
   if (known !== undefined) return known;
   const terms: Terms = {
@@ -45,6 +51,7 @@ export function termsOf(given: SessionTicket['guard'], task: string): Terms {
     requireWhere: given.requireWhere,
     lists: given.lists === null ? null : compile(given.lists, task),
     mask: null,
+    approve: approve === null ? null : new Set(approve),
   };
   if (kept.size >= MOST_KEPT) kept.clear();
   kept.set(key, terms);

@@ -1,0 +1,30 @@
+// The statements that wait for the reader's yes, a line each; nothing where there are none.
+
+import { useQuery } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { waitingStatementsQuery } from '../api/statements.ts';
+import styles from './waiting-statements.module.css';
+import { When } from './when.tsx';
+
+export function WaitingStatements() {
+  const waiting = useQuery(waitingStatementsQuery).data?.items ?? [];
+  if (waiting.length === 0) return null;
+  return (
+    <section className="sp-section" aria-labelledby="statements">
+      <h2 id="statements">Statements that wait</h2>
+      <ul className="sp-list sp-panel">
+        {waiting.map((card) => (
+          <li key={card.id} className={styles.line}>
+            <Link to="/statements/$id" params={{ id: card.id }} className="sp-link">
+              {card.principal.name} · one statement on {card.target}
+            </Link>
+            <code className={styles.text}>{card.text}</code>
+            <span className="sp-soft sp-small">
+              until <When at={card.expiresAt} />
+            </span>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}
