@@ -258,27 +258,24 @@ test('statements are approved one by one by somebody else, on a card with text, 
   );
   assert.match(card.estimate ?? '', /Update on orders/);
   const at = `/api/statements/${card.id}`;
+  const approve = '/api/statements/:id/approve'.replace(':id', card.id);
+  const deny = '/api/statements/:id/deny'.replace(':id', card.id);
   for (const [who, status] of [
     ['engineer', 403],
     ['auditor', 403],
     ['deploy-bot', 403],
   ] as const) {
-    const told = await sallyport.call(who, 'POST', `${at}/approve`, { digest: card.digest });
+    const told = await sallyport.call(who, 'POST', approve, { digest: card.digest });
     assert.equal(told.status, status, who);
+    assert.equal((await sallyport.call(who, 'POST', deny, { reason: 'no' })).status, status, who);
   }
   assert.equal((await sallyport.call('deploy-bot', 'GET', at)).status, 404);
-  assert.equal(
-    (await sallyport.call('approver', 'POST', `${at}/approve`, { digest: 'another' })).status,
-    409,
-  );
+  assert.equal((await sallyport.call('approver', 'POST', approve, { digest: 'another' })).status, 409);
   const approved = await sallyport.cli('approver', 'approve', card.id, '--yes');
   assert.equal(approved.code, 0, approved.stderr);
   assert.match(approved.stderr, /update orders set note = \$1/);
   assert.equal((await running).rowCount, 1);
-  assert.equal(
-    (await sallyport.call('approver', 'POST', `${at}/approve`, { digest: card.digest })).status,
-    409,
-  );
+  assert.equal((await sallyport.call('approver', 'POST', approve, { digest: card.digest })).status, 409);
 
   const again = client.query("update orders set note = 'again' where id = 77");
   again.catch(() => undefined);

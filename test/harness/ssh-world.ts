@@ -336,7 +336,13 @@ function admissionOf(world: {
         ...{ sessionId, grantId: grant.id, principal: { id: facts.principalId, name: 'engineer' } },
         ...{ target: 'web-1', targetId: facts.targetId, task: 'operate', database: '' },
         ...{ remainingMs: grant.endsAt - monotonicMs(), expiresAtMs: grant.endsAt, storeGraceMs: 180_000 },
-        ...{ landingMs: grant.landingMs, mask: null, budget: null, label: `engineer ${grant.id}` },
+        ...{
+          landingMs: grant.landingMs,
+          mask: null,
+          budget: null,
+          approveStatements: null,
+          label: `engineer ${grant.id}`,
+        },
         guard: { allow: [], lists: null, requireWhere: false },
         host: {
           ...{
