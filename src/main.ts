@@ -12,7 +12,7 @@ import { type Embedded, startEmbedded } from './db/embedded/embedded.ts';
 import { type DemoTarget, removeDemoFile, seedDemo, startDemoTarget, writeDemoFile } from './demo/demo.ts';
 import { DEMO_PRINCIPALS } from './demo/people.ts';
 import { watchParent } from './parent-watch.ts';
-import { type Program, startProgram } from './program.ts';
+import { type Program, type ProgramInput, startProgram } from './program.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 /** The whole stop, embedded servers included; after that the process ends whatever hangs. */
@@ -42,10 +42,9 @@ async function main(): Promise<void> {
   let draining = false;
   let lost = false;
 
-  const stop = async (reason: string) => {
+  const stop = async (reason: string, drainSeconds = config.replica.drainSeconds) => {
     if (draining) hurry.abort();
     if (draining || stopping.signal.aborted) return;
-    const { drainSeconds } = config.replica;
     if (ready !== null && drainSeconds > 0 && !hurry.signal.aborted) {
       draining = true;
       say(`\nTakes nothing new any more; open sessions have ${drainSeconds} s (again to stop at once) …`);
@@ -66,10 +65,13 @@ async function main(): Promise<void> {
   });
 
   try {
-    starting = start(config, log, servers, stopping.signal, (why) => {
-      lost = true;
-      hurry.abort();
-      void stop(why);
+    starting = start(config, log, servers, stopping.signal, {
+      onLost: (why) => {
+        lost = true;
+        hurry.abort();
+        void stop(why);
+      },
+      onDrain: (seconds) => void stop('it was asked to', seconds ?? undefined),
     });
     const { program } = await starting;
     ready = program;
@@ -87,7 +89,7 @@ async function start(
   log: Logger,
   servers: Embedded[],
   signal: AbortSignal,
-  onLost: (why: string) => void,
+  asked: Pick<ProgramInput, 'onLost' | 'onDrain'>,
 ): Promise<Running> {
   let storeUrl = config.databaseUrl;
   if (storeUrl === null) {
@@ -111,7 +113,7 @@ async function start(
     storeUrl,
     log,
     version: version(),
-    onLost,
+    ...asked,
     demo: demo === null ? null : { people: DEMO_PRINCIPALS.filter((one) => one.kind === 'person') },
     portalFolder: join(ROOT, 'portal', 'dist'),
     prepare: async (ctx) => {

@@ -77,6 +77,8 @@ export interface ProgramInput {
   pendingLifetimeSeconds?: number;
   /** This process is not to go on: another one runs under its name, or the store has left its version behind. */
   onLost?: (why: string) => void;
+  /** An administrator asks this process to stop; its sessions have so long, null: as configured. */
+  onDrain?: (seconds: number | null) => void;
 }
 
 export interface Program {
@@ -142,6 +144,10 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       const runs = gone.map((one) => one.run);
       await Promise.all([freeLeasesOf(db, runs), freeTurnsOf(db, runs)]);
       await closeSessionsOf(gone.map((one) => one.name));
+    },
+    onDrain: (seconds) => {
+      log.info({ replica: own.name, seconds }, 'this replica is asked to stop');
+      input.onDrain?.(seconds);
     },
     onLost: (why) => {
       log.error({ replica: own.name }, `this replica ends: ${why}`);

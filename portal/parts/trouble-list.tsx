@@ -64,6 +64,11 @@ function TroubleLine({ trouble }: { trouble: Trouble }) {
               {trouble.what}
             </Link>
           )}{' '}
+          {trouble.kind === 'kit' ? (
+            <Link to="/break-glass" className="sp-link">
+              See the kits.
+            </Link>
+          ) : null}{' '}
           {trouble.since === null ? null : (
             <span className="sp-soft">
               since <When at={trouble.since} as="ago" />

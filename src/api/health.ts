@@ -21,7 +21,7 @@ export const lateGrant = z.object({
 });
 
 export const trouble = z.object({
-  kind: z.enum(['grant', 'target', 'log', 'store', 'replica', 'recordings']),
+  kind: z.enum(['grant', 'target', 'log', 'store', 'replica', 'recordings', 'kit']),
   severity,
   /** What is not as it should be, in one sentence. */
   what: z.string(),

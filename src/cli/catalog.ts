@@ -138,6 +138,11 @@ export const CATALOG: Section[] = [
       },
       { name: 'keys', summary: 'show and rotate keys', load: () => import('./commands/keys.ts') },
       {
+        name: 'replicas',
+        summary: 'list the processes of this installation, and drain one',
+        load: () => import('./commands/replicas.ts'),
+      },
+      {
         name: 'label',
         summary: 'label columns that hold personal or secret data',
         load: () => import('./commands/label.ts'),

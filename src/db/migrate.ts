@@ -21,6 +21,7 @@ import * as hosts from './migrations/0015-hosts.ts';
 import * as sessionControls from './migrations/0018-session-controls.ts';
 import * as statementApprovals from './migrations/0019-statement-approvals.ts';
 import * as watchedSessions from './migrations/0020-watched-sessions.ts';
+import * as replicaDrain from './migrations/0025-replica-drain.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -40,6 +41,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0018-session-controls': sessionControls,
   '0019-statement-approvals': statementApprovals,
   '0020-watched-sessions': watchedSessions,
+  '0025-replica-drain': replicaDrain,
 };
 
 /**

@@ -59,6 +59,7 @@ export async function requireNobodyTooOld(db: Db, store: StoreVersion | null): P
     .where('store_version', '<', OLDEST_BESIDE)
     .where('stopped_at', 'is', null)
     .where('seen_at', '>', sql<Date>`now() - make_interval(secs => ${ALIVE_SECONDS})`)
+    .orderBy('name')
     .execute();
   if (old.length === 0) return;
   const names = old.map((one) => `${one.name} (${one.version})`).join(', ');

@@ -464,6 +464,10 @@ export interface Tables {
     addresses: Json<Record<string, string>>;
     key_checks: Generated<string[]>;
     draining: Generated<boolean>;
+    /** The run that is asked to stop. */
+    drain_run: string | null;
+    /** How long its sessions may go on then; null: as it was started with. */
+    drain_seconds: number | null;
     started_at: Now;
     seen_at: Now;
     stopped_at: Date | null;

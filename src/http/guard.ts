@@ -172,6 +172,7 @@ export const GUARD = {
   'POST /api/policy/check': 'changePolicy',
 
   'GET /api/replicas': 'administer',
+  'POST /api/replicas/:name/drain': 'administer',
   'GET /api/keys': 'administer',
   'POST /api/keys/rotate': 'administer',
   'GET /api/recovery': 'signed-in',

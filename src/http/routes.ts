@@ -29,6 +29,7 @@ import { delegateApprovals } from './routes/delegate.ts';
 import { deleteGroups } from './routes/delete-group.ts';
 import { denyRequest } from './routes/deny-request.ts';
 import { disablePrincipals } from './routes/disable-principal.ts';
+import { drainReplica } from './routes/drain-replica.ts';
 import { enablePrincipals } from './routes/enable-principal.ts';
 import { endDelegations } from './routes/end-delegation.ts';
 import { endSession } from './routes/end-session.ts';
@@ -194,6 +195,7 @@ const ROUTES = [
   getRecovery,
   signRecoveries,
   getKeys,
+  drainReplica,
   rotateKeys,
   getInsights,
   getMe,

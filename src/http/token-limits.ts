@@ -17,6 +17,7 @@ export const ROUTE_SCOPE = {
   'GET /healthz': 'open',
   'GET /readyz': 'open',
   'GET /api/replicas': 'administer',
+  'POST /api/replicas/:name/drain': 'administer',
   'GET /api/keys': 'administer',
   'POST /api/keys/rotate': 'whole',
   'GET /api/recovery': 'read',

@@ -9,6 +9,7 @@ import { latestCheckpoint } from '../audit/checkpoint.ts';
 import type { SequencerStatus } from '../audit/sequence.ts';
 import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
+import { kitTroubles } from './kit-troubles.ts';
 import { lateGrants } from './late-grants.ts';
 import { revocationHealth } from './revocation.ts';
 import { targetHealth } from './target-health.ts';
@@ -31,9 +32,10 @@ export interface HealthContext {
 
 export async function readHealth(ctx: HealthContext): Promise<Health> {
   const store = await storeHealth(ctx.db);
-  const [late, targets, revocation, grants, log, replicas, recordings] = await Promise.all([
+  const [late, targets, kits, revocation, grants, log, replicas, recordings] = await Promise.all([
     lateGrants(ctx.db, MOST_TROUBLES),
     targetHealth(ctx.db),
+    kitTroubles(ctx.db),
     revocationHealth(ctx.db),
     grantCounts(ctx.db),
     logHealth(ctx),
@@ -46,7 +48,7 @@ export async function readHealth(ctx: HealthContext): Promise<Health> {
     ...replicaTroubles(replicas),
     ...spaceTroubles(recordings),
   ];
-  const all = [...late.troubles, ...targets.troubles, ...own].sort(
+  const all = [...late.troubles, ...targets.troubles, ...kits, ...own].sort(
     (a, b) => Number(b.severity === 'bad') - Number(a.severity === 'bad'),
   );
   return {

@@ -29,7 +29,7 @@ const LIFE_WATCH_MS = 3 * HEARTBEAT_MS;
 const LONGEST_LOOK_GAP_MS = 3 * HEARTBEAT_MS;
 /** What is shown of replicas that are over. */
 const FORGOTTEN_AFTER_SECONDS = 86_400;
-const MOST_REPLICAS = 200;
+export const MOST_REPLICAS = 200;
 /** How long a name that seems to be in use is watched for a sign of life. */
 const NAME_WATCH_MS = 3 * HEARTBEAT_MS;
 const NAME_LOOK_MS = 250;
@@ -46,6 +46,8 @@ export interface ReplicasContext {
   keyChecks: () => string[];
   /** Frees what these had in hand. Called again until it succeeds. */
   onGone: (gone: { name: string; run: string }[]) => Promise<void>;
+  /** Somebody asks this process to stop; its sessions may go on for so long, null: as it was started with. Once. */
+  onDrain: (seconds: number | null) => void;
   /** This process is not to go on: its name is another's now, or the store has left its version behind. */
   onLost: (why: string) => void;
 }
@@ -73,6 +75,7 @@ export function createReplicas(ctx: ReplicasContext): Replicas {
   let answeredAt = monotonicMs();
   const startedAt = monotonicMs();
   let draining = false;
+  let asked = false;
 
   async function register(): Promise<void> {
     const row = await db
@@ -108,15 +111,19 @@ export function createReplicas(ctx: ReplicasContext): Replicas {
   }
 
   const heartbeat: Repeating = repeat(ctx, 'heartbeat', HEARTBEAT_MS, async () => {
-    const { rows } = await sql<{ oldest: number }>`
+    const { rows } = await sql<{ oldest: number; drain_run: string | null; drain_seconds: number | null }>`
       update replicas set seen_at = now(), draining = ${draining}, addresses = ${JSON.stringify(ctx.addresses())}::jsonb,
         key_checks = ${ctx.keyChecks()}::text[]
       where name = ${own.name} and run = ${own.run}
-      returning (select oldest_version from installation) as oldest`.execute(db);
+      returning (select oldest_version from installation) as oldest, drain_run, drain_seconds`.execute(db);
     answeredAt = monotonicMs();
     const [row] = rows;
     if (row === undefined) ctx.onLost(`another process runs as the replica ${own.name}`);
     else if (row.oldest > STORE_VERSION) ctx.onLost('the store has left this version behind');
+    else if (row.drain_run === own.run && !asked) {
+      asked = true;
+      ctx.onDrain(row.drain_seconds);
+    }
     return undefined;
   });
 
@@ -221,12 +228,16 @@ export function storeTrouble(replicas: Pick<Replicas, 'storeSilentMs'>): string 
   return `The store has not answered for ${Math.round(silentMs / 1000)} s.`;
 }
 
+/** Of a row of `replicas`. */
+export const isAlive = sql<boolean>`seen_at > now() - make_interval(secs => ${GONE_AFTER_SECONDS})`;
+
 /** All of the last day, the living first. */
 export async function listReplicas(db: Db): Promise<ReplicaView[]> {
   const rows = await db
     .selectFrom('replicas')
-    .select(['name', 'version', 'roles', 'addresses', 'draining', 'started_at', 'seen_at', 'stopped_at'])
-    .select(sql<boolean>`seen_at > now() - make_interval(secs => ${GONE_AFTER_SECONDS})`.as('alive'))
+    .select(['name', 'version', 'roles', 'addresses', 'started_at', 'seen_at', 'stopped_at'])
+    .select(sql<boolean>`draining or drain_run is not distinct from run`.as('draining'))
+    .select(isAlive.as('alive'))
     .where('seen_at', '>', sql<Date>`now() - make_interval(secs => ${FORGOTTEN_AFTER_SECONDS})`)
     .orderBy(sql`stopped_at is not null`)
     .orderBy('name')

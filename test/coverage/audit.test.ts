@@ -455,6 +455,12 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     by: 'admin',
     act: () => post('admin', '/api/keys/rotate', { what: 'target-passwords' }),
   },
+  // The demo is one process alone.
+  'POST /api/replicas/:name/drain': {
+    writes: ['replica.drain-asked'],
+    by: 'admin',
+    act: 'test/features/replicas.test.ts',
+  },
   // The demo's store is no copy.
   'POST /api/recovery': { writes: ['recovery.bridged'], by: 'admin', act: 'test/features/recovery.test.ts' },
   'POST /api/principals/:name/change': {

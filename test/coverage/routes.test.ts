@@ -64,6 +64,11 @@ const EXPECTED: Record<RouteName, Row> = {
     ...{ engineer: 403, approver: 403, auditor: 403, admin: 422, 'deploy-bot': 403 },
     body: { reason: 'a test of routes', confirm: 'not its id' },
   },
+  'POST /api/replicas/:name/drain': {
+    ...{ engineer: 403, approver: 403, auditor: 403, admin: 404, 'deploy-bot': 403 },
+    path: () => '/api/replicas/no-such-replica/drain',
+    body: REASON,
+  },
   'GET /api/replicas': { engineer: 403, approver: 403, auditor: 403, admin: 200, 'deploy-bot': 403 },
   'GET /metrics': { engineer: 403, approver: 403, auditor: 200, admin: 200, 'deploy-bot': 403 },
   'GET /api/openapi.json': { ...all(200), strangers: 200 },

@@ -10,6 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { z } from 'zod';
 import { brokenGlassList, drill, drillList, review } from '../../src/api/break-glass.ts';
+import { health } from '../../src/api/health.ts';
 import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
 import { noticePage } from '../../src/api/notices.ts';
 import { standingAccess } from '../../src/api/targets.ts';
@@ -443,6 +444,9 @@ test('a kit that would not open says so before it is needed', async () => {
   assert.match((await noticesOf('auditor')).map((item) => item.text).join(), /would not open everywhere/);
   assert.match(String((await sallyport.call('auditor', 'GET', '/metrics')).body), /sallyport_kits_stale 1\n/);
   assert.match((await sallyport.cli('admin', 'break-glass', 'kit', 'list')).stdout, /STALE/);
+  const { troubles } = await sallyport.ask('auditor', 'GET', '/api/health', health);
+  const told = troubles.find((trouble) => trouble.kind === 'kit');
+  assert.match(told?.why ?? '', /ledger-18: Its password does not work any more/);
 });
 
 test('rotated by hand the old works until a quorum has the new; retired, nothing is left', async () => {

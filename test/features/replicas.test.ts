@@ -3,14 +3,16 @@
 // loses nothing, and who does not belong refuses to start and says why.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { type Grant, grant as grantSchema } from '../../src/api/grants.ts';
 import { type SessionLive, session, sessionLive } from '../../src/api/sessions.ts';
+import { type ReplicaView, replicaList } from '../../src/api/replicas.ts';
 import { pageOf } from '../../src/api/text.ts';
+import { ROOT } from '../harness/checks.ts';
 import { type Duo, startDuo } from '../harness/duo.ts';
 
 let duo: Duo;
@@ -27,6 +29,11 @@ async function until(what: string, limitMs: number, so: () => Promise<boolean>):
     await delay(25);
   }
   return Date.now() - began;
+}
+
+async function stateOf(name: string): Promise<string | undefined> {
+  const { items } = replicaList.parse(await duo.ask(duo.a, 'GET', '/api/replicas'));
+  return items.find((one) => one.name === name)?.state;
 }
 
 const ended = (client: pg.Client) =>
@@ -157,6 +164,41 @@ describe('two replicas on one store', () => {
     });
   });
 
+  test('one is drained from the other: who is in goes on, nobody comes in, and it stops; the last one stays', async () => {
+    const grant = await duo.grant(duo.a);
+    const notices: string[] = [];
+    const client = await duo.connect(duo.b, grant.id, (notice) => notices.push(notice));
+    const drain = (...more: string[]) =>
+      duo.cli(duo.a, 'replicas', 'drain', ...more, '--reason', 'a new kernel');
+    assert.match((await drain('nobody')).stderr, /unknown-replica/);
+    assert.match((await drain('right', '--for', '2h')).stderr, /invalid-duration/);
+    const drained = drain('right', '--for', '5m');
+    await until('it shows', 10_000, async () => (await stateOf('right')) === 'draining');
+    await until('it is not ready', 10_000, async () => (await duo.get(duo.b, '/readyz')).status === 503);
+    await assert.rejects(duo.connect(duo.b, grant.id), { code: '57P03' }, 'nobody is let in any more');
+    await until('the session is told', 5_000, async () => notices.some((text) => /about to stop/.test(text)));
+    assert.equal((await client.query('select 2 as two')).rows[0]?.two, 2, 'who is in goes on');
+    const path = '/api/replicas/:name/drain'.replace(':name', 'left');
+    await assert.rejects(
+      duo.ask(duo.a, 'POST', path, { reason: 'both at once' }),
+      /409 .*last-replica/,
+      'nobody else would stay',
+    );
+    await client.end();
+    assert.equal(await duo.b.process.ended, 0);
+    const { code, stdout } = await drained;
+    assert.deepEqual([code, (JSON.parse(stdout) as ReplicaView).state], [0, 'stopped']);
+    assert.match((await drain('right')).stderr, /replica-not-running/);
+    const { rows } = await duo.sql(
+      "select leaf from audit_entries where kind = 'replica.drain-asked' order by seq",
+    );
+    assert.equal(rows.length, 1, 'what was refused has written nothing');
+    assert.match(String(rows[0]?.leaf), /a new kernel/);
+    await duo.start(duo.b);
+    assert.equal(await stateOf('right'), 'running', 'the next run under the name starts as ever');
+    await duo.ask(duo.a, 'POST', `/api/grants/${grant.id}/done`);
+  });
+
   test('a rolling restart with a drain: sessions are told and finish, nothing is lost, and revocation is on time', async () => {
     const long = await duo.grant(duo.a, '10m');
     const short = await duo.grant(duo.b, '6s');
@@ -224,6 +266,30 @@ describe('who does not belong', () => {
     } finally {
       await duo.sql('update installation set store_version = 2, oldest_version = 1');
     }
+  });
+
+  test('a program two versions ahead does not bring the store to its shape while these run, and names them', async () => {
+    const ahead = join(duo.folder, 'ahead');
+    cpSync(join(ROOT, 'src'), join(ahead, 'src'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(ahead, 'package.json'));
+    symlinkSync(join(ROOT, 'node_modules'), join(ahead, 'node_modules'));
+    const file = join(ahead, 'src', 'db', 'store-version.ts');
+    const text = readFileSync(file, 'utf8');
+    const next = text.replace('STORE_VERSION = 2;', 'STORE_VERSION = 4;');
+    assert.notEqual(next, text);
+    writeFileSync(file, next);
+    const data = join(duo.folder, 'too-new');
+    mkdirSync(data, { mode: 0o700 });
+    const env = { SALLY_DATA: data, SALLY_REPLICA: 'too-new', SALLY_MASTER_KEY_FILE: duo.masterKeyFile };
+    await using program = duo.run(env, ahead);
+    assert.equal(await program.ended, 1, program.output());
+    assert.match(
+      program.output(),
+      /two versions behind still work on this store: left \(.+\), right \(.+\)\.\s+Bring them/,
+    );
+    const { rows } = await duo.sql('select store_version as own, oldest_version as oldest from installation');
+    assert.deepEqual(rows, [{ own: 2, oldest: 1 }], 'the store is as it was');
+    for (const one of [duo.a, duo.b]) assert.equal((await duo.get(one, '/readyz')).status, 200);
   });
 
   test('version N runs beside N+1, and is refused by a store whose programs are two ahead', async () => {

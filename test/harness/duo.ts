@@ -28,8 +28,8 @@ export interface Duo {
   b: One;
   masterKeyFile: string;
   token: string;
-  /** A process of this installation, on a data folder that `env` names. */
-  run(env: Record<string, string>): MainProcess;
+  /** A process of this installation, on a data folder that `env` names; `root`: of another version. */
+  run(env: Record<string, string>, root?: string): MainProcess;
   /** After `kill` or a stop. */
   start(one: One, env?: Record<string, string>): Promise<void>;
   kill(one: One): Promise<void>;
@@ -93,7 +93,7 @@ export async function startDuo({ alone = false } = {}): Promise<Duo> {
   const storeUrl = postgres.url('store');
   const masterKeyFile = join(folder, 'left', 'keys', 'master.key');
   const shared = { SALLY_CONFIG: config, DATABASE_URL: storeUrl };
-  const run = (more: Record<string, string>) => runMain({ ...shared, ...more }, folder);
+  const run = (more: Record<string, string>, root?: string) => runMain({ ...shared, ...more }, folder, root);
   const drain = { SALLY_DRAIN_SECONDS: '20' };
   const place = (name: string) => {
     const data = join(folder, name);

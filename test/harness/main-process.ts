@@ -26,9 +26,9 @@ export interface MainProcess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `env` is all that it gets besides PATH and free ports. */
-export function runMain(env: Record<string, string>, folder: string): MainProcess {
-  const child = spawn(process.execPath, [join(ROOT, 'src', 'main.ts')], {
+/** `env` is all that it gets besides PATH and free ports; `root` where the program lies. */
+export function runMain(env: Record<string, string>, folder: string, root = ROOT): MainProcess {
+  const child = spawn(process.execPath, [join(root, 'src', 'main.ts')], {
     cwd: folder,
     env: {
       ...childEnvironment(),

@@ -203,6 +203,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'step-up': (leaf, who) => `${who} used a passkey${from(leaf)}.`,
   'system.started': (leaf) =>
     `Sallyport${words(leaf, ' ', 'version')} started${words(leaf, ' as the replica ', 'replica')}.`,
+  'replica.drain-asked': (leaf, who) =>
+    `${who} asked the replica${words(leaf, ' ', 'replica')} to stop${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
   'replica.gone': (leaf) =>
     `The replica${words(leaf, ' ', 'replica')} has not been seen any more${words(leaf, ' since ', 'seenAt')}; others go on with its work.`,
   'session.recording-found': () =>
