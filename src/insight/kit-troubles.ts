@@ -1,5 +1,6 @@
 // Emergency kits that would not open everywhere, as their last check found: told while nobody needs them.
 
+import { sql } from 'kysely';
 import type { Trouble } from '../api/health.ts';
 import type { Db } from '../db/client.ts';
 
@@ -11,7 +12,7 @@ export async function kitTroubles(db: Db): Promise<Trouble[]> {
     .selectFrom('kits')
     .select(['segment', 'problems', 'checked_at'])
     .where('state', '=', 'ready')
-    .where('problems', '<>', '[]')
+    .where(sql<boolean>`problems <> '[]'`)
     .orderBy('segment')
     .limit(MOST_KITS)
     .execute();
