@@ -180,7 +180,15 @@ lock
 until=$(( $(date +%s) + $2 ))
 set_field "$1" until "$until"
 write_sudoers "$1" "$(field "$1" sudo)" "$until"`,
-  sweep: `for login in "$@"; do ended=0; [ "$(owner "$login")" = nobody ] || continue; stop "$login"; say swept "$login $ended"; done`,
+  // One look at all processes for all of them: there may be hundreds.
+  sweep: `marks=$(cat /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n' | sed -n 's/^SALLYPORT_GRANT=//p' | sort -u)
+for login in "$@"; do
+  [ "$(owner "$login")" = nobody ] || continue
+  [ -d "${RUN_FOLDER}/connections/$login" ] || account "$login" || printf '%s\\n' "$marks" | grep -qx "$login" || continue
+  ended=0
+  stop "$login"
+  say swept "$login $ended"
+done`,
   marked: `prepared
 for one in '${FOLDER}'/grants/sp_*; do
   login=\${one##*/}

@@ -1,5 +1,6 @@
 // What must not happen on a host, tried with OpenSSH's own client on a real sshd: by whoever holds a grant, by whoever
 // held one, by a host that is another, and by texts that want to be more than text.
+// Long because all that is tried is read side by side, on one host.
 
 import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
