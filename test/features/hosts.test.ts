@@ -7,14 +7,15 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { auditEntry } from '../../src/api/audit.ts';
-import { type Grant, grant as grantSchema } from '../../src/api/grants.ts';
+import { type Grant, grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
 import { hostKeys, type IssuedCertificate, issuedCertificate } from '../../src/api/hosts.ts';
 import { submitted } from '../../src/api/requests.ts';
+import { session } from '../../src/api/sessions.ts';
 import { checkReport, task as taskSchema } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { newKeyPair, opensshPrivateKey, publicLine } from '../../src/ssh/keys.ts';
 import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
-import { type HostIdentity, identityFor, sshTo } from '../harness/host-login.ts';
+import { type HostIdentity, identityFor, type Ran, runClient, sshTo } from '../harness/host-login.ts';
 import {
   type Person,
   policiesInForce,
@@ -64,6 +65,32 @@ async function certified(grant: Grant): Promise<{ issued: IssuedCertificate; ide
   writeFileSync(join(identity.folder, 'key'), opensshPrivateKey(pair, '').reveal());
   writeFileSync(join(identity.folder, 'key-cert.pub'), `${issued.certificate}\n`);
   return { issued, identity };
+}
+
+/** How one runs a command with the grant's secret, through the gateway. */
+async function gatewayLogin(grant: Grant): Promise<(words: string) => Promise<Ran>> {
+  const path = `/api/grants/${grant.id}/credentials`;
+  const { dsn, hostKey } = await sallyport.ask('engineer', 'POST', path, issuedCredential);
+  const url = new URL(dsn.replace(/^ssh:/, 'http:'));
+  const folder = identityFor(host, grant.login).folder;
+  writeFileSync(join(folder, 'known_hosts'), `[${url.hostname}]:${url.port} ${hostKey}\n`);
+  writeFileSync(join(folder, 'ask'), '#!/bin/sh\necho "$SECRET"\n', { mode: 0o700 });
+  const named = {
+    UserKnownHostsFile: join(folder, 'known_hosts'),
+    StrictHostKeyChecking: 'yes',
+    PubkeyAuthentication: 'no',
+    NumberOfPasswordPrompts: '1',
+  };
+  const options = Object.entries(named).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const secret = decodeURIComponent(url.password);
+  const env = { SSH_ASKPASS: join(folder, 'ask'), SSH_ASKPASS_REQUIRE: 'force', SECRET: secret };
+  return (words) =>
+    runClient(
+      'ssh',
+      ['-F', 'none', ...options, '-p', url.port, `${grant.login}@${url.hostname}`, words],
+      '',
+      { ...process.env, ...env },
+    );
 }
 
 async function over(grant: Grant): Promise<void> {
@@ -214,6 +241,28 @@ describe('hosts', { skip: skipWithoutHost() }, () => {
     assert.equal(ran.code, 4);
     assert.match(ran.stderr, /sally connect web-1/);
     await over(grant);
+  });
+
+  test('through the gateway: the same host, the same limits, and on the record', async () => {
+    for (const [task, words, said] of [
+      ['web-root', 'sudo -n /usr/bin/id', /^uid=0\(root\)/],
+      ['web-status', 'id -un', /^deploy$/],
+    ] as const) {
+      const grant = await granted(task);
+      const through = await gatewayLogin(grant);
+      const ran = await through(words);
+      assert.match(ran.out.trim(), said, ran.err);
+      assert.notEqual((await through('cat /etc/shadow')).code, 0);
+      const listed = await sallyport.ask(
+        'auditor',
+        'GET',
+        `/api/sessions?grant=${grant.id}`,
+        pageOf(session),
+      );
+      assert.ok(listed.items.some((one) => one.grantId === grant.id));
+      await over(grant);
+      assert.equal((await through(words)).code, 255);
+    }
   });
 
   test('another authority signs for new grants; what lives goes on, and then the old one is trusted no more', async () => {

@@ -63,9 +63,16 @@ export interface Ran {
 }
 
 /** Runs a program to its end. */
-export function runClient(program: string, args: string[], input = ''): Promise<Ran> {
+export function runClient(
+  program: string,
+  args: string[],
+  input = '',
+  env: NodeJS.ProcessEnv = process.env,
+): Promise<Ran> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], timeout: ANSWER_LIMIT_MS });
+    const child = spawn(program, args, {
+      ...{ stdio: ['pipe', 'pipe', 'pipe'], timeout: ANSWER_LIMIT_MS, env },
+    });
     let [out, err] = ['', ''];
     child.stdout.on('data', (chunk: Buffer) => {
       out += chunk.toString();
