@@ -59,6 +59,8 @@ export const obligations = z.object({
       by: z.array(approvalStage),
     })
     .optional(),
+  /** What recordings keep of constants in statements; left out: they keep them. */
+  literals: z.enum(['hash', 'drop']).optional(),
 });
 export type Obligations = z.infer<typeof obligations>;
 

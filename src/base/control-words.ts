@@ -6,14 +6,18 @@ export interface ControlsToSay {
   maxRows?: number | undefined;
   maxBytes?: number | undefined;
   approveStatements?: { kinds: string[]; by: { count: number; from: string }[] } | undefined;
+  literals?: 'hash' | 'drop' | undefined;
 }
 
 /** Each on its own: `at most 10,000 rows read`. */
-export function controlWords({ maxRows, maxBytes, approveStatements }: ControlsToSay): string[] {
+export function controlWords({ maxRows, maxBytes, approveStatements, literals }: ControlsToSay): string[] {
   return [
     ...(maxRows === undefined ? [] : [`at most ${rowsText(maxRows)} read`]),
     ...(maxBytes === undefined ? [] : [`at most ${sizeText(maxBytes)} read`]),
     ...(approveStatements === undefined ? [] : [statementsText(approveStatements)]),
+    ...(literals === undefined
+      ? []
+      : [`values in recorded statements ${literals === 'drop' ? 'dropped' : 'hashed'}`]),
   ];
 }
 

@@ -8,6 +8,7 @@ import pg from 'pg';
 import { startWorld, type World, type WorldGrant } from '../../test/harness/gateway-world.ts';
 import { int, logInByWire, msg, openWire } from '../../test/harness/wire.ts';
 import { createLog } from '../base/log.ts';
+import { Secret } from '../base/secret.ts';
 import { createBudgets } from '../sessions/budgets.ts';
 import { readRecording } from '../sessions/read-recording.ts';
 
@@ -164,19 +165,41 @@ test('the recording tells what was cut', async () => {
   const client = await connected(grant);
   await assert.rejects(client.query(`${ids} 11`), OVER);
   await client.end();
-  let recording: string | null = null;
-  while (recording === null) {
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    const row = await world.db
-      .selectFrom('sessions')
-      .select('recording')
-      .where('grant_id', '=', grant.id)
-      .executeTakeFirstOrThrow();
-    recording = row.recording;
-  }
-  const page = await readRecording(join(world.dataFolder, recording), { from: 0, limit: 10 });
+  const page = await readRecording(join(world.dataFolder, await recordingOf(grant)), { from: 0, limit: 10 });
   assert.deepEqual(
     page.statements.map((one) => [one.error?.sqlstate, one.bytes > 0]),
     [['53400', true]],
   );
 });
+
+test('where policy keeps no values, no recording of statements and errors holds one, in either protocol', async () => {
+  const literals = { mode: 'drop' as const, key: new Secret(Buffer.alloc(32, 7).toString('base64')) };
+  const grant = await world.grant({ literals, rights: RIGHTS });
+  const client = await connected(grant);
+  await client.query("select id from orders where note = 'canary-one' and id = 4711");
+  await client.query("select id from orders where note = 'canary-two' and id = $1", [4712]);
+  await assert.rejects(client.query("select 'canary-three'::int"), { message: /canary-three/ });
+  await assert.rejects(client.query("drop table orders -- canary-four 'x"), { code: '42501' });
+  await assert.rejects(client.query("selekt 'canary-five"), /./);
+  await assert.rejects(client.query("select 1 from 'canary-six'"), { message: /canary-six/ });
+  await client.end();
+  const path = join(world.dataFolder, await recordingOf(grant));
+  const { statements } = await readRecording(path, { from: 0, limit: 10 });
+  assert.equal(statements.length, 6);
+  assert.equal(statements[0]?.text, 'select id from orders where note = ? and id = ?');
+  assert.equal(statements[1]?.text, 'select id from orders where note = ? and id = $1');
+  const told = JSON.stringify(statements);
+  assert.ok(!told.includes('canary') && !told.includes('4711'), told);
+});
+
+async function recordingOf(grant: WorldGrant): Promise<string> {
+  for (;;) {
+    const row = await world.db
+      .selectFrom('sessions')
+      .select('recording')
+      .where('grant_id', '=', grant.id)
+      .executeTakeFirstOrThrow();
+    if (row.recording !== null) return row.recording;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}

@@ -12,6 +12,7 @@ import type { GrantsContext } from './context.ts';
 import { countApprovals } from './count-approvals.ts';
 import { refuseWhileHeldBack } from './hold-back.ts';
 import { requestChanged } from './refusals.ts';
+import { FORGOTTEN } from './statement-desk.ts';
 import { loadStatement, type OpenStatement, sees, votesOn, whyNotDecide } from './statement-view.ts';
 import { requireStepUp } from './step-up.ts';
 import type { Caller } from './submit.ts';
@@ -76,7 +77,7 @@ export async function denyStatement(
   await ctx.db.transaction().execute(async (trx) => {
     // Whoever may say yes with a passkey may say no without it.
     const open = await lock(ctx, trx, caller, id, 0);
-    await decide(trx, id, { state: 'denied', reason, decided_by: caller.principal.id });
+    await decide(trx, id, { state: 'denied', reason, decided_by: caller.principal.id, ...FORGOTTEN });
     await note(trx, caller, open, 'statement.denied', { reason });
   });
 }
@@ -106,7 +107,7 @@ async function lock(
 async function decide(
   trx: Trx,
   id: string,
-  to: { state: 'approved' } | { state: 'denied'; reason: string; decided_by: string },
+  to: { state: 'approved' } | ({ state: 'denied'; reason: string; decided_by: string } & typeof FORGOTTEN),
 ): Promise<void> {
   await trx
     .updateTable('statement_requests')

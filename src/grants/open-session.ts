@@ -7,6 +7,7 @@ import { append } from '../audit/append.ts';
 import { Failure } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { SCRAM_ITERATIONS } from '../base/scram.ts';
+import { Secret } from '../base/secret.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
 import type { Obligations } from '../policy/engine/facts.ts';
@@ -256,6 +257,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     host,
     budget: budgetOf(controls),
     approveStatements: controls.approveStatements?.kinds ?? null,
+    literals: literalsOf(ctx, controls),
     label: `${principal.name} ${found.id}`,
     upstream: {
       user: found.login,
@@ -267,6 +269,15 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
       dial: () => ctx.targets.dial({ host: endpoint.host, port: endpoint.port, timeoutMs: DIAL_TIMEOUT_MS }),
     },
   };
+}
+
+const LITERALS_KEY_BYTES = 32;
+
+/** One key for the installation: the same value has the same hash in all recordings. */
+function literalsOf(ctx: GrantsContext, { literals: mode }: SessionControls): SessionTicket['literals'] {
+  if (mode === undefined) return null;
+  const key = ctx.masterKey.derive('literals', 'installation', LITERALS_KEY_BYTES).toString('base64');
+  return { mode, key: new Secret(key) };
 }
 
 function budgetOf({ maxRows, maxBytes }: SessionControls): SessionTicket['budget'] {

@@ -46,6 +46,8 @@ export interface SessionTicket {
   budget: { rows: number | null; bytes: number | null } | null;
   /** Statements that wait for a yes of their own, by policy; null: none. */
   approveStatements: readonly string[] | null;
+  /** What the recording keeps of constants in statements, and the key of their hashes; null: it keeps them. */
+  literals: { mode: 'hash' | 'drop'; key: Secret } | null;
   /** Person and grant, for `application_name` on the target. */
   label: string;
   upstream: {

@@ -18,6 +18,16 @@ export const STATEMENT_WAIT_MS = 600_000;
 const MOST_WAITING_OF_A_GRANT = 20;
 const LOOK_MS = 1_000;
 
+/** Once it is decided: where recordings do not keep values, nor does the card. */
+export const FORGOTTEN = {
+  text: sql<string>`case when (select s.controls->>'literals' from sessions s where s.id = session_id) is null
+    then text else '(not kept: policy keeps no values)' end`,
+  parameters: sql<string>`case when (select s.controls->>'literals' from sessions s where s.id = session_id) is null
+    then parameters else '[]'::jsonb end`,
+  estimate: sql<string>`case when (select s.controls->>'literals' from sessions s where s.id = session_id) is null
+    then estimate end`,
+};
+
 type DeskContext = Pick<GrantsContext, 'db' | 'events' | 'log' | 'publicUrl'>;
 
 /** `waitMs`: how long a statement waits at most. */
@@ -137,7 +147,7 @@ async function use(ctx: DeskContext, id: string, digest: string): Promise<boolea
   return ctx.db.transaction().execute(async (trx) => {
     const used = await trx
       .updateTable('statement_requests')
-      .set({ state: 'used' })
+      .set({ state: 'used', ...FORGOTTEN })
       .where('id', '=', id)
       .where('state', '=', 'approved')
       .where('digest', '=', digest)
@@ -167,7 +177,7 @@ async function lapse(
   return ctx.db.transaction().execute(async (trx) => {
     const lapsed = await trx
       .updateTable('statement_requests')
-      .set({ state, reason: why, decided_at: sql<Date>`now()` })
+      .set({ state, reason: why, decided_at: sql<Date>`now()`, ...FORGOTTEN })
       .where('id', '=', id)
       .where('state', 'in', state === 'expired' ? ['waiting'] : ['waiting', 'approved'])
       .returning('session_id')

@@ -37,6 +37,7 @@ export interface WorldGrant {
   mask: SessionTicket['mask'];
   budget: SessionTicket['budget'];
   approve: SessionTicket['approveStatements'];
+  literals: SessionTicket['literals'];
 }
 
 export interface World {
@@ -56,6 +57,7 @@ export interface World {
     mask?: SessionTicket['mask'];
     budget?: SessionTicket['budget'];
     approve?: SessionTicket['approveStatements'];
+    literals?: SessionTicket['literals'];
     rights?: string[];
   }): Promise<WorldGrant>;
   url(grant: WorldGrant, options?: { secret?: string; database?: string; query?: string }): string;
@@ -158,6 +160,7 @@ export async function startWorld(options: {
         host: null,
         budget: grant.budget,
         approveStatements: grant.approve,
+        literals: grant.literals,
         label: `engineer ${grant.id}`,
         upstream: {
           user: grant.login,
@@ -257,6 +260,7 @@ export async function startWorld(options: {
         mask: wanted.mask ?? null,
         budget: wanted.budget ?? null,
         approve: wanted.approve ?? null,
+        literals: wanted.literals ?? null,
       };
       grants.set(login, grant);
       return grant;

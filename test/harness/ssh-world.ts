@@ -341,6 +341,7 @@ function admissionOf(world: {
           mask: null,
           budget: null,
           approveStatements: null,
+          literals: null,
           label: `engineer ${grant.id}`,
         },
         guard: { allow: [], lists: null, requireWhere: false },

@@ -24,6 +24,7 @@ import {
   QUERY,
   SYNC,
 } from './ledger-entry.ts';
+import type { Literals } from './literals.ts';
 import { SkippedTexts } from './skipped-texts.ts';
 import { TakenTexts } from './taken-texts.ts';
 
@@ -31,6 +32,7 @@ export class LedgerFault extends Error {}
 
 const IDLE = 0x49; // I
 const OURS = 'ours';
+const SYNTAX_ERROR = '42601';
 
 /** More answers than this outstanding, and the client is not read until there are fewer. */
 export const MOST_PENDING = 10_000;
@@ -41,6 +43,7 @@ export class Ledger {
   readonly #recorder: Recorder;
   readonly #startedAt: number;
   readonly #budget: Budget | null;
+  readonly #literals: Literals | null;
   readonly #taken = new TakenTexts();
   readonly #skipped = new SkippedTexts();
   #waitingCharacters = 0;
@@ -54,9 +57,15 @@ export class Ledger {
   #finished = 0;
   #status = IDLE;
 
-  constructor(recorder: Recorder, startedAt: number, budget: Budget | null = null) {
+  constructor(
+    recorder: Recorder,
+    startedAt: number,
+    budget: Budget | null = null,
+    literals: Literals | null = null,
+  ) {
     this.#recorder = recorder;
     this.#budget = budget;
+    this.#literals = literals;
     this.#startedAt = startedAt;
   }
 
@@ -316,7 +325,10 @@ export class Ledger {
     if (head.kind === EXECUTE) this.#resolve(head);
     head.index = this.#nextIndex++;
     head.announced = true;
-    return [head];
+    const { index, offsetMs, protocol } = head;
+    return [
+      this.#literals === null ? head : { index, offsetMs, protocol, text: this.#literals.text(head.text) },
+    ];
   }
 
   /** The session is over: what has no answer is recorded as it is. */
@@ -370,6 +382,12 @@ export class Ledger {
     if (entry.kind === EXECUTE) this.#resolve(entry);
     if (entry.index < 0) entry.index = this.#nextIndex++;
     entry.rows += entry.settled;
+    if (this.#literals !== null) {
+      entry.text = this.#literals.text(entry.text);
+      // What we refuse with is in our own words, but for the parser's.
+      const own = entry.refused && entry.error?.sqlstate !== SYNTAX_ERROR;
+      if (entry.error !== null && !own) entry.error = this.#literals.error(entry.error);
+    }
     const { totals } = this.#recorder;
     totals.rowsRead += entry.rowsRead;
     totals.bytesRead += entry.bytes;

@@ -17,6 +17,7 @@ import { ClientSide } from './client-side.ts';
 import type { Guard } from './guard/guard.ts';
 import { maskedTerms, termsOf } from './guard/terms.ts';
 import { Ledger, LedgerFault, MOST_PENDING } from './ledger.ts';
+import { Literals } from './literals.ts';
 import { Look } from './look.ts';
 import { RowMask, RowMaskFault } from './mask/row-mask.ts';
 import { sessionMask } from './mask/session-mask.ts';
@@ -65,6 +66,10 @@ export function startRelay(ctx: RelayContext): void {
   new Relay(ctx).start();
 }
 
+function literalsOf({ literals }: LiveSession['ticket']): Literals | null {
+  return literals === null ? null : new Literals(literals.mode, Buffer.from(literals.key.reveal(), 'base64'));
+}
+
 class Relay {
   readonly #ctx: RelayContext;
   readonly #client: FastSocket;
@@ -89,8 +94,8 @@ class Relay {
     this.#client = client;
     this.#target = target;
     ctx.replaced(client);
-    this.#ledger = new Ledger(ctx.session.recorder, ctx.session.startedAt, ctx.session.budget);
-    const { budget, ticket } = ctx.session;
+    const { recorder, startedAt, budget, ticket } = ctx.session;
+    this.#ledger = new Ledger(recorder, startedAt, budget, literalsOf(ticket));
     const refusal = budget === null ? null : overBudget(budget.words, ticket);
     const standIns = createStandIns();
     const terms = termsOf(ticket.guard, ticket.task, ticket.approveStatements);

@@ -5,7 +5,7 @@ import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Action, Obligations } from './facts.ts';
 import { readLimits } from './limits.ts';
-import { readApproveStatements, readMaxBytes, readMaxRows } from './session-controls.ts';
+import { readApproveStatements, readLiterals, readMaxBytes, readMaxRows } from './session-controls.ts';
 import { readClock, readLanding, readUse } from './session-terms.ts';
 import { readStages } from './stages.ts';
 
@@ -36,6 +36,7 @@ const LIMITS = [
   'maxRows',
   'maxBytes',
   'approveStatements',
+  'literals',
 ];
 /** What becomes a part of the grant when it is made. */
 const OF_THE_GRANT = ['limits', 'use', 'clock', 'softLanding'];
@@ -139,6 +140,8 @@ function take(notes: Notes, name: string, value: string, named: boolean): string
       return takeTerms(notes, readMaxBytes(value));
     case 'approveStatements':
       return takeTerms(notes, readApproveStatements(value, named));
+    case 'literals':
+      return takeTerms(notes, readLiterals(value));
     case 'record':
       if (value !== 'required') return '@record must be "required".';
       notes.obligations.record = value;

@@ -117,6 +117,8 @@ export interface Obligations {
   maxBytes?: number;
   /** Statements that wait for a yes of their own, each; left out where none does. */
   approveStatements?: { kinds: StatementKind[]; by: ApprovalStage[] };
+  /** What recordings keep of constants in statements; left out where they keep them. */
+  literals?: 'hash' | 'drop';
 }
 
 /** `write`: whatever is not known to read only; `all`: whatever is not only about the session itself. */

@@ -5,7 +5,7 @@
 import type { Obligations, StatementKind } from './facts.ts';
 import { mergeStages, readStages } from './stages.ts';
 
-export type SessionControls = Pick<Obligations, 'maxRows' | 'maxBytes' | 'approveStatements'>;
+export type SessionControls = Pick<Obligations, 'maxRows' | 'maxBytes' | 'approveStatements' | 'literals'>;
 
 const KINDS: readonly StatementKind[] = ['all', 'write', 'insert', 'update', 'delete', 'merge', 'truncate'];
 
@@ -42,6 +42,13 @@ export function readApproveStatements(value: string, named: boolean): SessionCon
     : { approveStatements: { kinds: [...new Set(kinds)].sort(), by } };
 }
 
+export function readLiterals(value: string): SessionControls | string {
+  if (value === 'keep') return {};
+  return value === 'hash' || value === 'drop'
+    ? { literals: value }
+    : '@literals must be "keep", "hash" or "drop".';
+}
+
 export function mergeSessionControls(all: readonly SessionControls[]): SessionControls {
   const merged: SessionControls = {};
   const maxRows = smallest(all.map((one) => one.maxRows));
@@ -54,6 +61,8 @@ export function mergeSessionControls(all: readonly SessionControls[]): SessionCo
       kinds: [...new Set(approved.flatMap((one) => one.kinds))].sort(),
       by: mergeStages(approved.map((one) => one.by)),
     };
+  const literals = all.flatMap((one) => one.literals ?? []);
+  if (literals.length > 0) merged.literals = literals.includes('drop') ? 'drop' : 'hash';
   return merged;
 }
 

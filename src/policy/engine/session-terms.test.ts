@@ -62,6 +62,7 @@ test('budgets: the smallest of all permits holds, from whichever action it comes
     [permit('@approveStatements("write")'), /@approveStatements must say who/],
     [permit('@approveStatements("reads by 1 of manager")'), /@approveStatements must name statements/],
     [permit('@approveStatements("write by two")'), /@approveStatements: "two" is not a stage/],
+    [permit('@literals("mask")'), /@literals must be "keep", "hash" or "drop"/],
     [permit('@maxRows("5")', 'action == Action::"approve"'), /@maxRows has no effect on a permit for/],
   ] as const)
     assert.throws(() => compilePolicies({ 'p.cedar': text }), says, text);
@@ -80,4 +81,10 @@ test('statements to be approved: all kinds and all stages of all permits', () =>
       { count: 1, from: 'manager' },
     ],
   });
+});
+
+test('literals: the strictest of all permits', () => {
+  const of = (...values: string[]) =>
+    obligationsOf(values.map((one) => permit(`@literals("${one}")`)).join('')).literals;
+  assert.deepEqual([of('keep'), of('keep', 'hash'), of('hash', 'drop')], [undefined, 'hash', 'drop']);
 });
