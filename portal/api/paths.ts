@@ -85,6 +85,7 @@ export const apiPath = {
     withQuery(at('api', 'sessions', id), query),
   watchSession: (id: string, query: { after: number; wait: number }) =>
     withQuery(at('api', 'sessions', id, 'live'), query),
+  terminal: (id: string, entry: number) => at('api', 'sessions', id, 'terminals', String(entry)),
   endSession: (id: string) => at('api', 'sessions', id, 'end'),
   breakGlass: (waitSeconds?: number) => withQuery('/api/break-glass', { wait: waitSeconds }),
   reviews: (query: { state?: string; limit?: number; cursor?: string } = {}) =>

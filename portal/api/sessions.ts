@@ -9,7 +9,7 @@ import {
   sessionLive,
 } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
-import { get, post } from './client.ts';
+import { get, getText, post } from './client.ts';
 import { apiPath } from './paths.ts';
 
 const PAGE = 25;
@@ -54,6 +54,15 @@ export const sessionPages = (id: string) =>
     initialPageParam: '',
     getNextPageParam: (last) => last.nextCursor,
     refetchInterval: (query) => (query.state.data?.pages[0]?.live === true ? LIVE_RECORDING_MS : false),
+  });
+
+/** A terminal as asciicast; of one that still runs again and again. */
+export const terminalQuery = (id: string, entry: number, running: boolean) =>
+  queryOptions({
+    queryKey: ['sessions', 'terminal', id, entry],
+    queryFn: () => getText(apiPath.terminal(id, entry)),
+    staleTime: Number.POSITIVE_INFINITY,
+    refetchInterval: running ? LIVE_RECORDING_MS : false,
   });
 
 /** Answers when there is something newer than `after`, or after twenty seconds. */

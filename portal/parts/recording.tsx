@@ -2,8 +2,10 @@
 
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { SessionDetail, Statement } from '../../src/api/sessions.ts';
+import { isOfHost } from '../words/host-entry.ts';
 import { indexAt, layOut } from '../words/replay.ts';
 import { Empty } from './empty.tsx';
+import { HostRecording } from './host-recording.tsx';
 import { MoreButton } from './more-button.tsx';
 import { ReplayStage } from './replay-stage.tsx';
 import { StatementList } from './statement-list.tsx';
@@ -39,6 +41,8 @@ export function Recording({ session, statements, more }: Props) {
       </section>
     );
   }
+  if (statements.some(isOfHost))
+    return <HostRecording session={session} statements={statements} more={more} />;
   const jump = (index: number) => {
     setFollowed(false);
     player.jump(moments[index]?.fromMs ?? 0);

@@ -10,10 +10,11 @@ import { auditEntry } from '../../src/api/audit.ts';
 import { type Grant, grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
 import { hostKeys, type IssuedCertificate, issuedCertificate } from '../../src/api/hosts.ts';
 import { submitted } from '../../src/api/requests.ts';
-import { session } from '../../src/api/sessions.ts';
+import { sessionDetail, session as sessionSchema } from '../../src/api/sessions.ts';
 import { checkReport, task as taskSchema } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { newKeyPair, opensshPrivateKey, publicLine } from '../../src/ssh/keys.ts';
+import { startChromium } from '../harness/browser.ts';
 import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
 import { type HostIdentity, identityFor, type Ran, runClient, sshTo } from '../harness/host-login.ts';
 import {
@@ -257,12 +258,45 @@ describe('hosts', { skip: skipWithoutHost() }, () => {
         'auditor',
         'GET',
         `/api/sessions?grant=${grant.id}`,
-        pageOf(session),
+        pageOf(sessionSchema),
       );
       assert.ok(listed.items.some((one) => one.grantId === grant.id));
       await over(grant);
       assert.equal((await through(words)).code, 255);
     }
+  });
+
+  test('sally connect goes through the gateway, also where policy wants that; what was done is listed and played', async () => {
+    const words = ['printf', "'caf\\303\\251\\n';", 'id', '-un;', 'exit', '7'];
+    const ran = await sallyport.cli(
+      'engineer',
+      ...['connect', 'web-1', '--task', 'web-root', '--reason', 'look', '--done', '--', ...words],
+    );
+    assert.equal(ran.code, 7, ran.stderr);
+    assert.match(ran.stdout, /^café\nsp_[0-9a-z]{26}\n$/);
+    const [session] = (await sallyport.ask('engineer', 'GET', '/api/sessions', pageOf(sessionSchema))).items;
+    assert.ok(session !== undefined);
+    const shown = await sallyport.cli('auditor', 'session', session.id, '--json');
+    const { recording, statementList } = sessionDetail.parse(JSON.parse(shown.stdout));
+    assert.deepEqual([recording.state, recording.intact], ['closed', true]);
+    assert.deepEqual(
+      statementList.map(({ protocol, text, exit }) => [protocol, text, exit]),
+      [['exec', words.join(' '), 7]],
+    );
+    const cast = await sallyport.cli('auditor', 'session', session.id, '--cast');
+    assert.match(cast.stdout, /^\{"version":2.*\n\[[\d.]+,"o","café/);
+    const foreign = await sallyport.cli('second-approver', 'session', session.id, '--cast');
+    assert.equal(foreign.stdout, '');
+    await using chromium = await startChromium(sallyport.server());
+    const page = await chromium.visit();
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Sign in as auditor', exact: true }).click();
+    await page.getByRole('navigation').first().waitFor();
+    await page.goto(`/sessions/${session.id}`);
+    await page.locator('.ap-player').getByText('café').first().waitFor();
+    await page.getByLabel('Search the screen').fill('CAFÉ');
+    await page.getByRole('list', { name: 'Moments' }).getByText('café').click();
+    await chromium.settle();
   });
 
   test('another authority signs for new grants; what lives goes on, and then the old one is trusted no more', async () => {

@@ -2,16 +2,17 @@
 // one is asked for and waited for; then psql, the built-in prompt or a given command runs with its credentials.
 
 import type { Command } from 'commander';
-import { type Grant, grant as grantSchema } from '../../api/grants.ts';
+import { type Grant, grant as grantSchema, type IssuedCredential } from '../../api/grants.ts';
 import { sleep } from '../../base/timer.ts';
 import { USUAL_DURATION } from '../ask-access.ts';
 import { grantSentence } from '../cards.ts';
 import { findProgram, runChild } from '../child.ts';
 import { type Api, path } from '../client.ts';
-import { type Dsn, dsnVariables, parseDsn } from '../dsn.ts';
+import { dsnVariables, parseDsn } from '../dsn.ts';
 import { endGrant } from '../end-grant.ts';
 import { usage } from '../exit-codes.ts';
 import { type AccessOptions, heldAccess, newAccess, takeSecret } from '../find-access.ts';
+import { isHostSession, runHostClient } from '../host-client.ts';
 import { oneOf } from '../lists.ts';
 import { printable } from '../printable.ts';
 import { askYesNo } from '../prompts.ts';
@@ -30,8 +31,9 @@ const ASK_AGAIN_MS = 20_000;
 const CLIENTS = ['psql', 'built-in'] as const;
 
 export function command(): Command {
-  return leaf('connect <target> [command...]', 'ask for access, wait, and open the client', [
+  return leaf('connect <target> [command...]', 'ask for access, wait, and open the client or a shell', [
     'connect orders-db --task read-orders --reason "look at order 1042"',
+    'connect web-1 --task restart-api --reason "the api hangs" -- systemctl restart api',
     'connect orders-db --task read-orders --for 15m --done -- psql -f report.sql',
     '$ echo "select count(*) from orders" | sally connect orders-db --task read-orders --reason "daily count"',
   ])
@@ -59,7 +61,7 @@ export function command(): Command {
       );
       let code: number;
       try {
-        code = await use(run, api, grant, { dsn: parseDsn(issued.dsn), words, client });
+        code = await use(run, api, grant, { issued, words, client });
       } catch (error) {
         if (giveBack) await giveBackQuietly(run, api, grant.id);
         throw error;
@@ -73,11 +75,12 @@ async function use(
   run: Run,
   api: Api,
   grant: Grant,
-  how: { dsn: Dsn; words: string[]; client: (typeof CLIENTS)[number] | undefined },
+  how: { issued: IssuedCredential; words: string[]; client: (typeof CLIENTS)[number] | undefined },
 ): Promise<number> {
   const stopWarning = warnBeforeEnd(run, api, grant);
   try {
-    const { dsn } = how;
+    if (isHostSession(how.issued)) return await runHostClient(run, how.issued, grant.target, how.words);
+    const dsn = parseDsn(how.issued.dsn);
     const [program, ...args] = how.words;
     if (program !== undefined) return await runChild(program, args, dsnVariables(dsn));
     const psql = findProgram('psql', run.environment.searchPath);
