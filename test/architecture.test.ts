@@ -153,6 +153,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   portal: {
     may: ['api', 'audit/verify', 'base'],
     packages: [
+      'asciinema-player',
       '@mantine/core',
       '@mantine/hooks',
       '@mantine/notifications',
