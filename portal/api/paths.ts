@@ -57,6 +57,7 @@ export const apiPath = {
   requests: (query: { state?: string; view?: string; limit?: number; cursor?: string } = {}) =>
     withQuery('/api/requests', query),
   submit: (waitSeconds: number) => withQuery('/api/requests', { wait: waitSeconds }),
+  submitBundle: (waitSeconds: number) => withQuery('/api/bundles', { wait: waitSeconds }),
   preview: () => '/api/requests/preview',
   request: (id: string) => at('api', 'requests', id),
   approve: (id: string) => at('api', 'requests', id, 'approve'),

@@ -2,6 +2,7 @@
 
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import {
+  type BundleBody,
   type ExplainBody,
   type PreviewBody,
   preview,
@@ -78,6 +79,8 @@ export const explainQuery = (body: ExplainBody | null) =>
 
 export const submit = (body: SubmitBody): Promise<Submitted> =>
   post(submitted, apiPath.submit(SUBMIT_WAIT_SECONDS), body);
+export const submitBundle = (body: BundleBody): Promise<Submitted> =>
+  post(submitted, apiPath.submitBundle(SUBMIT_WAIT_SECONDS), body);
 export const approve = (id: string, body: { duration?: string; digest: string }): Promise<Submitted> =>
   post(submitted, apiPath.approve(id), body);
 export const deny = (id: string, reason: string): Promise<Submitted> =>

@@ -1,13 +1,13 @@
 // Breaking the glass in the portal: target, task, what has happened, and the target's name typed once more.
 
-import { Button, Modal, Select, Textarea, TextInput } from '@mantine/core';
+import { Select, Textarea, TextInput } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { breakGlass } from '../api/break-glass.ts';
 import { queries } from '../api/query-client.ts';
 import { targetsQuery } from '../api/targets.ts';
-import { FailureNote } from '../parts/failure-note.tsx';
+import { DialogForm } from '../parts/dialog-form.tsx';
 
 export function BreakGlassForm({ onClose }: { onClose: () => void }) {
   const targets = useQuery(targetsQuery).data ?? [];
@@ -27,68 +27,59 @@ export function BreakGlassForm({ onClose }: { onClose: () => void }) {
     },
   });
   const ready = target !== null && task !== null && reason.trim() !== '' && typed === target;
-  const send = (event: FormEvent) => {
-    event.preventDefault();
-    if (ready) breaking.mutate();
-  };
   return (
-    <Modal opened onClose={onClose} title={<h2>Break the glass</h2>}>
-      <form onSubmit={send} className="sp-stack">
-        <p>
-          Nobody approves. Everybody whom it goes past is told at once, it stands on every page, and somebody
-          else reviews what you did.
-        </p>
-        <Select
-          label="Target"
-          data={targets.map((one) => one.name)}
-          value={target}
-          onChange={(next) => {
-            setTarget(next);
-            setTask(null);
-          }}
-          searchable
-          data-autofocus
-        />
-        <Select
-          label="Task"
-          data={targets.find((one) => one.name === target)?.tasks ?? []}
-          value={task}
-          onChange={setTask}
-          disabled={target === null}
-        />
-        <Textarea
-          label="What has happened"
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          autosize
-          minRows={2}
-          maxLength={2000}
-        />
-        <label className="sp-row">
-          <input
-            type="checkbox"
-            checked={drill}
-            onChange={(event) => setDrill(event.currentTarget.checked)}
-          />
-          It is the drill that was ordered of me
-        </label>
-        <TextInput
-          label={target === null ? 'The target’s name, once more' : `Type ${target} to go on`}
-          value={typed}
-          onChange={(event) => setTyped(event.currentTarget.value)}
-          autoComplete="off"
-          spellCheck={false}
-        />
-        {breaking.error === null ? null : <FailureNote error={breaking.error} />}
-        <div className="sp-row">
-          <Button type="submit" color="ember" disabled={!ready} loading={breaking.isPending}>
-            Break the glass
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            Not now
-          </Button>
-        </div>
-      </form>
-    </Modal>
+    <DialogForm
+      title="Break the glass"
+      act="Break the glass"
+      leave="Not now"
+      ends
+      ready={ready}
+      pending={breaking.isPending}
+      error={breaking.error}
+      onSend={() => breaking.mutate()}
+      onClose={onClose}
+    >
+      <p>
+        Nobody approves. Everybody whom it goes past is told at once, it stands on every page, and somebody
+        else reviews what you did.
+      </p>
+      <Select
+        label="Target"
+        data={targets.map((one) => one.name)}
+        value={target}
+        onChange={(next) => {
+          setTarget(next);
+          setTask(null);
+        }}
+        searchable
+        data-autofocus
+      />
+      <Select
+        label="Task"
+        data={targets.find((one) => one.name === target)?.tasks ?? []}
+        value={task}
+        onChange={setTask}
+        disabled={target === null}
+      />
+      <Textarea
+        label="What has happened"
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        autosize
+        minRows={2}
+        maxLength={2000}
+      />
+      <label className="sp-row">
+        <input type="checkbox" checked={drill} onChange={(event) => setDrill(event.currentTarget.checked)} />
+        It is the drill that was ordered of me
+      </label>
+      <TextInput
+        label={target === null ? 'The target’s name, once more' : `Type ${target} to go on`}
+        value={typed}
+        onChange={(event) => setTyped(event.currentTarget.value)}
+        autoComplete="off"
+        spellCheck={false}
+      />
+    </DialogForm>
   );
 }

@@ -1,13 +1,13 @@
 // Proposes a draft: the set in force with the draft's Cedar in one file more, or behind what that file holds, as a change
 // of policy for somebody else to sign. Its page shows the plan.
 
-import { Button, Modal, Select, Textarea } from '@mantine/core';
+import { Select, Textarea } from '@mantine/core';
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type FormEvent, useState } from 'react';
+import { useState } from 'react';
 import { inForceQuery, packsQuery, propose } from '../api/policy-changes.ts';
 import { queries } from '../api/query-client.ts';
-import { FailureNote } from '../parts/failure-note.tsx';
+import { DialogForm } from '../parts/dialog-form.tsx';
 import { filesFor, withDraft } from '../words/draft-file.ts';
 
 interface Props {
@@ -42,58 +42,47 @@ export function ProposeDraftForm({ draft, segment, everywhere, onClose }: Props)
       await navigate({ to: '/policy/changes/$id', params: { id: proposal.id } });
     },
   });
-  const send = (event: FormEvent) => {
-    event.preventDefault();
-    if (comment.trim() !== '' && file !== null) proposing.mutate();
-  };
-  const failed = proposing.error ?? inForce.error ?? packs.error;
   return (
-    <Modal opened onClose={onClose} title={<h2>Propose this policy</h2>}>
-      <form onSubmit={send} className="sp-stack">
+    <DialogForm
+      title="Propose this policy"
+      act="Propose"
+      leave="Not now"
+      ready={comment.trim() !== '' && file !== null && inForce.data !== undefined}
+      pending={proposing.isPending}
+      error={proposing.error ?? inForce.error ?? packs.error}
+      onSend={() => proposing.mutate()}
+      onClose={onClose}
+    >
+      <p>
+        Nothing changes yet: a second person signs it, after looking at what it would have changed. You see
+        that next.
+      </p>
+      {choices.length === 0 && packs.data !== undefined ? (
         <p>
-          Nothing changes yet: a second person signs it, after looking at what it would have changed. You see
-          that next.
+          You may propose changes to the packs of segments that your groups own, and this policy reaches
+          beyond them.
         </p>
-        {choices.length === 0 && packs.data !== undefined ? (
-          <p>
-            You may propose changes to the packs of segments that your groups own, and this policy reaches
-            beyond them.
-          </p>
-        ) : (
-          <Select
-            label="File"
-            data={choices}
-            value={file}
-            onChange={setPicked}
-            allowDeselect={false}
-            description={
-              held === undefined ? 'A new file.' : 'It holds policies already: this one is added behind them.'
-            }
-          />
-        )}
-        <Textarea
-          label="Why"
-          value={comment}
-          onChange={(event) => setComment(event.currentTarget.value)}
-          autosize
-          minRows={2}
-          maxLength={2000}
-          data-autofocus
+      ) : (
+        <Select
+          label="File"
+          data={choices}
+          value={file}
+          onChange={setPicked}
+          allowDeselect={false}
+          description={
+            held === undefined ? 'A new file.' : 'It holds policies already: this one is added behind them.'
+          }
         />
-        {failed === null ? null : <FailureNote error={failed} />}
-        <div className="sp-row">
-          <Button
-            type="submit"
-            loading={proposing.isPending}
-            disabled={comment.trim() === '' || file === null || inForce.data === undefined}
-          >
-            Propose
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            Not now
-          </Button>
-        </div>
-      </form>
-    </Modal>
+      )}
+      <Textarea
+        label="Why"
+        value={comment}
+        onChange={(event) => setComment(event.currentTarget.value)}
+        autosize
+        minRows={2}
+        maxLength={2000}
+        data-autofocus
+      />
+    </DialogForm>
   );
 }

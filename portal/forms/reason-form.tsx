@@ -1,9 +1,9 @@
 // A dialog that asks for a reason before it ends something: a grant of somebody, a session.
 
-import { Button, Modal, Textarea } from '@mantine/core';
+import { Textarea } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
-import { type FormEvent, type ReactNode, useState } from 'react';
-import { FailureNote } from '../parts/failure-note.tsx';
+import { type ReactNode, useState } from 'react';
+import { DialogForm } from '../parts/dialog-form.tsx';
 
 interface Props {
   title: string;
@@ -18,33 +18,28 @@ interface Props {
 export function ReasonForm({ title, children, act, onAct, onClose }: Props) {
   const [reason, setReason] = useState('');
   const acting = useMutation({ mutationFn: () => onAct(reason.trim()), onSuccess: onClose });
-  const send = (event: FormEvent) => {
-    event.preventDefault();
-    if (reason.trim() !== '') acting.mutate();
-  };
   return (
-    <Modal opened onClose={onClose} title={<h2>{title}</h2>}>
-      <form onSubmit={send} className="sp-stack">
-        <p>{children}</p>
-        <Textarea
-          label="Reason"
-          value={reason}
-          onChange={(event) => setReason(event.currentTarget.value)}
-          autosize
-          minRows={2}
-          maxLength={2000}
-          data-autofocus
-        />
-        {acting.error === null ? null : <FailureNote error={acting.error} />}
-        <div className="sp-row">
-          <Button type="submit" color="ember" loading={acting.isPending} disabled={reason.trim() === ''}>
-            {act}
-          </Button>
-          <Button variant="default" onClick={onClose}>
-            Keep it
-          </Button>
-        </div>
-      </form>
-    </Modal>
+    <DialogForm
+      title={title}
+      act={act}
+      leave="Keep it"
+      ends
+      ready={reason.trim() !== ''}
+      pending={acting.isPending}
+      error={acting.error}
+      onSend={() => acting.mutate()}
+      onClose={onClose}
+    >
+      <p>{children}</p>
+      <Textarea
+        label="Reason"
+        value={reason}
+        onChange={(event) => setReason(event.currentTarget.value)}
+        autosize
+        minRows={2}
+        maxLength={2000}
+        data-autofocus
+      />
+    </DialogForm>
   );
 }

@@ -8,16 +8,18 @@ import { type FormEvent, useState } from 'react';
 import type { Target, Task } from '../../src/api/targets.ts';
 import { ApiFailure } from '../api/failure.ts';
 import { queries } from '../api/query-client.ts';
-import { previewQuery, requestQuery, submit } from '../api/requests.ts';
+import { previewQuery, requestQuery, submit, submitBundle } from '../api/requests.ts';
+import { BundleOutlook } from '../parts/bundle-outlook.tsx';
 import { FailureNote } from '../parts/failure-note.tsx';
 import { RequestOutlook } from '../parts/request-outlook.tsx';
 import { listText } from '../words/counts.ts';
-import { bodyOf, missingIn, previewOf, type Wish } from '../words/wish.ts';
+import { bodyOf, bundleOf, membersOf, missingIn, previewOf, type Wish } from '../words/wish.ts';
 import { RequestFields } from './request-fields.tsx';
 import styles from './request-form.module.css';
 
 const TYPING_PAUSE_MS = 250;
-const FIELDS = new Set(['target', 'task', 'duration', 'reason', 'ticket', 'startsAt']);
+/** At these the form tells what the server said; all else stands below. */
+const FIELDS = /^(target|task|duration|reason|ticket|startsAt|members\.\d+(\.(target|task))?)$/;
 
 interface Props {
   start: Wish;
@@ -29,10 +31,11 @@ export function RequestForm({ start, targets, tasks }: Props) {
   const [wish, setWish] = useState(start);
   const [told, setTold] = useState(false);
   const navigate = useNavigate();
-  const [asked] = useDebouncedValue(previewOf(wish), TYPING_PAUSE_MS);
+  const [paused] = useDebouncedValue(wish, TYPING_PAUSE_MS);
+  const asked = previewOf(paused);
   const outlook = useQuery(previewQuery(asked));
   const asking = useMutation({
-    mutationFn: () => submit(bodyOf(wish)),
+    mutationFn: () => (wish.more.length === 0 ? submit(bodyOf(wish)) : submitBundle(bundleOf(wish))),
     onSuccess: async (answer) => {
       queries.setQueryData(requestQuery(answer.request.id).queryKey, answer);
       void queries.invalidateQueries({ queryKey: ['requests', 'list'] });
@@ -42,7 +45,7 @@ export function RequestForm({ start, targets, tasks }: Props) {
   });
   const missing = missingIn(wish);
   const failure = asking.error instanceof ApiFailure ? asking.error : null;
-  const atField = failure?.field !== undefined && FIELDS.has(failure.field);
+  const atField = failure?.field !== undefined && FIELDS.test(failure.field);
   const task = tasks.find((known) => known.name === wish.task);
   const current = previewOf(wish) === null ? undefined : outlook.data;
 
@@ -77,14 +80,22 @@ export function RequestForm({ start, targets, tasks }: Props) {
           </p>
         </div>
       </div>
-      <RequestOutlook
-        task={task}
-        preview={current}
-        error={previewOf(wish) === null ? null : outlook.error}
-        fetching={outlook.isFetching}
-        onTakeLongest={(duration) => change({ duration })}
-        asked={wish.duration}
-      />
+      {wish.more.length === 0 ? (
+        <RequestOutlook
+          task={task}
+          preview={current}
+          error={previewOf(wish) === null ? null : outlook.error}
+          fetching={outlook.isFetching}
+          onTakeLongest={(duration) => change({ duration })}
+          asked={wish.duration}
+        />
+      ) : (
+        <BundleOutlook
+          members={membersOf(wish)}
+          tasks={tasks}
+          previews={membersOf(paused).map((member) => previewOf({ ...paused, ...member }))}
+        />
+      )}
     </form>
   );
 }

@@ -13,6 +13,7 @@ import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
 import { PassagePicture } from '../parts/passage-picture.tsx';
 import { useMe } from '../parts/use-me.ts';
+import { askedText } from '../words/asked.ts';
 import { happeningsOf, passageOf } from '../words/elevation.ts';
 import { mayAudit } from '../words/may.ts';
 
@@ -29,15 +30,16 @@ export function ElevationPage() {
       const settled =
         known !== undefined &&
         known.request.state !== 'pending' &&
-        (known.grant === null || ['active', 'revoked'].includes(known.grant.state));
+        (known.grants ?? [known.grant]).every(
+          (one) => one === null || ['active', 'revoked'].includes(one.state),
+        );
       return settled ? false : WAITING_MS;
     },
   });
   const grantId = asked.data?.grant?.id ?? null;
   const sessions = useQuery({ ...grantSessionsQuery(grantId ?? ''), enabled: grantId !== null });
   const known = asked.data;
-  const title =
-    known === undefined ? 'Request' : `${known.request.task.name} on ${known.request.target.name}`;
+  const title = known === undefined ? 'Request' : askedText(known.request);
   return (
     <Page
       title={title}
@@ -48,9 +50,13 @@ export function ElevationPage() {
       }
     >
       <Loaded query={asked} rows={2} rowHeight={180}>
-        {({ request, grant }) => (
+        {({ request, grant, grants }) => (
           <>
-            <ElevationNow request={request} grant={grant} me={me} />
+            {grants === undefined || grants.length === 0 ? (
+              <ElevationNow request={request} grant={grant} me={me} />
+            ) : (
+              grants.map((one) => <ElevationNow key={one.id} request={request} grant={one} me={me} />)
+            )}
             <section className="sp-section" aria-labelledby="passage">
               <h2 id="passage">The passage</h2>
               <div className="sp-panel sp-pad">

@@ -4,8 +4,10 @@ import { Link } from '@tanstack/react-router';
 import type { Request } from '../../src/api/requests.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { ApproveForm } from '../forms/approve-form.tsx';
+import { askedText } from '../words/asked.ts';
 import { REQUEST_STATES } from '../words/states.ts';
 import styles from './approval-card.module.css';
+import { BundleMembers } from './bundle-members.tsx';
 import { Facts } from './facts.tsx';
 import { RightsList } from './rights-list.tsx';
 import { StageList } from './stage-list.tsx';
@@ -13,27 +15,21 @@ import { StateBadge } from './state-badge.tsx';
 import { Verdicts } from './verdicts.tsx';
 import { When } from './when.tsx';
 
-/** `fix-orders on orders-db`, or how many of a bundle. */
-function askedText({ members, task, target }: Request): string {
-  return members.length === 0
-    ? `${task.name} on ${target.name}`
-    : `${members.length} tasks together, all or none,`;
-}
-
 export function ApprovalCard({ request }: { request: Request }) {
   const { requester, target, task } = request;
   return (
     <article
       data-decided={request.state !== 'pending'}
       className={`sp-panel ${styles.card}`}
-      aria-label={`${requester.name} asks for ${task.name} on ${target.name}`}
+      aria-label={`${requester.name} asks for ${askedText(request)}`}
     >
       <header className={styles.head}>
         <h2 className={styles.title}>
           {requester.displayName} asks for {request.extends === null ? '' : 'more time for '}
           <Link to="/requests/$id" params={{ id: request.id }} className="sp-link">
             {askedText(request)}
-          </Link>{' '}
+          </Link>
+          {request.members.length === 0 ? ' ' : ', all or none, '}
           {request.extends === null
             ? `for ${describeDuration(request.durationSeconds)}`
             : `: ${describeDuration(request.durationSeconds)} in all, ${describeDuration(request.extends.hasSeconds)} until now`}
@@ -50,17 +46,7 @@ export function ApprovalCard({ request }: { request: Request }) {
           {request.members.length === 0 ? (
             <RightsList rights={task.rights} />
           ) : (
-            <ul className="sp-list sp-stack" aria-label="All of them, or none">
-              {request.members.map((member) => (
-                <li key={`${member.task} ${member.target}`}>
-                  <strong>
-                    {member.task} on {member.target}
-                  </strong>{' '}
-                  <span className="sp-soft sp-small sp-mono">{member.segment}</span>
-                  <RightsList rights={member.rights} />
-                </li>
-              ))}
-            </ul>
+            <BundleMembers members={request.members} />
           )}
         </section>
         <section>

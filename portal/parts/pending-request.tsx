@@ -7,8 +7,10 @@ import type { Request } from '../../src/api/requests.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { queries } from '../api/query-client.ts';
 import { cancel } from '../api/requests.ts';
+import { askedText } from '../words/asked.ts';
 import { mayCancel } from '../words/may.ts';
 import { REQUEST_STATES } from '../words/states.ts';
+import { BundleMembers } from './bundle-members.tsx';
 import { FailureNote } from './failure-note.tsx';
 import styles from './grant-card.module.css';
 import { StageList } from './stage-list.tsx';
@@ -22,18 +24,19 @@ export function PendingRequest({ request, me }: { request: Request; me: Me }) {
     onSettled: () => queries.invalidateQueries({ queryKey: ['requests'] }),
   });
   return (
-    <article
-      className={`sp-panel sp-pad ${styles.card}`}
-      aria-label={`${request.task.name} on ${request.target.name}, pending`}
-    >
+    <article className={`sp-panel sp-pad ${styles.card}`} aria-label={`${askedText(request)}, pending`}>
       <header className={styles.head}>
         <div>
           <h3 className={styles.name}>
             <Link to="/requests/$id" params={{ id: request.id }} className={styles.link}>
-              {request.task.name}
+              {request.members.length === 0 ? request.task.name : askedText(request)}
             </Link>
-            <span className={styles.on}> on </span>
-            {request.target.name}
+            {request.members.length === 0 ? (
+              <>
+                <span className={styles.on}> on </span>
+                {request.target.name}
+              </>
+            ) : null}
           </h3>
           <p className="sp-soft sp-small">
             for {describeDuration(request.durationSeconds)} · asked <When at={request.createdAt} as="ago" /> ·
@@ -46,6 +49,7 @@ export function PendingRequest({ request, me }: { request: Request; me: Me }) {
         {request.reason}
         {request.ticket === null ? null : <span className={styles.ticket}>{request.ticket}</span>}
       </p>
+      {request.members.length === 0 ? null : <BundleMembers members={request.members} />}
       <StageList request={request} />
       {cancelling.error === null ? null : <FailureNote error={cancelling.error} />}
       <footer className="sp-row">

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { previewBody, submitBody } from '../../src/api/requests.ts';
+import { bundleBody, previewBody, submitBody } from '../../src/api/requests.ts';
 import { exampleRequest } from './examples.ts';
-import { bodyOf, EMPTY_WISH, missingIn, previewOf, startProblem, wishLike } from './wish.ts';
+import { bodyOf, bundleOf, EMPTY_WISH, missingIn, previewOf, startProblem, wishLike } from './wish.ts';
 
 test('an unfinished wish says what is missing and asks nothing', () => {
   assert.deepEqual(missingIn(EMPTY_WISH), ['a target', 'a task', 'a reason']);
@@ -37,4 +37,22 @@ test('a start is now, or a moment in the future; what has passed is said and nev
   assert.match(startProblem('soon', nowMs) ?? '', /Say on which day/);
   assert.deepEqual(missingIn({ ...wish, startsAt: '2020-01-01T00:00' }), ['a start in the future']);
   assert.equal(previewOf({ ...wish, startsAt: '2020-01-01T00:00' }), null);
+});
+
+test('more than one is a bundle: in order, what is missing named by its place, and the same again has them all', () => {
+  const member = (target: string, task: string) => ({
+    target,
+    task,
+    segment: 'prod/eu',
+    rights: [],
+    outcome: 'allow' as const,
+  });
+  const request = exampleRequest({});
+  const wish = wishLike({ ...request, members: [member('orders-db', 'fix-orders'), member('shop', 'read')] });
+  assert.deepEqual(bundleBody.parse(bundleOf(wish)).members, [
+    { target: 'orders-db', task: 'fix-orders' },
+    { target: 'shop', task: 'read' },
+  ]);
+  assert.ok(!('target' in bundleOf(wish)));
+  assert.deepEqual(missingIn({ ...wish, more: [{ key: 1, target: '', task: '' }] }), ['target 2', 'task 2']);
 });

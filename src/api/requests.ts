@@ -154,7 +154,7 @@ export const submitBody = z.object({
 });
 export type SubmitBody = z.infer<typeof submitBody>;
 
-const MOST_MEMBERS = 20;
+export const MOST_MEMBERS = 20;
 export const bundleMember = z.object({ target: nameText, task: nameText });
 /** Several tasks on several targets: all of them or none. */
 export const bundleBody = submitBody.omit({ target: true, task: true }).extend({

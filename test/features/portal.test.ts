@@ -268,6 +268,8 @@ describe('the portal in Chromium', { skip }, () => {
     await focused('Task');
     await page.keyboard.type('look at');
     await press('ArrowDown', 'Enter', 'Tab');
+    await focused('Add another target or task');
+    await press('Tab');
     await focused('1h');
     await press('ArrowLeft');
     await focused('30m');
@@ -305,6 +307,40 @@ describe('the portal in Chromium', { skip }, () => {
     await page.getByRole('dialog').waitFor({ state: 'hidden' });
     await button(card, 'Done').click();
     await page.getByText('The target says that nothing is left of it', { exact: false }).first().waitFor();
+  });
+
+  test('two tasks together: both outlooks, one named twice, one decision for both, and both open', async () => {
+    const [engineer, approver] = [await enter('engineer'), await enter('approver')];
+    await engineer.goto('/request?target=orders-db&task=fix-orders');
+    await button(engineer, 'Add another target or task').click();
+    const pick = async (label: string, option: RegExp) => {
+      await engineer.getByRole('combobox', { name: label, exact: true }).click();
+      await engineer.getByRole('option', { name: option }).click();
+    };
+    await button(engineer, 'Request access').click();
+    await engineer.getByText('Still missing: target 2, task 2 and a reason.').waitFor();
+    await pick('Target 2', /^orders-db/);
+    await pick('Task 2', /^fix-orders/);
+    await engineer.getByRole('textbox', { name: 'Reason' }).fill('Correct, and look at the result');
+    chromium.forgive(failed(422));
+    await button(engineer, 'Request access').click();
+    await engineer.getByText('fix-orders on orders-db is named twice.').waitFor();
+    await pick('Task 2', /^read-orders/);
+    const outlook = engineer.getByRole('complementary', { name: 'What will happen' });
+    const part = (name: string) => outlook.getByRole('region', { name, exact: true });
+    await part('fix-orders on orders-db').getByText('Needs approval', { exact: true }).waitFor();
+    await part('read-orders on orders-db').getByText('Allowed at once', { exact: true }).waitFor();
+    await button(engineer, 'Request access').click();
+    await engineer.waitForURL(/\/requests\/req_/);
+    await heading(engineer, '2 tasks together').waitFor();
+    await approver.goto('/approvals');
+    const card = approver.getByRole('article', { name: 'engineer asks for 2 tasks together' });
+    await card.getByText('read-orders on orders-db').waitFor();
+    await button(card, 'Approve').click();
+    const opened = (task: string) => engineer.getByRole('article', { name: `${task} on orders-db` });
+    for (const task of ['fix-orders', 'read-orders']) await opened(task).getByRole('timer').waitFor();
+    for (const task of ['fix-orders', 'read-orders']) await button(opened(task), 'Done').click();
+    await engineer.getByText('Gone, verified', { exact: true }).waitFor();
   });
 
   test('what policy refuses says what would be enough, before and after it is sent', async () => {
