@@ -39,6 +39,11 @@ export const apiPath = {
   demoSignIn: () => '/api/demo/sign-in',
   targets: () => '/api/targets',
   targetCheck: (name: string) => at('api', 'targets', name, 'check'),
+  targetLabels: (name: string) => at('api', 'targets', name, 'labels'),
+  suggestLabels: (name: string, sample: 'yes' | 'no') =>
+    withQuery(at('api', 'targets', name, 'labels', 'suggest'), { sample }),
+  targetCredential: (name: string) => at('api', 'targets', name, 'credential'),
+  targetSettings: (name: string) => at('api', 'targets', name, 'settings'),
   standingAccess: (name: string) => at('api', 'targets', name, 'standing-access'),
   tasks: () => '/api/tasks',
   explain: () => '/api/policy/explain',

@@ -44,3 +44,10 @@ export const checkTarget = (name: string): Promise<CheckReport> =>
   post(checkReport, apiPath.targetCheck(name));
 export const addTarget = (body: AddTargetBody): Promise<Target> => post(target, apiPath.targets(), body);
 export const addTask = (body: AddTaskBody): Promise<Task> => post(task, apiPath.tasks(), body);
+
+export const changeCredential = (
+  name: string,
+  body: { user?: string; password: string },
+): Promise<CheckReport> => post(checkReport, apiPath.targetCredential(name), body);
+export const changeNodes = (name: string, nodes: { host: string; port: number }[]): Promise<CheckReport> =>
+  post(checkReport, apiPath.targetSettings(name), { settings: { nodes: nodes.length === 0 ? null : nodes } });

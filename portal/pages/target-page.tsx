@@ -1,12 +1,15 @@
-// One target: what it can promise, whether everything that a grant needs is there, its tasks, its standing access.
+// One target: what it can promise, whether everything that a grant needs is there, its tasks, the labels of its columns,
+// its standing access.
 
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { targetsQuery, tasksQuery } from '../api/targets.ts';
 import { ButtonLink } from '../parts/button-link.tsx';
+import { ChangeTarget } from '../parts/change-target.tsx';
 import { CheckPanel } from '../parts/check-panel.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Facts } from '../parts/facts.tsx';
+import { LabelsPanel } from '../parts/labels-panel.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
 import { Promises } from '../parts/promises.tsx';
@@ -59,6 +62,14 @@ export function TargetPage() {
                     },
                     { name: 'Kind', value: target.kind },
                     { name: 'Address', value: <span className="sp-mono">{target.address}</span> },
+                    ...(target.nodes.length === 0
+                      ? []
+                      : [
+                          {
+                            name: 'Standbys',
+                            value: <span className="sp-mono">{target.nodes.join(', ')}</span>,
+                          },
+                        ]),
                     { name: 'Environment', value: target.environment },
                     { name: 'Sensitivity', value: target.sensitivity },
                     { name: 'Owner', value: target.owner ?? 'Nobody named' },
@@ -66,13 +77,14 @@ export function TargetPage() {
                   ]}
                 />
                 <Promises capabilities={target.capabilities} />
-                {mayStop([target.owner], me) ? (
-                  <div>
+                <div className="sp-row">
+                  <ChangeTarget target={target} me={me} />
+                  {mayStop([target.owner], me) ? (
                     <ButtonLink to="/kill" search={{ scope: 'target', name }} variant="default" size="sm">
                       Stop all access here
                     </ButtonLink>
-                  </div>
-                ) : null}
+                  ) : null}
+                </div>
               </div>
               <CheckPanel target={target} me={me} />
               <section className="sp-section" aria-labelledby="tasks">
@@ -85,6 +97,7 @@ export function TargetPage() {
                   its.map((task) => <TaskCard key={task.name} task={task} target={name} />)
                 )}
               </section>
+              {target.kind === 'postgres' ? <LabelsPanel target={name} me={me} /> : null}
               <StandingPanel target={name} me={me} />
             </>
           );

@@ -20,7 +20,7 @@ export function KillBanner() {
         {kills.slice(0, MOST_SHOWN).map((kill) => (
           <p key={kill.id}>
             <strong>{killScopeText(kill)} is stopped</strong> by {kill.killedBy.displayName} since{' '}
-            <When at={kill.killedAt} />: {kill.reason} {progressText(kill)}
+            <When at={kill.killedAt} />: “{kill.reason}” {progressText(kill)}
           </p>
         ))}
         {kills.length > MOST_SHOWN ? <p>And {kills.length - MOST_SHOWN} more.</p> : null}

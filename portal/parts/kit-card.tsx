@@ -26,7 +26,7 @@ export function KitCard({ kit }: { kit: Kit }) {
         <StateBadge words={stateOf(kit)} />
       </div>
       {kit.problems.length === 0 ? null : (
-        <ul className="sp-stack">
+        <ul className="sp-list sp-wrap">
           {kit.problems.map((problem) => (
             <li key={problem}>{problem}</li>
           ))}

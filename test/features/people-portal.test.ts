@@ -1,11 +1,15 @@
-// People, and a start in the future, in a real Chromium: two administrators' work on one page, and a grant that waits for
-// its time in My access.
+// What administrators do in the portal, in a real Chromium: people, labels of columns, a target's login, the kill switch,
+// emergency kits, drills and what Health says of them; a grant that waits for its time, and glass that is broken.
 
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import pg from 'pg';
 import type { BrowserContextOptions, Page } from 'playwright-core';
+import { drill } from '../../src/api/break-glass.ts';
+import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
+import { submitted } from '../../src/api/requests.ts';
 import { type Chromium, startChromium } from '../harness/browser.ts';
 import { ROOT } from '../harness/checks.ts';
 import { type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -113,6 +117,160 @@ describe('in Chromium', { skip }, () => {
     await chromium.settle();
   });
 
+  test('columns are labelled: suggested, confirmed, added with its error by field, taken away', async () => {
+    const page = await enter('admin', '/targets/orders-db');
+    await page.getByText('A change ends the masked sessions that are open on orders-db').waitFor();
+    await page.getByRole('button', { name: 'Suggest labels' }).click();
+    const suggested = page.getByRole('list', { name: 'Suggested labels' });
+    const email = suggested.getByRole('listitem').filter({ hasText: 'public.customers.email' });
+    await email.getByText(/Its name; \d+ of \d+ values look like mail/).waitFor();
+    await email.getByRole('button', { name: /^Confirm pii for/ }).click();
+    const labelled = page.getByRole('list', { name: 'Labelled columns' });
+    await labelled.getByText('public.customers.email').waitFor();
+    await email.waitFor({ state: 'detached' });
+
+    const form = page.getByRole('form', { name: 'Label a column' });
+    await form.getByRole('textbox', { name: 'Column' }).fill('customers');
+    await form.getByRole('textbox', { name: 'Label' }).fill('PII!');
+    await form.getByRole('button', { name: 'Label it' }).click();
+    await form.getByText('Schema, table and column, such as').waitFor();
+    await form.getByText(/A class of data: lower-case letters/).waitFor();
+    await form.getByRole('textbox', { name: 'Column' }).fill('public.orders.note');
+    await form.getByRole('textbox', { name: 'Label' }).fill('free-text');
+    await form.getByRole('button', { name: 'Label it' }).click();
+    await labelled.getByText('public.orders.note').waitFor();
+    for (const column of ['public.customers.email', 'public.orders.note']) {
+      await page.getByRole('button', { name: `Take the label of ${column} away` }).click();
+      await labelled.getByText(column).waitFor({ state: 'detached' });
+    }
+
+    // Who may not change them sees them, and no way to.
+    const reader = await enter('engineer', '/targets/orders-db');
+    await reader.getByText('No column is labelled').waitFor();
+    assert.equal(await reader.getByRole('form', { name: 'Label a column' }).count(), 0);
+    await chromium.settle();
+  });
+
+  test('a target’s login and standbys: what does not work there is not kept, and the form says so', async () => {
+    const page = await enter('admin', '/targets/orders-db');
+    await page.getByRole('button', { name: 'Change its login' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('button', { name: 'Try it and keep it' }).click();
+    await dialog.getByText('This is needed.').waitFor();
+    chromium.forgive(/status of (409|422|503) /);
+    await dialog.getByLabel('New password').fill('not the one');
+    await dialog.getByRole('button', { name: 'Try it and keep it' }).click();
+    await dialog.getByText('The target refused the administrator’s password. Nothing was changed.').waitFor();
+    const { username, password } = new URL(sallyport.adminUrl());
+    await dialog.getByLabel('User').fill(decodeURIComponent(username));
+    await dialog.getByLabel('New password').fill(decodeURIComponent(password));
+    await dialog.getByRole('button', { name: 'Try it and keep it' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+
+    await page.getByRole('button', { name: 'Change standbys' }).click();
+    await dialog.getByLabel('Standbys').fill('127.0.0.1:1\nreplica one');
+    await dialog.getByRole('button', { name: 'Keep them' }).click();
+    await dialog.getByText(/“replica one” is no address/).waitFor();
+    // One that does not answer is kept, and the page says so: a standby may be down, and grants must end there too.
+    await dialog.getByLabel('Standbys').fill('127.0.0.1:1');
+    await dialog.getByRole('button', { name: 'Keep them' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByText('127.0.0.1:1', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Change standbys' }).click();
+    await dialog.getByLabel('Standbys').fill('');
+    await dialog.getByRole('button', { name: 'Keep them' }).click();
+    await dialog.waitFor({ state: 'hidden' });
+    await page.getByText('127.0.0.1:1', { exact: true }).waitFor({ state: 'detached' });
+    await chromium.settle();
+  });
+
+  test('the kill switch: typed once more, how far it is, said on every page, and lifted', async () => {
+    const { grant } = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
+      ...{ target: 'orders-db', task: 'read-orders', duration: '30m', reason: 'about to be stopped' },
+    });
+    assert.equal(grant?.state, 'active');
+    const page = await enter('admin', '/kill?scope=target&name=orders-db');
+    const engineer = await enter('engineer', '/');
+    await engineer.getByRole('article', { name: 'read-orders on orders-db' }).waitFor();
+    const form = page.getByRole('form', { name: 'Stop access' });
+    await form.getByRole('textbox', { name: 'Reason' }).fill('a leak is looked into');
+    const press = form.getByRole('button', { name: 'Stop it now' });
+    await form.getByRole('textbox', { name: 'Type orders-db to confirm' }).fill('orders');
+    assert.equal(await press.isDisabled(), true, 'not before the name is typed whole');
+    await form.getByRole('textbox', { name: 'Type orders-db to confirm' }).fill('orders-db');
+    await press.click();
+    const card = page.getByRole('article', { name: 'The target orders-db' });
+    await card.getByText(/1 of 1 grant gone, verified on the targets/).waitFor({ timeout: 30_000 });
+    // Whom it concerns is told, and holds nothing any more.
+    await engineer.getByText('a leak is looked into').first().waitFor();
+    await engineer.getByRole('article', { name: 'read-orders on orders-db' }).waitFor({ state: 'hidden' });
+    await card.getByRole('button', { name: 'Lift it' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('textbox', { name: 'Reason' }).fill('it was a false alarm');
+    await dialog.getByRole('button', { name: 'Lift it' }).click();
+    await page.getByText('Nothing is stopped').waitFor();
+    await page.getByText(/lifted by .*it was a false alarm/).waitFor();
+    await chromium.settle();
+  });
+
+  test('a kit that would not open and a drill are on the page, and Health says what to do about the kit', async () => {
+    const name = 'prod/eu/orders';
+    const made = await sallyport.ask('admin', 'POST', '/api/kits', kitSchema, {
+      ...{ segment: name, task: 'fix-orders', holders: ['engineer', 'approver'], quorum: 2 },
+    });
+    await sallyport.ask('admin', 'POST', '/api/drills', drill, {
+      ...{ person: 'engineer', target: 'orders-db', task: 'fix-orders', at: '2031-01-06T09:00:00Z' },
+    });
+    const holder = await enter('engineer', '/break-glass');
+    const card = holder.getByRole('article', { name: `Emergency kit of ${name}` });
+    await card.getByRole('button', { name: 'Take your share' }).waitFor({ timeout: 30_000 });
+    await holder.getByText('Scheduled', { exact: true }).waitFor();
+    const [one] = (await sallyport.ask('admin', 'GET', '/api/kits', kitList)).items;
+    await brokenOnTarget(one);
+    assert.equal(
+      (await sallyport.call('admin', 'POST', `/api/kits/${made.id}/check`, {})).status < 300,
+      true,
+    );
+    await card.getByText('Stale', { exact: true }).waitFor({ timeout: 30_000 });
+    const page = await enter('admin', '/health');
+    await page.getByText(`The emergency kit of ${name} would not open everywhere.`).waitFor();
+    await page.getByText(`sally break-glass kit rotate ${name}`).waitFor();
+    await chromium.settle();
+  });
+
+  /** Somebody changes the kit's login by hand. */
+  async function brokenOnTarget(kit: Kit | undefined): Promise<void> {
+    const login = kit?.targets[0]?.login ?? '';
+    assert.match(login, /^[a-z0-9_]+$/);
+    const client = new pg.Client({ connectionString: sallyport.adminUrl() });
+    await client.connect();
+    await client.query(`alter role ${login} password 'another'`);
+    await client.end();
+  }
+
+  test('broken glass stands on every page of everybody until it is over', async () => {
+    const admin = await enter('admin', '/');
+    const page = await enter('engineer', '/break-glass');
+    await page.getByRole('button', { name: 'Break the glass' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('combobox', { name: 'Target' }).click();
+    await page.getByRole('option', { name: 'orders-db' }).click();
+    await dialog.getByRole('combobox', { name: 'Task' }).click();
+    await page.getByRole('option', { name: 'fix-orders' }).click();
+    await dialog.getByRole('textbox', { name: 'What has happened' }).fill('payments stand still');
+    const act = dialog.getByRole('button', { name: 'Break the glass' });
+    assert.equal(await act.isDisabled(), true, 'not before the target is typed');
+    await dialog.getByRole('textbox', { name: 'Type orders-db to go on' }).fill('orders-db');
+    await act.click();
+    await page.waitForURL(/\/requests\/req_/);
+    await admin.getByRole('alert').filter({ hasText: 'Glass is broken.' }).waitFor();
+    await page.goto('/');
+    const held = page.getByRole('article', { name: 'fix-orders on orders-db' });
+    await held.getByRole('button', { name: 'Done' }).click();
+    await admin.getByRole('alert').filter({ hasText: 'Glass is broken.' }).waitFor({ state: 'hidden' });
+    await chromium.settle();
+  });
+
   test('it fits 360 px', async () => {
     const page = await enter('admin', '/people', {
       viewport: { width: 360, height: 760 },
@@ -123,6 +281,10 @@ describe('in Chromium', { skip }, () => {
       ['/people?who=engineer', 'Tokens and sessions that work now'],
       ['/people?show=groups', 'Named by'],
       ['/people?show=changes', 'Before'],
+      ['/targets/orders-db', 'Labelled columns'],
+      ['/kill', 'Lifted'],
+      ['/break-glass', 'Emergency kits'],
+      ['/health', 'would not open everywhere'],
     ] as const) {
       await page.goto(path);
       await page.getByText(waited).first().waitFor();
