@@ -6,12 +6,14 @@ import { gatewayBench } from './gateway.ts';
 import { grantBench } from './grant.ts';
 import { policyBench } from './policy.ts';
 import type { Bench, Row } from './rounds.ts';
+import { sshBench } from './ssh.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   expiry: expiryBench,
   grant: grantBench,
   gateway: gatewayBench,
   policy: policyBench,
+  ssh: sshBench,
 };
 const USAGE = 2;
 
