@@ -5,6 +5,7 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from '../base/log.ts';
+import { monotonicMs } from '../base/timer.ts';
 import type { SessionAdmission, StatementDesk } from '../grants/session-ticket.ts';
 import { errorResponse } from '../pg-wire/frames.ts';
 import { ProtocolError } from '../pg-wire/protocol-error.ts';
@@ -25,9 +26,16 @@ export interface GatewayLimits {
   logins: number;
   /** From the first byte to the session. */
   loginTimeoutMs: number;
+  /** When there are `logins` already, the oldest that has proven nothing for this long gives way to a new one. */
+  giveWayAfterMs: number;
 }
 
-const LIMITS: GatewayLimits = { connections: 12_000, logins: 500, loginTimeoutMs: 20_000 };
+const LIMITS: GatewayLimits = {
+  connections: 12_000,
+  logins: 500,
+  loginTimeoutMs: 20_000,
+  giveWayAfterMs: 2_000,
+};
 const STOP_GRACE_MS = 700;
 
 export interface GatewayContext {
@@ -73,7 +81,9 @@ export function createGateway(ctx: GatewayContext): Gateway {
   const shared = { cancelKeys, failures: createFailureLimit(), draining: () => draining };
   let server: Server | null = null;
   let port = ctx.port;
-  let logins = 0;
+  const logins = new Set<Socket>();
+  /** Of these the ones that have proven nothing yet, and since when (monotonic ms); the oldest first. */
+  const unproven = new Map<Socket, number>();
   let guard: Guard;
   let sockets: FastSockets;
   let tls: SecureContext;
@@ -83,14 +93,28 @@ export function createGateway(ctx: GatewayContext): Gateway {
     socket.setNoDelay(true);
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-    if (connections.size > limits.connections || logins >= limits.logins) {
-      tell(socket, new ProtocolError('limit', 'Too many connections.'));
+    if (connections.size > limits.connections || !hasRoom()) {
+      tell(socket, tooMany());
       return;
     }
-    logins++;
+    logins.add(socket);
+    unproven.set(socket, monotonicMs());
     void serve(socket).finally(() => {
-      logins--;
+      logins.delete(socket);
+      unproven.delete(socket);
     });
+  }
+
+  /** Whoever only connects and says nothing keeps others out for a moment, not for a login's whole time. */
+  function hasRoom(): boolean {
+    if (logins.size < limits.logins) return true;
+    const [oldest] = unproven;
+    if (oldest === undefined || monotonicMs() - oldest[1] < limits.giveWayAfterMs) return false;
+    const [socket] = oldest;
+    logins.delete(socket);
+    unproven.delete(socket);
+    tell(socket, tooMany());
+    return true;
   }
 
   /** Resolves when the login is over, whether a session runs or not. */
@@ -104,7 +128,13 @@ export function createGateway(ctx: GatewayContext): Gateway {
     socket.once('close', whenClosed);
     let stream: Duplex = socket;
     try {
-      const context: LoginContext = { ...ctx, ...shared, tls, plainAllowed: isLoopback(socket) };
+      const context: LoginContext = {
+        ...ctx,
+        ...shared,
+        tls,
+        plainAllowed: isLoopback(socket),
+        proven: () => unproven.delete(socket),
+      };
       const login = await logIn(
         context,
         socket,
@@ -192,6 +222,10 @@ export function createGateway(ctx: GatewayContext): Gateway {
     },
     live: () => ctx.sessions.live(),
   };
+}
+
+function tooMany(): ProtocolError {
+  return new ProtocolError('limit', 'Too many connections.');
 }
 
 /** The last message, and the end. */

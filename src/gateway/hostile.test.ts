@@ -78,7 +78,9 @@ describe('hostile clients', () => {
   });
 
   test('half-open clients are closed, and do not keep others out', async () => {
-    const gateway = await world.another({ limits: { logins: 20, loginTimeoutMs: 400 } });
+    const gateway = await world.another({
+      limits: { logins: 20, loginTimeoutMs: 400, giveWayAfterMs: 60_000 },
+    });
     const grant = await world.grant();
     const silent: Wire[] = [];
     for (let i = 0; i < 20; i++) silent.push(await openWire(gateway.port));

@@ -15,6 +15,8 @@ import { MOST_PREPARED } from './taken-texts.ts';
 /** A statement's text at most; a longer one is refused. */
 export const LARGEST_STATEMENT_BYTES = 1024 * 1024;
 const LARGEST_STREAMED_BYTES = 256 * 1024 * 1024;
+/** PostgreSQL's own limit of a message; a length over it is no length. */
+const LARGEST_CLAIMED_BYTES = 0x3fff_ffff;
 const LARGEST_SMALL_MESSAGE_BYTES = 10 * 1024;
 const LONGEST_NAME_BYTES = 63;
 // Two names and what is around them; PostgreSQL itself keeps 63 bytes of a name.
@@ -93,7 +95,7 @@ export class ClientSide {
     while (length - at >= HEADER_BYTES) {
       const type = chunk.readUInt8(at);
       const end = at + 1 + chunk.readUInt32BE(at + 1);
-      if (end < at + HEADER_BYTES) {
+      if (end < at + HEADER_BYTES || end - at > LARGEST_CLAIMED_BYTES) {
         this.#ctx.fault('A message has an impossible length.');
         return;
       }

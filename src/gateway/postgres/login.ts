@@ -38,6 +38,8 @@ export interface LoginContext {
   failures: FailureLimit;
   /** False: a client that does not encrypt is refused. */
   plainAllowed: boolean;
+  /** Called when the client has proven who it is. */
+  proven: () => void;
   /** True: nobody is let in any more. */
   draining: () => boolean;
 }
@@ -85,6 +87,7 @@ export async function logIn(
       );
     throw new ProtocolError('password', `password authentication failed for user "${parameters.user}"`);
   }
+  ctx.proven();
   send(proven.final);
   const session = await openSession(ctx, socket, parameters, proven.credentialId);
   try {
