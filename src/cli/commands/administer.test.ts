@@ -249,6 +249,8 @@ test('a session comes whole, page after page', async () => {
       bytes: 10,
       durationMs: 1.25,
       error: null,
+      exit: null,
+      sha256: null,
     });
   server.on('GET /api/sessions/:id', (call) => {
     const second = call.query.get('cursor') === 'next';
