@@ -24,7 +24,7 @@ export function RequestPage() {
   return (
     <Page
       title="Request"
-      lead="Ask for one task on one target, for as long as it takes. The clock starts when the doors open."
+      lead="Ask for a task on a target, or for several together, for as long as it takes. The clock starts when the doors open."
     >
       <Loaded query={targets} rows={1} rowHeight={420}>
         {(known) =>

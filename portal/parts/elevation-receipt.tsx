@@ -5,11 +5,12 @@ import { receiptQuery } from '../api/grants.ts';
 import { Loaded } from './loaded.tsx';
 import { ReceiptFacts } from './receipt-facts.tsx';
 
-export function ElevationReceipt({ grantId }: { grantId: string }) {
+/** `of`: which member of a bundle it is of, as ` of read-orders on orders-db`. */
+export function ElevationReceipt({ grantId, of }: { grantId: string; of: string }) {
   const receipt = useQuery(receiptQuery(grantId));
   return (
-    <section className="sp-section" aria-labelledby="receipt">
-      <h2 id="receipt">Receipt</h2>
+    <section className="sp-section" aria-labelledby={`receipt-${grantId}`}>
+      <h2 id={`receipt-${grantId}`}>Receipt{of}</h2>
       <div className="sp-panel sp-pad">
         <Loaded query={receipt} rows={1} rowHeight={160}>
           {(found) => <ReceiptFacts receipt={found} />}

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { happeningsOf, passageOf } from './elevation.ts';
+import { happeningsOf, passageOf, timesOf } from './elevation.ts';
 import { APPROVER, exampleGrant, exampleRequest, exampleSession } from './examples.ts';
 
 const states = (passage: ReturnType<typeof passageOf>) => passage.stations.map((station) => station.state);
@@ -58,7 +58,7 @@ test('everything that happened, in order, with cause before effect', () => {
     absentAt: '2026-11-22T10:20:01.000Z',
   });
   const session = exampleSession({ live: false, endedAt: '2026-11-22T10:19:00.000Z' });
-  const list = happeningsOf(request, grant, [session]);
+  const list = happeningsOf(request, [grant], [session]);
   assert.deepEqual(
     list.map((item) => item.at),
     list.map((item) => item.at).toSorted(),
@@ -68,4 +68,23 @@ test('everything that happened, in order, with cause before effect', () => {
   assert.ok(list.some((item) => item.title === 'approver approved it for 30 min'));
   assert.equal(list.filter((item) => item.sessionId === session.id).length, 2);
   assert.match(list.at(-1)?.title ?? '', /nothing is left/);
+});
+
+test('a bundle is open, shut and gone with the last of its members, and what happened says to which', () => {
+  const [first, second] = [
+    exampleGrant({ endedAt: '2026-11-22T10:10:00.000Z', absentAt: '2026-11-22T10:10:02.000Z' }),
+    exampleGrant({ task: 'read-orders', activatedAt: null }),
+  ];
+  assert.equal(timesOf([]), null);
+  const open = timesOf([first, second]);
+  assert.deepEqual(
+    [open?.activatedAt, open?.endedAt, open?.absentAt],
+    [null, null, null],
+    'one is not there yet',
+  );
+  const over = { ...second, activatedAt: first.activatedAt, endedAt: '2026-11-22T10:20:00.000Z' };
+  assert.equal(timesOf([first, over])?.endedAt, '2026-11-22T10:20:00.000Z');
+  assert.equal(timesOf([first, over])?.absentAt, null, 'one is not gone yet');
+  const told = happeningsOf(exampleRequest(), [first, over], []).map((one) => one.title);
+  assert.ok(told.includes(`read-orders on ${over.target}: the grant ended`));
 });

@@ -6,6 +6,7 @@ import type { Request } from '../../src/api/requests.ts';
 import type { Session } from '../../src/api/sessions.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { secondsBetween } from '../time/when.ts';
+import { askedText } from './asked.ts';
 import { approvalsText, capital, counted } from './counts.ts';
 import type { Tone } from './states.ts';
 
@@ -41,7 +42,26 @@ const DECIDED_LABEL: Record<Request['state'], string> = {
   expired: 'Expired',
 };
 
-export function passageOf(request: Request, grant: Grant | null): Passage {
+type Times = Pick<Grant, 'activatedAt' | 'expiresAt' | 'endedAt' | 'absentAt'>;
+
+/** Of all members of a bundle: it is open, shut and gone when the last of them is. Null when there is none. */
+export function timesOf(grants: readonly Times[]): Times | null {
+  if (grants.length === 0) return null;
+  const last = (at: keyof Times) =>
+    grants
+      .map((one) => one[at] ?? '')
+      .sort()
+      .at(-1) || null;
+  const lastOfAll = (at: keyof Times) => (grants.some((one) => one[at] === null) ? null : last(at));
+  return {
+    activatedAt: lastOfAll('activatedAt'),
+    expiresAt: last('expiresAt'),
+    endedAt: lastOfAll('endedAt'),
+    absentAt: lastOfAll('absentAt'),
+  };
+}
+
+export function passageOf(request: Request, grant: Times | null): Passage {
   const refused = request.state !== 'pending' && request.state !== 'approved';
   const stations: Station[] = [
     { key: 'asked', label: 'Asked', at: request.createdAt, dueAt: null, state: 'done' },
@@ -88,7 +108,7 @@ const happening = (at: string, title: string, tone: Tone, detail: string | null 
 });
 
 function decisionHappenings(request: Request): Happening[] {
-  const asked = `${request.requester.displayName} asked for ${request.task.name} on ${request.target.name} for ${describeDuration(request.durationSeconds)}`;
+  const asked = `${request.requester.displayName} asked for ${askedText(request)} for ${describeDuration(request.durationSeconds)}`;
   const list = [happening(request.createdAt, asked, 'quiet', request.reason)];
   const stages = approvalsText(request.decision.obligations.approvals);
   const said = {
@@ -127,22 +147,27 @@ function decisionHappenings(request: Request): Happening[] {
   return list;
 }
 
-function grantHappenings(grant: Grant): Happening[] {
+/** `bundled`: which of them it is has to be said. */
+function grantHappenings(grant: Grant, bundled: boolean): Happening[] {
+  const which = bundled ? `${grant.task} on ${grant.target}: ` : '';
+  const say = (text: string) => (bundled ? `${which}${text.charAt(0).toLowerCase()}${text.slice(1)}` : text);
   const list: Happening[] = [];
   if (grant.activatedAt !== null) {
-    list.push(happening(grant.activatedAt, `The login ${grant.login} works, and the clock runs`, 'open'));
+    list.push(
+      happening(grant.activatedAt, say(`The login ${grant.login} works, and the clock runs`), 'open'),
+    );
   }
   if (grant.endedAt !== null)
     list.push(
       happening(
         grant.endedAt,
-        'The grant ended',
+        say('The grant ended'),
         'wait',
         grant.endReason === null ? null : capital(grant.endReason),
       ),
     );
   if (grant.absentAt !== null) {
-    list.push(happening(grant.absentAt, 'The target says that nothing is left of it', 'good'));
+    list.push(happening(grant.absentAt, say('The target says that nothing is left of it'), 'good'));
   }
   return list;
 }
@@ -167,10 +192,10 @@ function sessionHappenings(session: Session): Happening[] {
 }
 
 /** Oldest first; what happened at the same moment stays in the order of cause and effect. */
-export function happeningsOf(request: Request, grant: Grant | null, sessions: Session[]): Happening[] {
+export function happeningsOf(request: Request, grants: readonly Grant[], sessions: Session[]): Happening[] {
   return [
     ...decisionHappenings(request),
-    ...(grant === null ? [] : grantHappenings(grant)),
+    ...grants.flatMap((grant) => grantHappenings(grant, grants.length > 1)),
     ...sessions.flatMap(sessionHappenings),
   ]
     .map((item, position) => ({ item, position }))

@@ -38,6 +38,7 @@ async function enter(person: Person, options: BrowserContextOptions = {}): Promi
 }
 
 const heading = (page: Page, name: string) => page.getByRole('heading', { level: 1, name, exact: true });
+const heading2 = (page: Page, name: string) => page.getByRole('heading', { level: 2, name, exact: true });
 const button = (at: Page | Locator, name: string) => at.getByRole('button', { name, exact: true });
 const place = (page: Page, name: string) => page.getByRole('link', { name, exact: true }).click();
 
@@ -339,8 +340,13 @@ describe('the portal in Chromium', { skip }, () => {
     await button(card, 'Approve').click();
     const opened = (task: string) => engineer.getByRole('article', { name: `${task} on orders-db` });
     for (const task of ['fix-orders', 'read-orders']) await opened(task).getByRole('timer').waitFor();
-    for (const task of ['fix-orders', 'read-orders']) await button(opened(task), 'Done').click();
-    await engineer.getByText('Gone, verified', { exact: true }).waitFor();
+    await button(opened('fix-orders'), 'Done').click();
+    await engineer.getByText(/^fix-orders on orders-db: the target says that nothing is left/).waitFor();
+    await opened('read-orders').getByRole('timer').waitFor();
+    await button(opened('read-orders'), 'Done').click();
+    await engineer.getByText(/^read-orders on orders-db: the target says that nothing is left/).waitFor();
+    for (const task of ['fix-orders', 'read-orders'])
+      await heading2(engineer, `Receipt of ${task} on orders-db`).waitFor();
   });
 
   test('what policy refuses says what would be enough, before and after it is sent', async () => {
