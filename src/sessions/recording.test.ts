@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { readRecording } from './read-recording.ts';
+import { readTerminal } from './read-terminal.ts';
 import { createRecorder, type Recorded, type Recorder } from './recorder.ts';
 import { CHUNKS_OFFSET, type Header } from './recording-format.ts';
 import { recordingPath } from './recording-path.ts';
@@ -100,6 +101,8 @@ describe('a recording', () => {
       bytes: 0,
       durationMs: 1.5,
       error: null,
+      exit: null,
+      sha256: null,
     });
     assert.deepEqual(
       first.statements
@@ -195,6 +198,24 @@ describe('a recording', () => {
       text: 'was running',
       durationMs: null,
     });
+  });
+
+  test('of a terminal is readable up to the last whole chunk when its process died', async () => {
+    const one = await recorder();
+    one.terminal(0, 0, 'r', '100x30');
+    one.terminal(0, 10, 'o', 'whole');
+    one.terminal(1, 12, 'o', 'of another');
+    one.flush([]);
+    one.terminal(0, 20, 'o', 'half written');
+    one.flush([]);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    truncateSync(one.path, statSync(one.path).size - 5);
+    const cast = await readTerminal(one.path, 0);
+    assert.match(cast ?? '', /^\{"version":2,"width":100,"height":30,.*\}\n\[0\.01,"o","whole"\]\n$/);
+    const { closing } = await closeInterrupted(one.path);
+    assert.equal(closing.totals.statements, 0);
+    assert.equal((await readRecording(one.path, { from: 0, limit: 10 })).intact, true);
+    assert.equal(await readTerminal(one.path, 2), null);
   });
 
   test('is never written over another', async () => {

@@ -20,7 +20,7 @@ import {
   type SshGateway,
   type SshGatewayContext,
 } from '../../src/gateway/ssh/ssh-gateway.ts';
-import type { HostTicket, SessionAdmission } from '../../src/grants/session-ticket.ts';
+import type { HostTicket, SessionAdmission, SessionTicket } from '../../src/grants/session-ticket.ts';
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { signUserCertificate } from '../../src/ssh/certificate.ts';
 import { newKeyPair, opensshPrivateKey, publicLine, type SshKeyPair } from '../../src/ssh/keys.ts';
@@ -37,6 +37,7 @@ export interface HostGrant {
   landingMs: number;
   allows: HostTicket['allows'];
   record: HostTicket['record'];
+  budget: SessionTicket['budget'];
 }
 
 export interface Ran {
@@ -136,7 +137,13 @@ export async function startSshWorld(options: Partial<SshGatewayContext> = {}): P
       const { allows, forMs, ...rest } = wanted;
       const grant = {
         ...{ id, login, secret, salt: keys.salt, stored: keys.storedKey, server: keys.serverKey },
-        ...{ endsAt: monotonicMs() + (forMs ?? 3_600_000), over: false, landingMs: 0, record: 'on' as const },
+        ...{
+          endsAt: monotonicMs() + (forMs ?? 3_600_000),
+          over: false,
+          landingMs: 0,
+          record: 'on' as const,
+          budget: null,
+        },
         ...{ ...rest, allows: { ...EVERYTHING, ...allows } },
       };
       host.allow(login);
@@ -339,7 +346,7 @@ function admissionOf(world: {
         ...{
           landingMs: grant.landingMs,
           mask: null,
-          budget: null,
+          budget: grant.budget,
           approveStatements: null,
           literals: null,
           label: `engineer ${grant.id}`,

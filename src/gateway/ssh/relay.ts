@@ -85,6 +85,7 @@ class HostRelay {
       held: () => this.#held,
       read: (bytes) => {
         totals.bytesRead += bytes;
+        this.#spend(bytes);
       },
       wrote: (bytes) => {
         totals.bytesWritten += bytes;
@@ -156,6 +157,19 @@ class HostRelay {
       });
       reject();
     });
+  }
+
+  /** To one packet of the host's: what was read when the budget ran out is read. */
+  #spend(bytes: number): void {
+    const { budget, ticket } = this.#input.session;
+    if (budget === null) return;
+    budget.spend(0, bytes);
+    if (!budget.over) return;
+    const more = `sally request ${ticket.target} --task ${ticket.task}`;
+    this.#cut(
+      `Sallyport cut this off: the grant may read ${budget.words}, and has. Ask for another, and say why it takes more: ${more}`,
+      'the budget is used up',
+    );
   }
 
   #closing(): string | null {

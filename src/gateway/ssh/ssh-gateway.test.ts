@@ -297,6 +297,15 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
     assert.equal((await recorded(soft)).reason, 'expired');
   });
 
+  test('a budget of bytes ends a session that reads more', async () => {
+    const grant = await world.grant({ budget: { rows: null, bytes: 1024 * 1024 } });
+    const ran = await world.run(grant, to(grant, 'head -c 50000000 /dev/zero'));
+    assert.equal(ran.code, 255);
+    assert.ok(ran.stdout.length <= 1024 * 1024 + 64 * 1024, String(ran.stdout.length));
+    assert.match(ran.stderr, /the grant may read .*, and has/);
+    assert.equal((await recorded(grant)).reason, 'the budget is used up');
+  });
+
   test('a host that shows another key is not the host', async () => {
     const grant = await world.grant();
     world.pinned = publicLine(newKeyPair().publicKey);
