@@ -107,3 +107,20 @@ export const sessionQuery = pageQuery.extend({
   view: z.enum(['mine', 'all']).default('all'),
   grant: idText.optional(),
 });
+
+/** What a session did, by verb and object; a statement counts whole for each object that it touches. */
+export const sessionMeasures = z.object({
+  items: z.array(
+    z.object({
+      verb: z.string(),
+      object: z.string(),
+      /** Those that went well. */
+      statements: z.int(),
+      errors: z.int(),
+      rows: z.number(),
+      bytes: z.number(),
+      durationMs: z.number(),
+    }),
+  ),
+});
+export type SessionMeasures = z.infer<typeof sessionMeasures>;

@@ -160,7 +160,7 @@ test('all sessions of a grant count together, here, on other replicas, and after
   assert.equal(budget?.over, true);
 });
 
-test('the recording tells what was cut', async () => {
+test('the recording tells what was cut, and the measures of the session count it as an error', async () => {
   const grant = await grantOf(10);
   const client = await connected(grant);
   await assert.rejects(client.query(`${ids} 11`), OVER);
@@ -170,6 +170,13 @@ test('the recording tells what was cut', async () => {
     page.statements.map((one) => [one.error?.sqlstate, one.bytes > 0]),
     [['53400', true]],
   );
+  const measures = await world.db
+    .selectFrom('session_use as u')
+    .innerJoin('sessions as s', 's.id', 'u.session_id')
+    .select(['u.verb', 'u.object', 'u.statements', 'u.errors'])
+    .where('s.grant_id', '=', grant.id)
+    .execute();
+  assert.deepEqual(measures, [{ verb: 'select', object: 'orders', statements: 0, errors: 1 }]);
 });
 
 test('where policy keeps no values, no recording of statements and errors holds one, in either protocol', async () => {

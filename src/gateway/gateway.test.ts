@@ -141,6 +141,8 @@ for (const version of [15, 18] as const) {
           ['select', 'orders', 4, 8],
         ],
       );
+      assert.ok(use.every((one) => one.bytes >= 0 && one.duration_ms > 0));
+      assert.ok((use[1]?.bytes ?? 0) > 0);
       const entry = await world.db
         .selectFrom('audit_entries')
         .selectAll()

@@ -147,6 +147,7 @@ export const GUARD = {
 
   'GET /api/sessions': 'signed-in',
   'GET /api/sessions/:id': 'signed-in',
+  'GET /api/sessions/:id/measures': 'signed-in',
   'GET /api/sessions/:id/live': 'signed-in',
   'GET /api/sessions/:id/terminals/:entry': 'signed-in',
   'POST /api/sessions/:id/end': 'signed-in',

@@ -140,6 +140,7 @@ export const ROUTE_SCOPE = {
 
   'GET /api/sessions': 'read',
   'GET /api/sessions/:id': 'read',
+  'GET /api/sessions/:id/measures': 'read',
   'GET /api/sessions/:id/live': 'read',
   'GET /api/sessions/:id/terminals/:entry': 'read',
   'POST /api/sessions/:id/end': 'revoke',

@@ -143,7 +143,7 @@ async function grantCounts(db: Db, days: number, principalId: string | null): Pr
         (select extract(epoch from sum(upper(part) - lower(part))) from unnest(range_agg(tstzrange(started_at, coalesce(ended_at, now())))) as part) as used
       from sessions where grant_id = g.id
     ) s on true
-    where g.created_at > now() - make_interval(days => ${days}) and (${principalId}::text is null or g.principal_id = ${principalId})
+    where u.statements > 0 and g.created_at > now() - make_interval(days => ${days}) and (${principalId}::text is null or g.principal_id = ${principalId})
     order by g.id desc limit ${MOST_GRANTS}`.execute(db);
   return rows;
 }

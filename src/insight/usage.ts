@@ -23,6 +23,7 @@ export async function grantUse(db: Db, grantId: string): Promise<Use[]> {
       sql<number>`sum(u.rows)::bigint`.as('rows'),
     ])
     .where('s.grant_id', '=', grantId)
+    .where('u.statements', '>', 0)
     .groupBy(['u.verb', 'u.object'])
     .orderBy('u.verb')
     .orderBy('u.object')

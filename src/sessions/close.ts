@@ -117,7 +117,10 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
       await writeFound(trx, ended);
       return;
     }
-    const uses = closing.uses.map((use) => ({ session_id: sessionId, ...use }));
+    const uses = closing.uses.map(({ bytes = 0, errors = 0, durationMs = 0, ...use }) => ({
+      session_id: sessionId,
+      ...{ ...use, bytes, errors, duration_ms: durationMs },
+    }));
     if (uses.length > 0)
       await trx
         .insertInto('session_use')

@@ -123,7 +123,7 @@ class FileRecorder implements Recorder {
   readonly recent = new RecentStatements();
   readonly #file: FileHandle;
   readonly #events: RecorderEvents;
-  readonly #uses = new Map<string, UseCount>();
+  readonly #uses = new Map<string, Required<UseCount>>();
   #batch: Columns = emptyColumns();
   #batchUses: Recorded['uses'][] = [];
   #batchCharacters = 0;
@@ -165,8 +165,8 @@ class FileRecorder implements Recorder {
     rows.push(statement.rows);
     bytes.push(statement.bytes);
     refused.push(statement.refused ? 1 : 0);
-    // What was refused or failed used no right.
-    this.#batchUses.push(statement.error === null ? statement.uses : NO_USES);
+    // What was refused or skipped is no use of anything.
+    this.#batchUses.push(statement.error?.sqlstate === NOT_RUN ? NO_USES : statement.uses);
     if (statement.error !== null) {
       const message = statement.error.message.slice(0, LARGEST_ERROR_CHARACTERS);
       this.#batch.errors[position] = [statement.error.sqlstate, message];
@@ -252,11 +252,20 @@ class FileRecorder implements Recorder {
         let count = this.#uses.get(key);
         if (count === undefined) {
           if (this.#uses.size >= MOST_USES) continue;
-          count = { verb, object: object.slice(0, LONGEST_OBJECT), statements: 0, rows: 0 };
+          count = {
+            ...{ verb, object: object.slice(0, LONGEST_OBJECT) },
+            ...{ statements: 0, rows: 0, bytes: 0, durationMs: 0, errors: 0 },
+          };
           this.#uses.set(key, count);
+        }
+        if (this.#batch.errors[position] !== undefined) {
+          count.errors++;
+          continue;
         }
         count.statements++;
         count.rows += this.#batch.rows[position] ?? 0;
+        count.bytes += this.#batch.bytes[position] ?? 0;
+        count.durationMs += Math.max(0, this.#batch.duration[position] ?? 0) / 1000;
       }
     });
     this.#batchUses = [];

@@ -129,8 +129,13 @@ export const BEYOND = 'beyond';
 export interface UseCount {
   verb: string;
   object: string;
+  /** Those that went well; a failed one used no right. */
   statements: number;
   rows: number;
+  /** Of the same statements; each counts whole for all that it touches. Left out by recordings of earlier versions. */
+  bytes?: number;
+  durationMs?: number;
+  errors?: number;
 }
 
 /** All that the store learns of a session at its end: kept here first, so that it is never lost. */

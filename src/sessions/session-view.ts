@@ -4,7 +4,14 @@
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import type { z } from 'zod';
-import type { Session, SessionDetail, SessionLive, sessionQuery, WatchQuery } from '../api/sessions.ts';
+import type {
+  Session,
+  SessionDetail,
+  SessionLive,
+  SessionMeasures,
+  sessionQuery,
+  WatchQuery,
+} from '../api/sessions.ts';
 import type { pageQuery } from '../api/text.ts';
 import { codeOf, conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
@@ -29,6 +36,8 @@ export interface SessionReader {
   watch(by: Caller, id: string, query: WatchQuery, signal: AbortSignal): Promise<SessionLive>;
   /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, `recording-elsewhere`, `recording-broken`. */
   terminal(reader: Caller, id: string, entry: number): Promise<string>;
+  /** What it did by verb and object, once it has ended; the most statements first. Errors: `unknown-session`. */
+  measures(reader: Caller, id: string): Promise<SessionMeasures>;
   /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
   end(by: Caller, id: string, reason: string): Promise<Session>;
 }
@@ -54,6 +63,19 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
         .execute();
       const items = rows.slice(0, query.limit).map(sessionFrom);
       return { items, nextCursor: rows.length > query.limit ? (items.at(-1)?.id ?? null) : null };
+    },
+
+    async measures(reader, id) {
+      await oneVisible(ctx, reader, id);
+      const rows = await ctx.db
+        .selectFrom('session_use')
+        .select(['verb', 'object', 'statements', 'errors', 'rows', 'bytes', 'duration_ms as durationMs'])
+        .where('session_id', '=', id)
+        .orderBy('statements', 'desc')
+        .orderBy('verb')
+        .orderBy('object')
+        .execute();
+      return { items: rows };
     },
 
     async detail(reader, id, query) {

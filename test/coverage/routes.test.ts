@@ -385,6 +385,13 @@ const EXPECTED: Record<RouteName, Row> = {
     admin: 200,
     path: (ids) => `/api/sessions/${ids.session}`,
   },
+  'GET /api/sessions/:id/measures': {
+    ...all(404),
+    engineer: 200,
+    auditor: 200,
+    admin: 200,
+    path: (ids) => `/api/sessions/${ids.session}/measures`,
+  },
   // Of a session on a database: there is none, for whoever may see the session as for everybody else.
   'GET /api/sessions/:id/terminals/:entry': {
     ...all(404),

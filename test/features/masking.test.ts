@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { issuedCredential, receipt } from '../../src/api/grants.ts';
 import { labelList, suggestedLabels } from '../../src/api/labels.ts';
 import { submitted } from '../../src/api/requests.ts';
+import { session as sessionSchema } from '../../src/api/sessions.ts';
 import { statementCard } from '../../src/api/statements.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -189,6 +190,17 @@ test('a policy’s budget holds in sessions, is on the card and in the receipt; 
   });
   await publishPolicies(sallyport, { ...files, 'support.cedar': budget(50) });
   assert.match(await cut, /policy holds sessions to more now: at most 50 rows read/);
+  let ended: string | undefined;
+  while (ended === undefined) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const at = `/api/sessions?grant=${id}&state=ended`;
+    ended = (await sallyport.ask('engineer', 'GET', at, pageOf(sessionSchema))).items[0]?.id;
+  }
+  const measured = await sallyport.cli('engineer', 'session', ended, '--measures', '--json');
+  assert.deepEqual(
+    JSON.parse(measured.stdout).map((one: { verb: string; errors: number }) => [one.verb, one.errors]),
+    [['select', 1]],
+  );
   const told = await sallyport.ask('engineer', 'GET', `/api/grants/${id}/receipt`, receipt);
   assert.deepEqual([told.read.rows, told.read.mostRows, told.read.mostBytes], [100, 100, 10_000_000]);
   await publishPolicies(sallyport, files);

@@ -2,13 +2,14 @@
 
 import { once } from 'node:events';
 import type { Command } from 'commander';
-import { type SessionDetail, sessionDetail } from '../../api/sessions.ts';
+import { type SessionDetail, sessionDetail, sessionMeasures } from '../../api/sessions.ts';
 import { type Api, path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { followSession } from '../follow-session.ts';
+import { showTable } from '../lists.ts';
 import type { Output } from '../output.ts';
 import { printable } from '../printable.ts';
-import { leaf, startRun } from '../run.ts';
+import { leaf, type Run, startRun } from '../run.ts';
 import { fit, tableLines } from '../table.ts';
 import { bytesText, clock, relative } from '../times.ts';
 
@@ -17,6 +18,7 @@ const MOST_STATEMENTS = 100_000;
 const SHORTEST_TEXT_COLUMNS = 20;
 
 interface Options {
+  measures?: true;
   follow?: true;
   /** Its number in the list, from 1; true: the first that has one. */
   cast?: string | true;
@@ -30,10 +32,12 @@ export function command(): Command {
     "session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --json | jq '.statementList[].text'",
   ])
     .option('--cast [entry]', 'a terminal of it as an asciicast file on stdout (default: the first)')
+    .option('--measures', 'what it did, by verb and object, once it has ended')
     .option('--follow', 'watch it while it runs: a line for each statement')
     .action(async (id: string, options: Options, self: Command) => {
       const run = startRun(self);
       const api = await run.api();
+      if (options.measures === true) return showMeasures(run, api, id);
       if (options.follow === true) return followSession(run, api, id);
       if (options.cast !== undefined) return showTerminal(api, id, options.cast);
       const whole = await fetchWhole(api, id);
@@ -44,6 +48,22 @@ export function command(): Command {
         );
       if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
     });
+}
+
+async function showMeasures(run: Run, api: Api, id: string): Promise<void> {
+  const { items } = await api.get(path`/api/sessions/${id}/measures`, sessionMeasures);
+  showTable(run, items, {
+    none: 'Nothing yet: measures are written when a session ends.',
+    columns: [
+      { title: 'VERB', cell: (one) => one.verb, whole: true },
+      { title: 'OBJECT', cell: (one) => one.object },
+      { title: 'STATEMENTS', cell: (one) => String(one.statements), whole: true },
+      { title: 'ERRORS', cell: (one) => String(one.errors), whole: true },
+      { title: 'ROWS', cell: (one) => String(one.rows), whole: true },
+      { title: 'READ', cell: (one) => bytesText(one.bytes), whole: true },
+      { title: 'TIME', cell: (one) => `${Math.round(one.durationMs)} ms`, whole: true },
+    ],
+  });
 }
 
 /** Errors: usage, `unknown-terminal`. */
