@@ -105,7 +105,7 @@ function spoiled(cases: Buffer[][], dice: Dice): Buffer {
     if (how === 0) bytes[at] = below(256);
     else if (how === 1) return bytes.subarray(0, at);
     else if (how === 2) bytes.copy(bytes, at, below(bytes.length));
-    else bytes.fill(0xff, at, at + 4);
+    else bytes.fill(0xff, at, Math.min(at + 4, bytes.length));
   }
   return bytes;
 }
