@@ -318,6 +318,7 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
   });
 
   test('garbage ends by itself, and leaves no session and no mark', async () => {
+    await until('the sessions before are over', () => world.sessions.live().length === 0);
     const ident = Buffer.from('SSH-2.0-OpenSSH_9.9\r\n');
     const packet = (length: number, ...rest: number[]) => {
       const bytes = Buffer.alloc(4);
@@ -380,7 +381,8 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
     let seen = -1;
     await until('the host is held back', async () => {
       const was = seen;
-      seen = world.sessions.live()[0]?.recorder.totals.bytesRead ?? 0;
+      const live = world.sessions.live().find((one) => one.ticket.grantId === grant.id);
+      seen = live?.recorder.totals.bytesRead ?? 0;
       await new Promise((resolve) => setTimeout(resolve, 300));
       return seen === was;
     });
