@@ -10,7 +10,7 @@ import { COMPILE_CACHE, ROOT } from './harness/checks.ts';
 import { setUp } from './harness/set-up.ts';
 
 const FOLDERS = ['src', 'portal', 'test', 'bench'];
-const TEST_CONCURRENCY = 2;
+const TEST_CONCURRENCY = 3;
 const TEST_TIMEOUT_MS = 600_000;
 const HARD_END_MS = 8_000;
 /** A file that never ends would hold everything up; what runs at that time is then reported as cancelled. */

