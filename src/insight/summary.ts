@@ -143,7 +143,7 @@ async function grantCounts(db: Db, days: number, principalId: string | null): Pr
         (select extract(epoch from sum(upper(part) - lower(part))) from unnest(range_agg(tstzrange(started_at, coalesce(ended_at, now())))) as part) as used
       from sessions where grant_id = g.id
     ) s on true
-    where u.statements > 0 and g.created_at > now() - make_interval(days => ${days}) and (${principalId}::text is null or g.principal_id = ${principalId})
+    where g.created_at > now() - make_interval(days => ${days}) and (${principalId}::text is null or g.principal_id = ${principalId})
     order by g.id desc limit ${MOST_GRANTS}`.execute(db);
   return rows;
 }
@@ -158,7 +158,7 @@ async function usesByGrant(db: Db, days: number, principalId: string | null) {
   }>`
     select s.grant_id as grant, u.verb, u.object, sum(u.statements)::int as statements, sum(u.rows)::bigint as rows
     from session_use u join sessions s on s.id = u.session_id join grants g on g.id = s.grant_id
-    where g.created_at > now() - make_interval(days => ${days}) and (${principalId}::text is null or g.principal_id = ${principalId})
+    where u.statements > 0 and g.created_at > now() - make_interval(days => ${days}) and (${principalId}::text is null or g.principal_id = ${principalId})
     group by 1, 2, 3`.execute(db);
   return Map.groupBy(rows, (use) => use.grant);
 }

@@ -136,7 +136,10 @@ describe('a recording', () => {
       bytesWritten: 0,
     });
     assert.deepEqual(first.closing?.uses, [
-      { verb: 'select', object: 'orders', statements: 498, rows: first.closing?.uses[0]?.rows },
+      {
+        ...{ verb: 'select', object: 'orders', statements: 498, rows: first.closing?.uses[0]?.rows },
+        ...{ bytes: 249_492, durationMs: 747, errors: 2 },
+      },
     ]);
   });
 
