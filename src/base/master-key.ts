@@ -29,7 +29,8 @@ const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const SEAL_VERSION = 1;
-const MOST_KEYS = 2;
+/** Two while a key is changed; one more where a process died between that and the next change. */
+const MOST_KEYS = 4;
 
 export interface MasterKey {
   /** 16 hex characters that tell one key from another and nothing else. */
@@ -178,7 +179,15 @@ function readKeys(path: string): Held[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  if (lines.length === 0 || lines.length > MOST_KEYS) throw unusable(path);
+  if (lines.length === 0) throw unusable(path);
+  if (lines.length > MOST_KEYS) {
+    throw new Failure(
+      'invalid',
+      'master-key-invalid',
+      `${path} has ${lines.length} lines; it may hold ${MOST_KEYS} keys at most.`,
+      { hint: 'The first line is the key that seals. Keep it and restore the rest from a backup.' },
+    );
+  }
   return lines.map((line) => heldFrom(line, path));
 }
 

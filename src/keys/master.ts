@@ -104,7 +104,11 @@ async function step(ctx: MasterKeyContext): Promise<void> {
     return;
   }
   const next = row.key_check;
-  if (!ring.checks().includes(next)) ring.hold(ring.of(row.wrapped_by).open(row.wrapped, wrapContext(next)));
+  if (!ring.checks().includes(next)) {
+    // A change begins only when the one before is at its end: what is held besides is of that.
+    if (installed.master_key_check === ring.check) ring.forgetOthers();
+    ring.hold(ring.of(row.wrapped_by).open(row.wrapped, wrapContext(next)));
+  }
   if (installed.master_key_check !== next) {
     if ((await withoutKey(db, next)).length > 0) return;
     await reseal(ctx, next);

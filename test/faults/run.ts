@@ -17,7 +17,7 @@ const LONG: Readonly<Record<string, string>> = {
   SALLY_MODEL_RUNS: '60',
   SALLY_POLICY_QUESTIONS: '100000',
 };
-const FILE_LIMIT_MS = 2 * 3_600_000;
+const FILE_LIMIT_MS = 3 * 3_600_000;
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 const options = new Set(process.argv.slice(2).filter((word) => word.startsWith('-')));
