@@ -43,7 +43,10 @@ export function SessionPage() {
           const newer = detail.hasNextPage ? [] : (seen?.statements ?? []);
           return (
             <>
-              <SessionFacts session={seen === null ? session : { ...session, ...seen.session }} />
+              {/* Once it is over, what was read last is newer than the last picture of it. */}
+              <SessionFacts
+                session={seen === null || !session.live ? session : { ...session, ...seen.session }}
+              />
               {session.live ? <LiveSession seen={seen} failure={failure} /> : null}
               <Recording session={session} statements={mergeStatements(recorded, newer)} more={detail} />
             </>

@@ -215,6 +215,8 @@ async function seal(ctx: GrantsContext, trx: Trx, kitId: string, installationId:
     .forUpdate('k')
     .executeTakeFirstOrThrow();
   if (kit.file_generation === kit.generation || kit.expires_at === null) return;
+  // Somebody may have retired it since it was looked for, and that must stay.
+  if (kit.state !== 'making' && kit.state !== 'ready') return;
   const logins = await selectKitLogins(sql`l.kit_id = ${kitId} and l.generation = ${kit.generation}`).execute(
     trx,
   );

@@ -10,7 +10,7 @@ const SCAN_TIMEOUT_MS = 15_000;
 const KIND = 'ssh';
 
 export interface HostEnrolment {
-  /** Errors: `target-down`. */
+  /** Errors: `target-down`, `no-host-key`, both with the field `host`. */
   keys(at: { host: string; port: number }): Promise<{ key: string; fingerprint: string }[]>;
   authority(): Promise<{ publicKeys: string[]; configuration: string }>;
 }
@@ -25,7 +25,7 @@ export function createHostEnrolment(
   };
   return {
     async keys(at) {
-      const keys = await enrol().scan(ctx.dial, at, AbortSignal.timeout(SCAN_TIMEOUT_MS));
+      const keys = await enrol().scan(ctx.dial, at, AbortSignal.timeout(SCAN_TIMEOUT_MS)).catch(notThere);
       return keys.map((key) => {
         const [type = '', base64 = ''] = key.split(' ');
         return { key, fingerprint: fingerprint({ type, blob: Buffer.from(base64, 'base64') }) };
@@ -39,4 +39,15 @@ export function createHostEnrolment(
       };
     },
   };
+}
+
+/** That nobody answers there is no trouble of this program: the address is wrong, or not ready yet. */
+function notThere(error: unknown): never {
+  if (!(error instanceof Failure) || error.kind !== 'unavailable') throw error;
+  const { code, message, hint } = error;
+  throw new Failure('invalid', code, message, {
+    field: 'host',
+    ...(hint === undefined ? {} : { hint }),
+    cause: error,
+  });
 }

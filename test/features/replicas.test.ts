@@ -235,11 +235,16 @@ describe('two replicas on one store', () => {
 
 describe('who does not belong', () => {
   test('another master key, another log key, a name in use, a version too old: each refuses and says why', async () => {
-    const refused = async (name: string, env: Record<string, string>, prepare?: (data: string) => void) => {
+    const refused = async (
+      name: string,
+      env: Record<string, string>,
+      prepare?: (data: string) => void,
+      root?: string,
+    ) => {
       const data = join(duo.folder, name);
       mkdirSync(data, { mode: 0o700 });
       prepare?.(data);
-      await using program = duo.run({ SALLY_DATA: data, ...env });
+      await using program = duo.run({ SALLY_DATA: data, ...env }, root);
       assert.equal(await program.ended, 1, program.output());
       assert.doesNotMatch(program.output(), /\n +at .*\.ts:\d+/, 'words, no stack');
       return program.output();
@@ -260,24 +265,27 @@ describe('who does not belong', () => {
     assert.match(said[2], /audit-log\.key is not a key of this installation/);
     assert.match(said[3], /runs as the replica "left"/);
     assert.match(said[4], /runs as the replica "left"/);
-    await duo.sql('update installation set store_version = 4, oldest_version = 3');
-    try {
-      assert.match(await refused('too-old', key), /version 4, and the oldest program .* 3; this one has 2/);
-    } finally {
-      await duo.sql('update installation set store_version = 2, oldest_version = 1');
-    }
+    const behind = programOfVersion(0);
+    const old = await refused('too-old', key, undefined, behind);
+    assert.match(old, /version 2, and the oldest program .* 1; this one has 0/);
   });
 
-  test('a program two versions ahead does not bring the store to its shape while these run, and names them', async () => {
-    const ahead = join(duo.folder, 'ahead');
-    cpSync(join(ROOT, 'src'), join(ahead, 'src'), { recursive: true });
-    cpSync(join(ROOT, 'package.json'), join(ahead, 'package.json'));
-    symlinkSync(join(ROOT, 'node_modules'), join(ahead, 'node_modules'));
-    const file = join(ahead, 'src', 'db', 'store-version.ts');
+  /** A copy of the program that has another number; the store's own number would send home whoever runs. */
+  function programOfVersion(version: number): string {
+    const folder = join(duo.folder, `version-${version}`);
+    cpSync(join(ROOT, 'src'), join(folder, 'src'), { recursive: true });
+    cpSync(join(ROOT, 'package.json'), join(folder, 'package.json'));
+    symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+    const file = join(folder, 'src', 'db', 'store-version.ts');
     const text = readFileSync(file, 'utf8');
-    const next = text.replace('STORE_VERSION = 2;', 'STORE_VERSION = 4;');
-    assert.notEqual(next, text);
-    writeFileSync(file, next);
+    const other = text.replace('STORE_VERSION = 2;', `STORE_VERSION = ${version};`);
+    assert.notEqual(other, text);
+    writeFileSync(file, other);
+    return folder;
+  }
+
+  test('a program two versions ahead does not bring the store to its shape while these run, and names them', async () => {
+    const ahead = programOfVersion(4);
     const data = join(duo.folder, 'too-new');
     mkdirSync(data, { mode: 0o700 });
     const env = { SALLY_DATA: data, SALLY_REPLICA: 'too-new', SALLY_MASTER_KEY_FILE: duo.masterKeyFile };
