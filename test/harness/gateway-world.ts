@@ -23,6 +23,25 @@ import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 
 /** A grant as the test's admission knows it. */
+/** What the store keeps of a grant's secret. */
+export interface Verifier {
+  salt: Buffer;
+  stored: Buffer;
+  server: Buffer;
+}
+
+/** As the product answers: an unknown login looks like one of ours. */
+export function challengeOf(login: string, grant: (Verifier & { id: string }) | undefined) {
+  return {
+    salt: grant?.salt ?? Buffer.alloc(16, login),
+    iterations: SCRAM_ITERATIONS,
+    candidates:
+      grant === undefined
+        ? []
+        : [{ credentialId: grant.id, storedKey: grant.stored, serverKey: grant.server }],
+  };
+}
+
 export interface WorldGrant {
   id: string;
   login: string;
@@ -98,22 +117,14 @@ export async function startWorld(options: {
     insert into orders (note) select 'order ' || n from generate_series(1, 1000) n`);
   const facts = await storeFacts(db);
 
-  const grants = new Map<string, WorldGrant & { salt: Buffer; stored: Buffer; server: Buffer }>();
+  const grants = new Map<string, WorldGrant & Verifier>();
   const grantHandlers = new Set<(grantId: string, reason: string) => void>();
   const sessionHandlers = new Set<(sessionId: string, reason: string) => void>();
   const state: { storeAway: boolean; dialPort: number | null } = { storeAway: false, dialPort: null };
 
   const admission: SessionAdmission = {
     async challenge(login) {
-      const grant = grants.get(login);
-      return {
-        salt: grant?.salt ?? Buffer.alloc(16, login),
-        iterations: SCRAM_ITERATIONS,
-        candidates:
-          grant === undefined
-            ? []
-            : [{ credentialId: grant.id, storedKey: grant.stored, serverKey: grant.server }],
-      };
+      return challengeOf(login, grants.get(login));
     },
     async open(input) {
       if (state.storeAway) throw new Error('the store is away');

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { Failure } from '../../src/base/errors.ts';
 import { newId } from '../../src/base/ids.ts';
 import { createLog } from '../../src/base/log.ts';
-import { SCRAM_ITERATIONS, scramKeys } from '../../src/base/scram.ts';
+import { scramKeys } from '../../src/base/scram.ts';
 import { Secret } from '../../src/base/secret.ts';
 import { monotonicMs, sleep } from '../../src/base/timer.ts';
 import { type Db, openStore } from '../../src/db/client.ts';
@@ -24,7 +24,14 @@ import type { HostTicket, SessionAdmission, SessionTicket } from '../../src/gran
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { signUserCertificate } from '../../src/ssh/certificate.ts';
 import { newKeyPair, opensshPrivateKey, publicLine, type SshKeyPair } from '../../src/ssh/keys.ts';
-import { dial, type StoreFacts, storeFacts, storeGrant } from './gateway-world.ts';
+import {
+  challengeOf,
+  dial,
+  type StoreFacts,
+  storeFacts,
+  storeGrant,
+  type Verifier,
+} from './gateway-world.ts';
 import { startPostgres } from './postgres.ts';
 
 export interface HostGrant {
@@ -87,7 +94,7 @@ export async function startSshWorld(options: Partial<SshGatewayContext> = {}): P
   const db = openStore({ connectionString: store.adminUrl, poolSize: 8, onError: () => undefined });
   await migrate(db);
   const facts = await storeFacts(db);
-  const grants = new Map<string, HostGrant & { salt: Buffer; stored: Buffer; server: Buffer }>();
+  const grants = new Map<string, HostGrant & Verifier>();
   const handlers = new Set<(grantId: string, reason: string) => void>();
   const state: { pinned: string | null } = { pinned: null };
   const admission = admissionOf({ grants, db, facts, host, state });
@@ -299,7 +306,7 @@ async function listens(port: number): Promise<void> {
 }
 
 function admissionOf(world: {
-  grants: Map<string, HostGrant & { salt: Buffer; stored: Buffer; server: Buffer }>;
+  grants: Map<string, HostGrant & Verifier>;
   db: Db;
   facts: StoreFacts;
   host: Sshd;
@@ -308,15 +315,7 @@ function admissionOf(world: {
   const { grants, db, facts, host, state } = world;
   return {
     async challenge(login) {
-      const grant = grants.get(login);
-      return {
-        salt: grant?.salt ?? Buffer.alloc(16, login),
-        iterations: SCRAM_ITERATIONS,
-        candidates:
-          grant === undefined
-            ? []
-            : [{ credentialId: grant.id, storedKey: grant.stored, serverKey: grant.server }],
-      };
+      return challengeOf(login, grants.get(login));
     },
     async open(input) {
       const grant = grants.get(input.login);

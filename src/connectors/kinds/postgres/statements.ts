@@ -124,8 +124,8 @@ const revokes = (plan: EndPlan) =>
   plan.memberships.map((role) => `REVOKE ${quoteName(role)} FROM ${quoteName(plan.login)};`).join(' ');
 
 /**
- * The memberships alone: for when somebody's open transaction is in the way of the drop. One role after the other would
- * wait on the same one's end, so what is locked by that transaction stays. Errors: as `endLogin`.
+ * The memberships alone, all or none: for when somebody's open transaction is in the way of the drop. Where it holds
+ * one of them too, all stay until it ends. Errors: those of the locks.
  */
 export function stripMemberships(plan: EndPlan): string {
   return inTransaction(block(`BEGIN IF ${stillIts(plan)} THEN ${revokes(plan)} END IF; END`));
