@@ -181,6 +181,7 @@ describe('signals', () => {
     const pid = await up(program);
     program.child.kill('SIGKILL');
     await eventually('ended', 5_000, () => identityOf(pid) === null);
+    await eventually('its last word', 1_000, () => program.words().includes('clean end'));
     assert.deepEqual(program.words().slice(1), ['parent gone', 'clean end']);
   });
 
