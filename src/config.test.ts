@@ -171,3 +171,27 @@ test('a rule for jobs names what cannot be renamed or taken over', () => {
   });
   refuses('custom', sub, /scopes/, { rules: [{ service: 'a', claims: sub, scopes: ['administer'] }] });
 });
+
+test('recordings: how long they are kept, and the floor', () => {
+  const file = join(folder, 'recordings.yaml');
+  const kept = (text: string) => {
+    writeFileSync(file, text);
+    return loadConfig({ SALLY_CONFIG: file }, folder).recordings;
+  };
+  assert.deepEqual(kept('{}'), { keepSeconds: null, keepAtLeastSeconds: null });
+  assert.deepEqual(kept('recordings: { keep: forever, keepAtLeast: 30d }'), {
+    ...{ keepSeconds: null, keepAtLeastSeconds: 30 * 86_400 },
+  });
+  assert.equal(kept('recordings: { keep: 365d }').keepSeconds, 365 * 86_400);
+  for (const [text, named] of [
+    ['recordings: { keep: 1y }', /recordings\.keep: .*not a duration/],
+    ['recordings: { keepAtLeast: forever }', /recordings\.keepAtLeast: .*not a duration/],
+    [
+      'recordings: { keep: 1d, keepAtLeast: 30d }',
+      /recordings\.keep is 1d, which is shorter than recordings\.keepAtLeast, 30d/,
+    ],
+  ] as const) {
+    writeFileSync(file, `${text}\n`);
+    refusal({ SALLY_CONFIG: file }, named);
+  }
+});

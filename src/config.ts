@@ -7,6 +7,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { Failure } from './base/errors.ts';
 import { LOOPBACK_HOSTS, type OidcConfig, oidcFrom, oidcSchema, origin } from './config/oidc.ts';
+import { type KeepConfig, keepFrom, recordingsSchema } from './config/recordings.ts';
 import {
   masterKeyFileFrom,
   type ReplicaConfig,
@@ -59,6 +60,7 @@ export interface Config {
   firstAdministrator: { name: string; displayName: string; tokenHash: string } | null;
   /** Whose tokens jobs may exchange for one of ours. */
   workloadIdentity: WorkloadIdentityConfig;
+  recordings: KeepConfig;
   logLevel: string;
 }
 
@@ -133,6 +135,7 @@ const fileSchema = z
       .strict()
       .optional(),
     workloadIdentity: workloadIdentitySchema.optional(),
+    recordings: recordingsSchema.optional(),
   })
   .strict();
 
@@ -196,6 +199,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
     installationName: own.installation?.name ?? 'sallyport',
     firstAdministrator: own.firstAdministrator ?? null,
     workloadIdentity: own.workloadIdentity ?? { issuers: [] },
+    recordings: keepFrom(own.recordings),
     logLevel: variables.SALLY_LOG ?? 'warn',
   };
 }

@@ -44,6 +44,7 @@ import { createTurns, freeTurnsOf } from './jobs/turns.ts';
 import { createKeys } from './keys/keys.ts';
 import { unwrapInto } from './keys/master.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
+import { recordingJobs } from './program/recordings.ts';
 import { createFence, createRecoveryView } from './program/recovery.ts';
 import { createWork } from './program/work.ts';
 import { openOwnName } from './replicas/own-name.ts';
@@ -243,6 +244,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     heldBack: () =>
       sequencer.status().alarm?.message ??
       (recovery.state() === null ? null : 'this store may be restored or copied.'),
+    recordings: config.recordings,
     pendingLifetimeSeconds: input.pendingLifetimeSeconds ?? PENDING_LIFETIME_SECONDS,
   };
   if (config.firstAdministrator !== null) await createFirstAdministrator(db, config.firstAdministrator);
@@ -315,7 +317,11 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   });
   rotations.start();
   stops.push(['keys', () => rotations.stop()]);
-  const work = createWork(ctx, { here: roles.includes('worker'), installationId: installation.id });
+  const work = createWork(ctx, {
+    here: roles.includes('worker'),
+    installationId: installation.id,
+    always: () => recordingJobs({ db, log, dataFolder: config.dataFolder, gatewayName: own.name }),
+  });
   const { worker } = work;
   stops.push(['background work', () => work.stop()]);
   onRecovery = (standsStill) => (standsStill ? work.stop() : work.begin());

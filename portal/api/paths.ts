@@ -93,6 +93,8 @@ export const apiPath = {
     withQuery(at('api', 'sessions', id, 'live'), query),
   terminal: (id: string, entry: number) => at('api', 'sessions', id, 'terminals', String(entry)),
   endSession: (id: string) => at('api', 'sessions', id, 'end'),
+  holdSession: (id: string) => at('api', 'sessions', id, 'hold'),
+  releaseSession: (id: string) => at('api', 'sessions', id, 'release'),
   breakGlass: (waitSeconds?: number) => withQuery('/api/break-glass', { wait: waitSeconds }),
   reviews: (query: { state?: string; limit?: number; cursor?: string } = {}) =>
     withQuery('/api/reviews', query),

@@ -71,3 +71,10 @@ export const watchSession = (id: string, after: number, signal: AbortSignal): Pr
 
 export const endSession = (id: string, reason: string): Promise<Session> =>
   post(session, apiPath.endSession(id), { reason });
+
+/** The recording is not removed until somebody releases it. */
+export const holdSession = (id: string, reason: string): Promise<Session> =>
+  post(session, apiPath.holdSession(id), { reason });
+
+export const releaseSession = (id: string, reason: string): Promise<Session> =>
+  post(session, apiPath.releaseSession(id), { reason });

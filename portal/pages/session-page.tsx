@@ -4,6 +4,7 @@ import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
 import { sessionPages } from '../api/sessions.ts';
 import { EndSession } from '../parts/end-session.tsx';
+import { HoldRecording } from '../parts/hold-recording.tsx';
 import { LiveSession } from '../parts/live-session.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
@@ -32,7 +33,14 @@ export function SessionPage() {
           Sessions
         </Link>
       }
-      actions={first === undefined ? undefined : <EndSession session={first} me={me} />}
+      actions={
+        first === undefined ? undefined : (
+          <>
+            <HoldRecording session={first} me={me} />
+            <EndSession session={first} me={me} />
+          </>
+        )
+      }
     >
       <Loaded query={detail} rows={3} rowHeight={140}>
         {(pages) => {

@@ -1,7 +1,7 @@
 // A decision as people read it: the outcome, who has to say yes, why, what comes with it, and what would be enough.
 
 import type { Decision } from '../../src/api/requests.ts';
-import { controlWords } from '../../src/base/control-words.ts';
+import { controlWords, keptText } from '../../src/base/control-words.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { approvalsText, listText } from '../words/counts.ts';
 import { OUTCOMES } from '../words/states.ts';
@@ -62,13 +62,14 @@ export function DecisionView({ decision, longestSeconds = null, enough = [], lim
 
 function obligationsInWords(decision: Decision): string[] {
   if (decision.outcome === 'deny') return [];
-  const { record, stepUp, mask } = decision.obligations;
+  const { record, stepUp, mask, keepRecordingSeconds: kept, ...controls } = decision.obligations;
   return [
     ...(record === 'required'
       ? ['Sessions are recorded; without a recording there is no session.']
       : ['Sessions are recorded.']),
     ...(stepUp === 'passkey' ? ['A passkey is asked for.'] : []),
-    ...controlWords(decision.obligations).map((words) => `All sessions together: ${words}.`),
+    ...(kept === undefined ? [] : [`Recordings are kept ${keptText(kept)}.`]),
+    ...controlWords(controls).map((words) => `All sessions together: ${words}.`),
     ...(mask.length > 0 ? [`Masked in results: ${listText(mask)}.`] : []),
   ];
 }

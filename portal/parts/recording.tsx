@@ -30,6 +30,7 @@ export function Recording({ session, statements, more }: Props) {
     count.current = statements.length;
   }, [followed, statements.length, totalMs, player.jump]);
 
+  if (session.recording.state === 'removed') return null;
   if (statements.length === 0) {
     return (
       <section className="sp-section">

@@ -1,6 +1,7 @@
 // A session in figures, and whether its recording can be trusted.
 
 import type { SessionDetail } from '../../src/api/sessions.ts';
+import { keptWords } from '../../src/base/control-words.ts';
 import { useNow } from '../time/use-now.ts';
 import { secondsBetween, spanText } from '../time/when.ts';
 import { bytesText, capital } from '../words/counts.ts';
@@ -35,12 +36,18 @@ export function SessionFacts({ session }: { session: SessionDetail }) {
           },
           { name: 'Errors, refused', value: `${session.errors}, ${session.refused}` },
           { name: 'Recording', value: recordingWords(session) },
+          ...(session.kept.removedAt === null
+            ? [{ name: 'Kept', value: keptWords(session.kept) }]
+            : [{ name: 'Removed', value: <When at={session.kept.removedAt} as="exact" /> }]),
+          ...(session.kept.hold === null
+            ? []
+            : [{ name: `Held by ${session.kept.hold.by}`, value: session.kept.hold.reason }]),
           { name: 'Grant', value: <GrantLink grantId={session.grantId} /> },
         ]}
       />
       {session.recording.intact ? null : (
         <Trouble>
-          {session.recording.state === 'elsewhere' ? '' : 'The recording is not intact. '}
+          {isAway(session) ? '' : 'The recording is not intact. '}
           {session.recording.problem}
         </Trouble>
       )}
@@ -50,6 +57,7 @@ export function SessionFacts({ session }: { session: SessionDetail }) {
 
 function recordingWords(session: SessionDetail): string {
   if (session.recording.state === 'elsewhere') return 'On another replica';
+  if (session.recording.state === 'removed') return 'Removed, its time was over';
   if (!session.recording.intact) return 'Not intact';
   return {
     open: 'Being written, chain holds',
@@ -58,3 +66,5 @@ function recordingWords(session: SessionDetail): string {
     missing: 'Missing',
   }[session.recording.state];
 }
+
+const isAway = ({ recording }: SessionDetail): boolean => ['elsewhere', 'removed'].includes(recording.state);

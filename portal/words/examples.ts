@@ -124,5 +124,6 @@ export const exampleSession = (change: Partial<Session> = {}): Session =>
     bytesRead: 800,
     bytesWritten: 90,
     recordingHash: null,
+    kept: { seconds: null, until: null, hold: null, removedAt: null },
     ...change,
   });

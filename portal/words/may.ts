@@ -45,6 +45,13 @@ export function mayEndSession(session: Session, me: Me): MayNot {
     : 'Only its holder or an administrator can end a session.';
 }
 
+export function mayHold(session: Session, me: Me): MayNot {
+  if (!me.rights.includes('administer')) return 'This needs the right to administer.';
+  return session.kept.hold !== null && session.principal.id === me.id
+    ? 'Nobody releases the recording of their own session.'
+    : null;
+}
+
 export const mayAdminister = (me: Me): MayNot =>
   me.rights.includes('administer') ? null : 'This needs the right to administer.';
 

@@ -61,6 +61,8 @@ export const obligations = z.object({
     .optional(),
   /** What recordings keep of constants in statements; left out: they keep them. */
   literals: z.enum(['hash', 'drop']).optional(),
+  /** How long recordings are kept after their session; null: for ever; left out: as the configuration says. */
+  keepRecordingSeconds: z.number().int().nullable().optional(),
 });
 export type Obligations = z.infer<typeof obligations>;
 

@@ -23,6 +23,15 @@ export const session = z.object({
   bytesRead: z.number(),
   bytesWritten: z.number(),
   recordingHash: z.string().nullable(),
+  kept: z.object({
+    /** After its end; null: for ever. Fixed when the session opened. */
+    seconds: z.number().int().nullable(),
+    /** null: for ever, or not ended yet. */
+    until: timestamp.nullable(),
+    /** While it lasts the recording is not removed. */
+    hold: z.object({ at: timestamp, by: nameText, reason: z.string() }).nullable(),
+    removedAt: timestamp.nullable(),
+  }),
 });
 export type Session = z.infer<typeof session>;
 
@@ -50,8 +59,11 @@ export type Statement = z.infer<typeof statement>;
 /** One session with its statements, a page at a time; `intact` tells whether the recording's hash chain holds. */
 export const sessionDetail = session.extend({
   recording: z.object({
-    /** `elsewhere`: on the disk of the replica that the session ran through, which is not this one. */
-    state: z.enum(['open', 'closed', 'broken', 'missing', 'elsewhere']),
+    /**
+     * `elsewhere`: on the disk of the replica that the session ran through, which is not this one; `removed`: its time
+     * was over.
+     */
+    state: z.enum(['open', 'closed', 'broken', 'missing', 'elsewhere', 'removed']),
     intact: z.boolean(),
     problem: z.string().nullable(),
   }),

@@ -8,6 +8,7 @@ export type FailureKind =
   | 'denied' // signed in, and may not
   | 'not-found' // absent, or not yours to see
   | 'conflict' // the thing has changed, or its state does not allow this
+  | 'gone' // it was here, and was removed for good
   | 'too-large' // a body or value over its limit
   | 'limit' // a quota or queue is full
   | 'unavailable' // something that this needs (store, target, disk) cannot be reached

@@ -21,6 +21,7 @@ const BY_KIND: Record<FailureKind, ExitCode> = {
   denied: EXIT.denied,
   'not-found': EXIT.failed,
   conflict: EXIT.failed,
+  gone: EXIT.failed,
   'too-large': EXIT.usage,
   limit: EXIT.failed,
   unavailable: EXIT.failed,

@@ -22,6 +22,7 @@ import * as sessionControls from './migrations/0018-session-controls.ts';
 import * as statementApprovals from './migrations/0019-statement-approvals.ts';
 import * as watchedSessions from './migrations/0020-watched-sessions.ts';
 import * as replicaDrain from './migrations/0025-replica-drain.ts';
+import * as keptRecordings from './migrations/0026-kept-recordings.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
 const MIGRATIONS: Record<string, Migration> = {
@@ -42,6 +43,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0019-statement-approvals': statementApprovals,
   '0020-watched-sessions': watchedSessions,
   '0025-replica-drain': replicaDrain,
+  '0026-kept-recordings': keptRecordings,
 };
 
 /**

@@ -359,6 +359,20 @@ export interface Tables {
     label_version: number | null;
     /** What policy held it to when it began (policy/engine/session-controls.ts). */
     controls: ColumnType<object, string | undefined, string>;
+    /** How long its recording is kept after its end; null: for ever. */
+    keep_s: number | null;
+    /** Since when the recording is not to be removed whatever its time, by whom, why. */
+    held_at: Date | null;
+    held_by: string | null;
+    hold_reason: string | null;
+    /** When its recording was removed because its time was over. */
+    removed_at: Date | null;
+    /** Where the recording lies in a store of objects (`s3://bucket/key`); null: on its replica's disk. */
+    recording_object: string | null;
+    recording_stored_at: Date | null;
+    /** The file is gone from its replica's disk: stored elsewhere, or removed. */
+    file_gone_at: Date | null;
+    object_gone_at: Date | null;
   };
   session_watches: {
     session_id: string;

@@ -28,6 +28,8 @@ export interface GrantsContext {
   publicUrl: () => string;
   /** Why no new elevation may begin now (the log is not what was signed), or null. Revocation never asks. */
   heldBack: () => string | null;
+  /** How long recordings are kept where policy names nothing (null: for ever), and the least that it may name. */
+  recordings: { keepSeconds: number | null; keepAtLeastSeconds: number | null };
   /** A request that nobody decides is over after this. */
   pendingLifetimeSeconds: number;
 }

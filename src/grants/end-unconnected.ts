@@ -123,6 +123,10 @@ function readOpenSessions(db: Db, ids: string[]) {
     .execute();
 }
 
+/** How long a recording is kept was fixed when the session opened, and is nothing that a new session would change. */
+const wordsOfUse = (controls: SessionControls) =>
+  controlWords({ ...controls, keepRecordingSeconds: undefined });
+
 /** For the person, or null when it would be let in now. */
 function whyNotConnected(
   session: OpenSession,
@@ -145,8 +149,8 @@ function whyNotConnected(
   const shown = verdict.obligations.mask.filter((name) => !session.masked.includes(name));
   if (verdict.allowed && shown.length > 0) return `policy masks ${shown.join(', ')} now. Connect again.`;
   const held = session.controls as SessionControls;
-  const now = controlWords(mergeSessionControls([held, verdict.obligations]));
-  if (verdict.allowed && now.join() !== controlWords(held).join())
+  const now = wordsOfUse(mergeSessionControls([held, verdict.obligations]));
+  if (verdict.allowed && now.join() !== wordsOfUse(held).join())
     return `policy holds sessions to more now: ${now.join(', ')}. Connect again.`;
   if (verdict.allowed && !wantsPasskey) return null;
   const changes = opened === null ? [] : whatChanged(opened, facts);

@@ -204,6 +204,7 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
         masked: mask?.classes ?? [],
         label_version: mask?.labelVersion ?? null,
         controls: JSON.stringify(controls),
+        keep_s: keepSeconds(ctx.recordings, controls.keepRecordingSeconds),
       })
       .execute();
     await storeDecision(trx, {
@@ -269,6 +270,15 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
       dial: () => ctx.targets.dial({ host: endpoint.host, port: endpoint.port, timeoutMs: DIAL_TIMEOUT_MS }),
     },
   };
+}
+
+/** Fixed here, for good: null is for ever. */
+function keepSeconds(
+  { keepSeconds: usual, keepAtLeastSeconds: floor }: GrantsContext['recordings'],
+  named: number | null | undefined,
+): number | null {
+  const seconds = named === undefined ? usual : named;
+  return seconds === null ? null : Math.max(seconds, floor ?? 0);
 }
 
 const LITERALS_KEY_BYTES = 32;

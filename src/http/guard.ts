@@ -151,6 +151,8 @@ export const GUARD = {
   'GET /api/sessions/:id/live': 'signed-in',
   'GET /api/sessions/:id/terminals/:entry': 'signed-in',
   'POST /api/sessions/:id/end': 'signed-in',
+  'POST /api/sessions/:id/hold': 'administer',
+  'POST /api/sessions/:id/release': 'administer',
 
   'GET /api/audit/entries': 'audit',
   'GET /api/audit/export': 'audit',

@@ -65,6 +65,7 @@ import { getReview } from './routes/get-review.ts';
 import { getSession } from './routes/get-session.ts';
 import { getSignInOptions } from './routes/get-sign-in-options.ts';
 import { getTerminal } from './routes/get-terminal.ts';
+import { holdRecordings } from './routes/hold-recording.ts';
 import { hostEnrolment } from './routes/host-enrolment.ts';
 import { issueCertificates } from './routes/issue-certificate.ts';
 import { issueCredentials } from './routes/issue-credential.ts';
@@ -208,6 +209,7 @@ const ROUTES = [
   getSession,
   getTerminal,
   watchSessions,
+  holdRecordings,
   hostEnrolment,
   issueCertificates,
   issueCredentials,

@@ -144,6 +144,8 @@ export const ROUTE_SCOPE = {
   'GET /api/sessions/:id/live': 'read',
   'GET /api/sessions/:id/terminals/:entry': 'read',
   'POST /api/sessions/:id/end': 'revoke',
+  'POST /api/sessions/:id/hold': 'administer',
+  'POST /api/sessions/:id/release': 'administer',
 
   'GET /api/audit/entries': 'audit',
   'GET /api/audit/export': 'audit',

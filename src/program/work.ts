@@ -37,11 +37,15 @@ interface Running {
   jobs: { start(): void; stop(): Promise<void> }[];
 }
 
-/** `here`: this process has the role of a worker; otherwise steps are told to those that have. */
-export function createWork(
-  ctx: GrantsContext,
-  { here, installationId }: { here: boolean; installationId: string },
-): Work {
+interface WorkInput {
+  /** This process has the role of a worker; otherwise steps are told to those that have. */
+  here: boolean;
+  installationId: string;
+  /** What each process does, whatever its roles. */
+  always: () => Running['jobs'];
+}
+
+export function createWork(ctx: GrantsContext, { here, installationId, always }: WorkInput): Work {
   let running: Running | null = null;
   /** Beginning and stopping take turns. */
   let turn: Promise<void> = Promise.resolve();
@@ -63,6 +67,7 @@ export function createWork(
         running = here
           ? workHere(ctx, installationId)
           : { worker: createAbsentWorker(ctx), hears: {}, jobs: [] };
+        running.jobs.push(...always());
         for (const job of running.jobs) job.start();
       }),
     stop: () =>

@@ -20,6 +20,8 @@ import type { GrantsContext } from '../grants/context.ts';
 import { mayAdminister, seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
+import { holdRecording, releaseRecording } from './hold.ts';
+import { removedText } from './kept-text.ts';
 import { readRecording } from './read-recording.ts';
 import { readTerminal } from './read-terminal.ts';
 import { recordingPath } from './recording-path.ts';
@@ -34,12 +36,16 @@ export interface SessionReader {
   detail(reader: Caller, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
   /** What it does now, on whichever replica it runs. Errors: `unknown-session`, `too-many-watchers`. */
   watch(by: Caller, id: string, query: WatchQuery, signal: AbortSignal): Promise<SessionLive>;
-  /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, `recording-elsewhere`, `recording-broken`. */
+  /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, `recording-elsewhere`, `recording-broken`, `recording-removed`. */
   terminal(reader: Caller, id: string, entry: number): Promise<string>;
   /** What it did by verb and object, once it has ended; the most statements first. Errors: `unknown-session`. */
   measures(reader: Caller, id: string): Promise<SessionMeasures>;
   /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
   end(by: Caller, id: string, reason: string): Promise<Session>;
+  /** Whoever may administer. Errors: `unknown-session`, `recording-removed`, `held-already`. */
+  hold(by: Caller, id: string, reason: string): Promise<Session>;
+  /** The same, not for one's own session. Errors: `unknown-session`, `may-not`, `not-held`. */
+  release(by: Caller, id: string, reason: string): Promise<Session>;
 }
 
 type SessionReaderContext = Pick<GrantsContext, 'db' | 'policies'> & {
@@ -82,6 +88,13 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       const row = await oneVisible(ctx, reader, id);
       const from = Number(query.cursor ?? 0);
       if (!Number.isSafeInteger(from) || from < 0) throw invalid('cursor', 'Not a cursor of this list.');
+      if (row.removed_at !== null)
+        return {
+          ...sessionFrom(row),
+          recording: { state: 'removed', intact: false, problem: removedText(row.removed_at, row.keep_s) },
+          statementList: [],
+          nextCursor: null,
+        };
       const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
       const page = await readRecording(path, { from, limit: query.limit });
       return {
@@ -94,6 +107,8 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
 
     async terminal(reader, id, entry) {
       const row = await oneVisible(ctx, reader, id);
+      if (row.removed_at !== null)
+        throw new Failure('gone', 'recording-removed', removedText(row.removed_at, row.keep_s));
       const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
       const cast = await readTerminal(path, entry).catch((cause: unknown) => {
         if (codeOf(cause) === 'ENOENT' && row.gateway === ctx.replica) return null;
@@ -136,6 +151,16 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
         });
       });
       return sessionFrom(row);
+    },
+
+    async hold(by, id, reason) {
+      await holdRecording(ctx.db, by, await oneVisible(ctx, by, id), reason);
+      return sessionFrom(await oneVisible(ctx, by, id));
+    },
+
+    async release(by, id, reason) {
+      await releaseRecording(ctx.db, by, await oneVisible(ctx, by, id), reason);
+      return sessionFrom(await oneVisible(ctx, by, id));
     },
   };
 }
@@ -199,6 +224,7 @@ function selectSessions(db: Db) {
     .innerJoin('principals as p', 'p.id', 's.principal_id')
     .innerJoin('targets as t', 't.id', 's.target_id')
     .innerJoin('tasks as k', 'k.id', 's.task_id')
+    .leftJoin('principals as h', 'h.id', 's.held_by')
     .selectAll('s')
     .select([
       'p.name as principal_name',
@@ -206,6 +232,8 @@ function selectSessions(db: Db) {
       'p.kind as principal_kind',
       't.name as target',
       'k.name as task',
+      'h.name as holder',
+      sql<Date | null>`s.ended_at + make_interval(secs => s.keep_s)`.as('kept_until'),
     ]);
 }
 
@@ -236,5 +264,14 @@ function sessionFrom(row: Row): Session {
     bytesRead: row.bytes_read,
     bytesWritten: row.bytes_written,
     recordingHash: row.recording_hash,
+    kept: {
+      seconds: row.keep_s,
+      until: row.kept_until?.toISOString() ?? null,
+      hold:
+        row.held_at === null
+          ? null
+          : { at: row.held_at.toISOString(), by: row.holder ?? '', reason: row.hold_reason ?? '' },
+      removedAt: row.removed_at?.toISOString() ?? null,
+    },
   };
 }

@@ -93,6 +93,22 @@ async function active(): Promise<string> {
   return grant.id;
 }
 
+/** A session of the engineer's that is open. */
+async function openSession(): Promise<{ id: string; client: pg.Client }> {
+  const grantId = await active();
+  const { dsn } = await sallyport.ask(
+    'engineer',
+    'POST',
+    `/api/grants/${grantId}/credentials`,
+    issuedCredential,
+  );
+  const client = new pg.Client({ connectionString: dsn });
+  client.on('error', () => undefined);
+  await client.connect();
+  const { items } = await sallyport.ask('admin', 'GET', `/api/sessions?grant=${grantId}`, pageOf(session));
+  return { id: items[0]?.id ?? '', client };
+}
+
 /** The one that the rows make, once its file is sealed. */
 async function readyKit(): Promise<string> {
   let items: Kit[] = [];
@@ -689,25 +705,31 @@ const ROWS: Partial<Record<RouteName, Row>> = {
     writes: ['session.ending'],
     by: 'admin',
     act: async () => {
-      const grantId = await active();
-      const { dsn } = await sallyport.ask(
-        'engineer',
-        'POST',
-        `/api/grants/${grantId}/credentials`,
-        issuedCredential,
-      );
-      const client = new pg.Client({ connectionString: dsn });
-      client.on('error', () => undefined);
-      await client.connect();
-      const { items } = await sallyport.ask(
-        'admin',
-        'GET',
-        `/api/sessions?grant=${grantId}`,
-        pageOf(session),
-      );
+      const { id, client } = await openSession();
       const over = new Promise<void>((resolve) => client.once('end', () => resolve()));
-      const answer = await post('admin', `/api/sessions/${items[0]?.id}/end`, REASON);
+      const answer = await post('admin', `/api/sessions/${id}/end`, REASON);
       await over;
+      return answer;
+    },
+  },
+  'POST /api/sessions/:id/hold': {
+    writes: ['recording.held'],
+    by: 'admin',
+    act: async () => {
+      const { id, client } = await openSession();
+      const answer = await post('admin', `/api/sessions/${id}/hold`, REASON);
+      await client.end();
+      return answer;
+    },
+  },
+  'POST /api/sessions/:id/release': {
+    writes: ['recording.released'],
+    by: 'admin',
+    act: async () => {
+      const { id, client } = await openSession();
+      await post('admin', `/api/sessions/${id}/hold`, REASON);
+      const answer = await post('admin', `/api/sessions/${id}/release`, REASON);
+      await client.end();
       return answer;
     },
   },

@@ -412,6 +412,18 @@ const EXPECTED: Record<RouteName, Row> = {
     path: (ids) => `/api/sessions/${ids.session}/end`,
     body: REASON,
   },
+  'POST /api/sessions/:id/hold': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/sessions/ses_00000000000000000000000000/hold',
+    body: REASON,
+  },
+  'POST /api/sessions/:id/release': {
+    ...all(403),
+    admin: 404,
+    path: () => '/api/sessions/ses_00000000000000000000000000/release',
+    body: REASON,
+  },
   'GET /api/audit/entries': { ...all(403), auditor: 200, admin: 200 },
   'GET /api/audit/export': { ...all(403), auditor: 200, admin: 200 },
   'GET /api/audit/checkpoint': { ...all(403), auditor: 200, admin: 200 },

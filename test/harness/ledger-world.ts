@@ -78,6 +78,7 @@ export async function startLedgerWorld(more: BoundKind[] = []): Promise<LedgerWo
     sshAddress: { host: '127.0.0.1', port: 0, hostKey: '' },
     publicUrl: () => 'http://localhost',
     heldBack: () => null,
+    recordings: { keepSeconds: null, keepAtLeastSeconds: null },
     pendingLifetimeSeconds: PENDING_LIFETIME_SECONDS,
   };
   const patrol = createPatrol(ctx);

@@ -236,6 +236,7 @@ test('a session comes whole, page after page', async () => {
     bytesRead: 2048,
     bytesWritten: 0,
     recordingHash: 'h',
+    kept: { seconds: null, until: null, hold: null, removedAt: null },
   });
   const said = (index: number, verdict: 'passed' | 'refused') =>
     statement.parse({

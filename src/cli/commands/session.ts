@@ -3,6 +3,7 @@
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { type SessionDetail, sessionDetail, sessionMeasures } from '../../api/sessions.ts';
+import { keptWords } from '../../base/control-words.ts';
 import { type Api, path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { followSession } from '../follow-session.ts';
@@ -44,7 +45,7 @@ export function command(): Command {
       run.out.data(whole, () => describe(whole, run.out, api.nowMs()));
       if (!whole.recording.intact)
         run.out.say(
-          `${whole.recording.state === 'elsewhere' ? '' : 'The recording is not intact: '}${printable(whole.recording.problem ?? whole.recording.state)}`,
+          `${['elsewhere', 'removed'].includes(whole.recording.state) ? '' : 'The recording is not intact: '}${printable(whole.recording.problem ?? whole.recording.state)}`,
         );
       if (whole.nextCursor !== null) run.out.say(`Only the first ${MOST_STATEMENTS} statements are shown.`);
     });
@@ -102,6 +103,10 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
     `${session.id}: ${printable(session.principal.displayName)}, ${session.task} on ${session.target}, ${printable(state)}`,
     `from ${printable(session.clientAddress)}${session.application === null ? '' : ` with ${printable(session.application)}`}, started ${clock(session.startedAt, nowMs)}`,
     `${session.statements} statements, ${session.refused} refused, ${session.errors} errors, ${session.rowsRead} rows and ${bytesText(session.bytesRead)} read`,
+    ...(session.kept.removedAt === null ? [`recording kept ${keptWords(session.kept)}`] : []),
+    ...(session.kept.hold === null
+      ? []
+      : [`held by ${printable(session.kept.hold.by)}: ${printable(session.kept.hold.reason)}`]),
   ];
   if (session.statementList.length === 0) return head;
   const rows = session.statementList.map((s) => ({

@@ -5,7 +5,13 @@ import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Action, Obligations } from './facts.ts';
 import { readLimits } from './limits.ts';
-import { readApproveStatements, readLiterals, readMaxBytes, readMaxRows } from './session-controls.ts';
+import {
+  readApproveStatements,
+  readKeepRecording,
+  readLiterals,
+  readMaxBytes,
+  readMaxRows,
+} from './session-controls.ts';
 import { readClock, readLanding, readUse } from './session-terms.ts';
 import { readStages } from './stages.ts';
 
@@ -37,6 +43,7 @@ const LIMITS = [
   'maxBytes',
   'approveStatements',
   'literals',
+  'keepRecording',
 ];
 /** What becomes a part of the grant when it is made. */
 const OF_THE_GRANT = ['limits', 'use', 'clock', 'softLanding'];
@@ -142,6 +149,8 @@ function take(notes: Notes, name: string, value: string, named: boolean): string
       return takeTerms(notes, readApproveStatements(value, named));
     case 'literals':
       return takeTerms(notes, readLiterals(value));
+    case 'keepRecording':
+      return takeTerms(notes, readKeepRecording(value));
     case 'record':
       if (value !== 'required') return '@record must be "required".';
       notes.obligations.record = value;

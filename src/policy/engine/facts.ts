@@ -119,6 +119,8 @@ export interface Obligations {
   approveStatements?: { kinds: StatementKind[]; by: ApprovalStage[] };
   /** What recordings keep of constants in statements; left out where they keep them. */
   literals?: 'hash' | 'drop';
+  /** How long recordings are kept after their session; null: for ever; left out: as the configuration says. */
+  keepRecordingSeconds?: number | null;
 }
 
 /** `write`: whatever is not known to read only; `all`: whatever is not only about the session itself. */

@@ -173,7 +173,7 @@ function where({ resource, actions, json }: Rule): string {
 const TOLD = [
   ...['id', 'description', 'owner', 'learnedFrom', 'expires'],
   ...['maxDuration', 'approvals', 'record', 'stepUp', 'mask', 'use', 'clock', 'softLanding'],
-  ...['maxRows', 'maxBytes', 'approveStatements', 'literals'],
+  ...['maxRows', 'maxBytes', 'approveStatements', 'literals', 'keepRecording'],
 ];
 
 // What is obliged to is never left out either: an annotation that has no words here is shown as it is written.

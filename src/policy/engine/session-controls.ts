@@ -2,10 +2,15 @@
 // are merged with what the request was decided with, so a permit for `connect` may carry them as well as one for
 // `request`; the strictest holds.
 
+import { parseDuration } from '../../base/duration.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Obligations, StatementKind } from './facts.ts';
 import { mergeStages, readStages } from './stages.ts';
 
-export type SessionControls = Pick<Obligations, 'maxRows' | 'maxBytes' | 'approveStatements' | 'literals'>;
+export type SessionControls = Pick<
+  Obligations,
+  'maxRows' | 'maxBytes' | 'approveStatements' | 'literals' | 'keepRecordingSeconds'
+>;
 
 const KINDS: readonly StatementKind[] = ['all', 'write', 'insert', 'update', 'delete', 'merge', 'truncate'];
 
@@ -49,6 +54,18 @@ export function readLiterals(value: string): SessionControls | string {
     : '@literals must be "keep", "hash" or "drop".';
 }
 
+/** A hundred years: what is to be kept longer is kept for ever. */
+export const LONGEST_KEEP_SECONDS = 36_500 * 86_400;
+
+export function readKeepRecording(value: string): SessionControls | string {
+  if (value === 'forever') return { keepRecordingSeconds: null };
+  try {
+    return { keepRecordingSeconds: parseDuration(value, '@keepRecording', LONGEST_KEEP_SECONDS) };
+  } catch (error) {
+    return `@keepRecording must be a duration such as "365d", or "forever": ${messageOf(error)}`;
+  }
+}
+
 export function mergeSessionControls(all: readonly SessionControls[]): SessionControls {
   const merged: SessionControls = {};
   const maxRows = smallest(all.map((one) => one.maxRows));
@@ -63,6 +80,10 @@ export function mergeSessionControls(all: readonly SessionControls[]): SessionCo
     };
   const literals = all.flatMap((one) => one.literals ?? []);
   if (literals.length > 0) merged.literals = literals.includes('drop') ? 'drop' : 'hash';
+  // To keep longer is the stricter; null is for ever.
+  const kept = all.flatMap(({ keepRecordingSeconds: seconds }) => (seconds === undefined ? [] : [seconds]));
+  if (kept.length > 0)
+    merged.keepRecordingSeconds = kept.reduce((a, b) => (a === null || b === null ? null : Math.max(a, b)));
   return merged;
 }
 

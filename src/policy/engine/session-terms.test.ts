@@ -63,6 +63,12 @@ test('budgets: the smallest of all permits holds, from whichever action it comes
     [permit('@approveStatements("reads by 1 of manager")'), /@approveStatements must name statements/],
     [permit('@approveStatements("write by two")'), /@approveStatements: "two" is not a stage/],
     [permit('@literals("mask")'), /@literals must be "keep", "hash" or "drop"/],
+    [permit('@keepRecording("1y")'), /@keepRecording must be a duration such as "365d", or "forever"/],
+    [permit('@keepRecording("36501d")'), /longer than the limit of 36500d/],
+    [
+      permit('@keepRecording("9d")', 'action == Action::"approve"'),
+      /@keepRecording has no effect on a permit/,
+    ],
     [permit('@maxRows("5")', 'action == Action::"approve"'), /@maxRows has no effect on a permit for/],
   ] as const)
     assert.throws(() => compilePolicies({ 'p.cedar': text }), says, text);
@@ -87,4 +93,14 @@ test('literals: the strictest of all permits', () => {
   const of = (...values: string[]) =>
     obligationsOf(values.map((one) => permit(`@literals("${one}")`)).join('')).literals;
   assert.deepEqual([of('keep'), of('keep', 'hash'), of('hash', 'drop')], [undefined, 'hash', 'drop']);
+});
+
+test('recordings: the longest of all permits that name one, for ever above all', () => {
+  const of = (...values: string[]) =>
+    obligationsOf(values.map((one) => permit(`@keepRecording("${one}")`)).join('') + permit(''))
+      .keepRecordingSeconds;
+  assert.deepEqual(
+    [of(), of('30d'), of('30d', '365d'), of('forever', '365d')],
+    [undefined, 30 * 86_400, 365 * 86_400, null],
+  );
 });
