@@ -185,37 +185,6 @@ for (const version of [15, 18] as const) {
       );
     });
 
-    test('without the guard: what the database itself stops, and what it does not', async () => {
-      const open = await world.another({
-        guard: () => ({
-          refusal: null,
-          uses: [],
-          prepares: [],
-          declares: [],
-          givesRows: true,
-          approval: null,
-        }),
-      });
-      const grant = await world.grant();
-      const client = await connected(world.url(grant).replace(`:${world.gateway.port}/`, `:${open.port}/`));
-      for (const protocol of ['simple', 'extended']) {
-        const ask = (text: string) => client.query(protocol === 'simple' ? { text } : { text, values: [] });
-        // The database stops these: rights are the boundary.
-        await assert.rejects(ask('set role postgres'), { code: '42501' });
-        await assert.rejects(ask('set session authorization postgres'), { code: '42501' });
-        await assert.rejects(ask("select set_config('role', 'postgres', false)"), { code: '42501' });
-        await assert.rejects(ask('create role other'), { code: '42501' });
-        await assert.rejects(ask("copy orders from program 'ls'"), { code: '42501' });
-        await assert.rejects(ask("select pg_read_file('/etc/passwd')"), { code: '42501' });
-        // And not these: a role may always change its own password, also where nobody reads it.
-        await ask("alter role current_user password 'mine now'");
-        await ask("do $$ begin execute 'alter role current_user password ''mine again'''; end $$");
-        await ask("select query_to_xml('select 1', true, true, '')");
-      }
-      await client.end();
-      await open.stop('done');
-    });
-
     test('the lists of a task stop what the target would let through for everybody', async () => {
       await world.admin.query(`create table if not exists ledger (id int); insert into ledger values (1);
         create or replace function wipe() returns bigint language sql security definer

@@ -40,6 +40,7 @@ const TABLES = `
   create table places (id int, email text) partition by range (id);
   create table places_1 partition of places for values from (0) to (10);
   insert into places values (1, '${MAIL}');
+  create function mail_of_event(events) returns text language sql security definer as 'select email from customers';
   create function mail_of(int) returns text language sql security definer as 'select email from customers where id = $1'`;
 
 const REFUSED: Record<string, string[]> = {
@@ -72,6 +73,10 @@ const REFUSED: Record<string, string[]> = {
   'through views, functions and the server’s own samples': [
     'select email from customer_list',
     'select mail_of(1)',
+    // The same call, as PostgreSQL also reads it.
+    'select (1).mail_of',
+    'select n.mail_of from generate_series(1, 1) n',
+    'select e.mail_of_event from events e',
     "select most_common_vals from pg_stats where tablename = 'customers'",
     "select query_to_xml('select email from customers', true, true, '')",
     "do $$ begin raise notice '%', (select email from customers where id = 1); end $$",

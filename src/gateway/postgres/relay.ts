@@ -98,7 +98,7 @@ class Relay {
     this.#ledger = new Ledger(recorder, startedAt, budget, literalsOf(ticket));
     const refusal = budget === null ? null : overBudget(budget.words, ticket);
     const standIns = createStandIns();
-    const terms = termsOf(ticket.guard, ticket.task, ticket.approveStatements);
+    const terms = termsOf(ticket.guard, ticket.task, ticket.approveStatements, ctx.upstream.columnFunctions);
     const approval = this.#approval();
     const mask = ctx.session.ticket.mask === null ? null : sessionMask(ctx.session.ticket.mask);
     this.#clientSide = new ClientSide({

@@ -17,6 +17,8 @@ import {
 import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import { createScramClient, MECHANISM, type ScramClient } from '../../pg-wire/scram-client.ts';
 import { startupBody, startupPacket } from '../../pg-wire/startup-packet.ts';
+import { readColumnFunctions } from './column-functions.ts';
+import type { ColumnFunctions } from './guard/column-calls.ts';
 
 const LARGEST_LOGIN_MESSAGE_BYTES = 64 * 1024;
 const MOST_LOGIN_MESSAGES = 200;
@@ -30,6 +32,8 @@ export interface Upstream {
   parameters: Map<string, string>;
   /** How the target's backend is cancelled; null where the target gives no key. */
   cancelKey: { processId: number; secret: Buffer } | null;
+  /** What a column's place can call there; null where nothing asks. */
+  columnFunctions: ColumnFunctions | null;
   /** Notices and the like that came with the login, for the client. */
   early: Buffer;
 }
@@ -108,18 +112,23 @@ async function logIn(
     socket,
     parameters: new Map(),
     cancelKey: null,
+    columnFunctions: null,
     early: Buffer.alloc(0),
   };
   for (let count = 0; count < MOST_LOGIN_MESSAGES; count++) {
     const frame = await reader.frame(LARGEST_LOGIN_MESSAGE_BYTES);
     if (frame.type === FROM_SERVER.authentication) await authenticate(frame, scram, stream);
-    else if (frame.type === FROM_SERVER.ready) return finish(upstream, reader);
+    else if (frame.type === FROM_SERVER.ready) return finish(upstream, reader, ticket);
     else keepLoginMessage(upstream, frame, ticket);
   }
   throw new ProtocolError('target', `The target "${ticket.target}" never became ready.`);
 }
 
-function finish(upstream: Upstream, reader: FrameReader): Upstream {
+async function finish(upstream: Upstream, reader: FrameReader, ticket: SessionTicket): Promise<Upstream> {
+  if (ticket.guard.lists !== null || ticket.mask !== null)
+    upstream.columnFunctions = await readColumnFunctions(upstream.stream, reader, ticket.target, (frame) =>
+      keepLoginMessage(upstream, frame, ticket),
+    );
   upstream.early = reader.release();
   return upstream;
 }

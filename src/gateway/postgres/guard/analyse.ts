@@ -3,6 +3,7 @@
 // a SELECT, a function call anywhere, and a tree can be as deep as its author likes.
 
 import { isSafeEncoding } from '../startup-parameters.ts';
+import { type ColumnCall, ColumnCalls } from './column-calls.ts';
 import type { Tree } from './parser.ts';
 import { pinnedSetting } from './pinned-setting.ts';
 import {
@@ -15,6 +16,7 @@ import {
   STATEMENT_RULES,
 } from './rules.ts';
 import { isNode, list, type Node, text } from './tree.ts';
+import { gives, openWith, type Scope } from './with-scope.ts';
 
 /** One thing that a statement does to one object. Verbs are SQL's privileges where there is one (`select`). */
 export interface Use {
@@ -49,6 +51,8 @@ export interface Analysis {
   /** What a task's lists are held against (lists.ts); each once. */
   touches: Touch[];
   calls: Call[];
+  /** Columns that are calls where the target has such a function and no such column; each once. */
+  columnCalls: ColumnCall[];
   /** Statement kinds by libpg-query's node name, each once. */
   kinds: string[];
   /** UPDATE and DELETE that name no rows: `update orders`. */
@@ -71,13 +75,6 @@ export const MOST_USES = 50;
 /** Relations and functions that one text may name where lists are held against it. */
 const MOST_TOUCHED = 500;
 
-/** The names that WITH gives at a place: of one clause those before `upTo`, and all of the clauses around it. */
-interface Scope {
-  places: ReadonlyMap<string, number>;
-  upTo: number;
-  around: Scope | null;
-}
-
 /** `statements` as the parser gives them. Pure. */
 export function analyse(statements: Tree[]): Analysis {
   const walk = new Walk();
@@ -97,6 +94,7 @@ class Walk {
   readonly #declares: string[] = [];
   readonly #touches = new Map<string, Touch>();
   readonly #calls = new Map<string, Call>();
+  readonly #columnCalls = new ColumnCalls();
   readonly #kinds = new Set<string>();
   readonly #unbounded: string[] = [];
   #cut = false;
@@ -134,14 +132,17 @@ class Walk {
       if (this.#makesView && isSettingsView(relation))
         this.#need('set-role', 'it makes a view of pg_settings');
     }
+    const columnCalls = this.#columnCalls.result();
+    for (const { name, on } of columnCalls) if (on === 'value') this.#rule(name, [name], 1);
     return {
       needs: this.#needs,
       uses: [...this.#uses.values()],
       touches: [...this.#touches.values()],
       calls: [...this.#calls.values()],
+      columnCalls: columnCalls.slice(0, MOST_TOUCHED),
       kinds: [...this.#kinds],
       unbounded: this.#unbounded,
-      cut: this.#cut,
+      cut: this.#cut || columnCalls.length > MOST_TOUCHED,
       prepares: this.#prepares,
       declares: this.#declares,
       literalsMatter: this.#literalsMatter,
@@ -152,6 +153,7 @@ class Walk {
     if (typeof node.relname === 'string' && !(node.schemaname === undefined && gives(scope, node.relname)))
       this.#read.push(node);
     if (Array.isArray(node.funcname)) this.#call(names(node.funcname), list(node.args), node);
+    this.#columnCalls.meet(node);
     if (node.subtype === 'AT_ChangeOwner') this.#need('privileges', 'it changes an owner');
   }
 
@@ -184,6 +186,7 @@ class Walk {
       return;
     }
     for (const key of ['relation', 'view', 'rel', 'sequence', 'typevar']) this.#claimNode(verb, node[key]);
+    for (const action of mergeActions(node)) this.#claimNode(action, node.relation);
     for (const item of list(node.relations)) if (isNode(item)) this.#claimNode(verb, item.RangeVar);
     if (isNode(node.into)) this.#claimNode(verb, node.into.rel);
     if (
@@ -228,8 +231,7 @@ class Walk {
     const call: Call = { schema: name.length > 1 ? (name.at(-2) ?? null) : null, name: name.at(-1) ?? '' };
     if (this.#calls.size >= MOST_TOUCHED) this.#cut = true;
     else this.#calls.set(JSON.stringify([call.schema, call.name]), call);
-    const rule = functionRule(name, given.length);
-    if (rule !== null) this.#need(rule, `${name.at(-1)}() concerns ${GUARD_RULES[rule]}`);
+    this.#rule(name.at(-1) ?? '', name, given.length);
     if (asTargetFolds(name.at(-1) ?? '') !== 'set_config') return;
     this.#literalsMatter = true;
     const setting = constantText(given[0]) ?? this.#pinned.get(node) ?? null;
@@ -238,29 +240,29 @@ class Walk {
     else for (const need of settingNeeds(setting, constantText(given[1]) ?? UNKNOWN)) this.#needs.push(need);
   }
 
+  #rule(called: string, name: string[], argumentCount: number): void {
+    const rule = functionRule(name, argumentCount);
+    if (rule !== null) this.#need(rule, `${called}() concerns ${GUARD_RULES[rule]}`);
+  }
+
   #need(rule: GuardRule | null, what: string): void {
     this.#needs.push({ rule, what });
   }
 }
 
-/** Puts what a WITH holds on the stack, each in its own scope (SELECT, "WITH Clause"), and gives the scope of the rest. */
-function openWith(withClause: Node, around: Scope | null, stack: [Tree, Scope | null][]): Scope {
-  const tables = list(withClause.ctes).flatMap((item) =>
-    isNode(item) && isNode(item.CommonTableExpr) ? [item.CommonTableExpr] : [],
-  );
-  const places = new Map(tables.map((table, place) => [text(table.ctename), place]));
-  const all: Scope = { places, upTo: tables.length, around };
-  tables.forEach((table, place) => {
-    stack.push([table, withClause.recursive === true ? all : { places, upTo: place, around }]);
+/** `update` and the like, of the WHENs of a MERGE. */
+function mergeActions(node: Node): string[] {
+  return list(node.mergeWhenClauses).flatMap((item) => {
+    const when = isNode(item) && isNode(item.MergeWhenClause) ? item.MergeWhenClause : {};
+    return MERGE_ACTIONS[text(when.commandType)] ?? [];
   });
-  return all;
 }
 
-function gives(scope: Scope | null, name: string): boolean {
-  for (let at = scope; at !== null; at = at.around)
-    if ((at.places.get(name) ?? at.upTo) < at.upTo) return true;
-  return false;
-}
+const MERGE_ACTIONS: Readonly<Record<string, string>> = {
+  CMD_INSERT: 'insert',
+  CMD_UPDATE: 'update',
+  CMD_DELETE: 'delete',
+};
 
 /** What never gives rows by itself; changes do with RETURNING, SELECT does without INTO. */
 function givesRows(statement: Tree): boolean {

@@ -10,7 +10,7 @@ import { type Examined, examine, UNAVAILABLE } from './examine.ts';
 import { needsApproval, unapprovable } from './one-by-one.ts';
 import { createParser } from './parser.ts';
 import { shapeOf } from './shape.ts';
-import { beyond, type Terms } from './terms.ts';
+import { beyond, calledAsColumns, type Terms } from './terms.ts';
 
 export interface Refusal {
   sqlstate: string;
@@ -124,9 +124,17 @@ function judge(analysis: Analysis, columns: ColumnUse, terms: Terms): Verdict {
   if (refusal !== null) return { ...passes, refusal };
   const { lists } = terms;
   const hidden =
-    terms.mask === null ? null : judgeMask(analysis, columns, terms.mask, lists?.functions ?? NO_FUNCTIONS);
+    terms.mask === null
+      ? null
+      : judgeMask(
+          analysis,
+          columns,
+          terms.mask,
+          lists?.functions ?? NO_FUNCTIONS,
+          calledAsColumns(analysis, terms.columnFunctions),
+        );
   if (hidden !== null) return { ...passes, refusal: refused(hidden.what, hidden.hint) };
-  const more = lists === null ? null : beyond(lists, terms.allow, analysis);
+  const more = lists === null ? null : beyond(lists, terms, analysis);
   if (lists === null || more === null) return passes;
   // Counted like any other use, so that a receipt tells what the task would have to name.
   if (lists.warnOnly) return { ...passes, uses: [...uses, { verb: BEYOND, object: more }] };

@@ -9,6 +9,7 @@ import type { MaskedRelations } from '../mask/judge.ts';
 import { type Analysis, type Call, type Touch, words } from './analyse.ts';
 import { isBuiltIn } from './built-in-functions.ts';
 import { isCatalog } from './catalog-names.ts';
+import { type ColumnFunctions, isCall } from './column-calls.ts';
 import { DATA_STATEMENTS, STATEMENT_RULES } from './rules.ts';
 
 export interface Terms {
@@ -19,6 +20,8 @@ export interface Terms {
   readonly mask: MaskedRelations | null;
   /** Kinds of statements that wait for a yes of their own; null: none. */
   readonly approve: ReadonlySet<string> | null;
+  /** Of the target as it was when the session began; null: nothing asks for them. */
+  readonly columnFunctions: ColumnFunctions | null;
 }
 
 export interface Lists {
@@ -42,8 +45,9 @@ export function termsOf(
   given: SessionTicket['guard'],
   task: string,
   approve: SessionTicket['approveStatements'] = null,
+  columnFunctions: ColumnFunctions | null = null,
 ): Terms {
-  const key = JSON.stringify([task, given, approve]);
+  const key = JSON.stringify([task, given, approve, columnFunctions?.key]);
   const known = kept.get(key);
   if (known !== undefined) return known;
   const terms: Terms = {
@@ -52,6 +56,7 @@ export function termsOf(
     lists: given.lists === null ? null : compile(given.lists, task),
     mask: null,
     approve: approve === null ? null : new Set(approve),
+    columnFunctions,
   };
   if (kept.size >= MOST_KEPT) kept.clear();
   kept.set(key, terms);
@@ -84,14 +89,24 @@ function compile(given: NonNullable<SessionTicket['guard']['lists']>, task: stri
 }
 
 /** What a statement would do that is not on the lists, in words; null when all of it is. */
-export function beyond(lists: Lists, allow: ReadonlySet<string>, analysis: Analysis): string | null {
+export function beyond(lists: Lists, terms: Terms, analysis: Analysis): string | null {
+  const { allow, columnFunctions: functions } = terms;
   if (analysis.cut) return 'name more tables and functions than can be held against its lists';
   const kind = analysis.kinds.find((one) => !isListed(one, allow));
   if (kind !== undefined) return `run ${words(kind)} statements`;
   const touch = analysis.touches.find((one) => !mayTouch(lists, one));
   if (touch !== undefined) return `${touch.verb} ${said(touch)}`;
-  const call = analysis.calls.find((one) => !mayCall(lists, one));
+  const call =
+    analysis.calls.find((one) => !mayCall(lists, one)) ??
+    calledAsColumns(analysis, functions).find((one) => !names(lists, one));
   return call === undefined ? null : `call ${said(call)}()`;
+}
+
+/** What the statement calls, or may call, in the form of a column. */
+export function calledAsColumns({ columnCalls }: Analysis, functions: ColumnFunctions | null): Call[] {
+  if (functions === null) return [];
+  const calls = columnCalls.filter((one) => isCall(one, functions));
+  return calls.map(({ name }) => ({ schema: null, name }));
 }
 
 /** A statement that a rule covers was judged by that rule already. */
@@ -111,6 +126,10 @@ function mayTouch(lists: Lists, touch: Touch): boolean {
 
 function mayCall(lists: Lists, call: Call): boolean {
   if ((call.schema === null || call.schema === 'pg_catalog') && isBuiltIn(call.name)) return true;
+  return names(lists, call);
+}
+
+function names(lists: Lists, call: Call): boolean {
   return (
     lists.functions.has(call.schema === null ? `.${call.name}` : `${call.schema}.${call.name}`) ||
     lists.functions.has(call.name)

@@ -224,4 +224,9 @@ describe('where columns are masked', () => {
       }
     });
   }
+
+  test('a statement that names more than is kept is not vouched for', () => {
+    const many = Array.from({ length: 600 }, (_, n) => `f${n}()`).join(', ');
+    assert.match(judged(`select ${many}`)?.what ?? '', /more tables and functions/);
+  });
 });

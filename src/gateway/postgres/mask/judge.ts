@@ -2,7 +2,7 @@
 // replaced; whatever could compute from it, compare it, write it elsewhere or show it in another form is refused, with
 // a hint. Statements that touch no table with masked columns are as free as ever.
 
-import { type Analysis, type Touch, words } from '../guard/analyse.ts';
+import { type Analysis, type Call, type Touch, words } from '../guard/analyse.ts';
 import { isBuiltIn } from '../guard/built-in-functions.ts';
 import { isCatalog } from '../guard/catalog-names.ts';
 import { DATA_STATEMENTS } from '../guard/rules.ts';
@@ -38,13 +38,19 @@ const BLIND_RULES: ReadonlySet<string> = new Set([
 /** Samples of columns' values, kept by the server. */
 const SAMPLES = /^pg_(stats|statistic)/;
 
-/** null: it may run. `functions`: what the task itself lets be called; it vouches for what they show. */
+/**
+ * null: it may run. `functions`: what the task itself lets be called; it vouches for what they show. `asColumns`: what is
+ * called in the form of a column.
+ */
 export function judgeMask(
   analysis: Analysis,
   use: ColumnUse,
   masked: MaskedRelations,
   functions: ReadonlySet<string>,
+  asColumns: readonly Call[] = [],
 ): MaskRefusal | null {
+  if (analysis.cut)
+    return refuse('it names more tables and functions than can be held against a mask', 'Split it.');
   const blind = analysis.needs.find((need) => need.rule !== null && BLIND_RULES.has(need.rule));
   if (blind !== undefined)
     return refuse(blind.what, 'Nothing that could read masked columns unseen runs here.');
@@ -64,7 +70,9 @@ export function judgeMask(
       `${later.name} was not there when this session began`,
       'If it is there now, connect again.',
     );
-  const strange = analysis.calls.find((call) => !isBuiltIn(call.name) && !functions.has(call.name));
+  const strange =
+    analysis.calls.find((call) => !isBuiltIn(call.name) && !functions.has(call.name)) ??
+    asColumns.find((call) => !functions.has(call.name));
   if (strange !== undefined)
     return refuse(
       `the function ${strange.name}() may read masked columns`,
