@@ -81,8 +81,8 @@ const TABLE: Readonly<Record<string, Row>> = {
     packages: ['kysely', 'zod'],
   },
   grants: {
-    // policy/engine: its `decide` is pure; grants brings it the facts.
-    may: ['policy', 'policy/engine', 'identity', 'targets', 'ssh', ...FACTS],
+    // policy/engine: its `decide` is pure; grants brings it the facts. notices: who could say yes to a statement is told.
+    may: ['policy', 'policy/engine', 'identity', 'targets', 'notices', 'ssh', ...FACTS],
     types: ['connectors/contract'],
     packages: ['kysely', 'zod'],
   },

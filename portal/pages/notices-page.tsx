@@ -13,7 +13,7 @@ import { Page } from '../parts/page.tsx';
 import styles from '../parts/policy-change-line.module.css';
 import { StateBadge } from '../parts/state-badge.tsx';
 import { When } from '../parts/when.tsx';
-import { noticeTarget } from '../words/break-glass.ts';
+import { noticeTarget } from '../words/notice-target.ts';
 
 export function NoticesPage() {
   const notices = useQuery(noticesQuery);
@@ -42,7 +42,8 @@ export function NoticesPage() {
         {({ items }) =>
           items.length === 0 ? (
             <Empty title="Nothing to tell">
-              When glass breaks, a review waits or a kit is yours to take, it says so here.
+              When a statement waits for your yes, glass breaks, a review waits or a kit is yours to take, it
+              says so here.
             </Empty>
           ) : (
             <ul className="sp-list sp-panel">
@@ -67,12 +68,12 @@ function NoticeLine({ notice, onOpen }: { notice: Notice; onOpen: () => void }) 
   return (
     <li className={styles.line}>
       <div className={styles.main}>
-        {target.to === '/reviews/$id' ? (
-          <Link to="/reviews/$id" params={{ id: target.id }} className={styles.link} onClick={onOpen}>
+        {'id' in target ? (
+          <Link to={target.to} params={{ id: target.id }} className={styles.link} onClick={onOpen}>
             {words}
           </Link>
         ) : (
-          <Link to="/break-glass" className={styles.link} onClick={onOpen}>
+          <Link to={target.to} className={styles.link} onClick={onOpen}>
             {words}
           </Link>
         )}

@@ -12,7 +12,9 @@ import { Facts } from '../parts/facts.tsx';
 import { FailureNote } from '../parts/failure-note.tsx';
 import { Loaded } from '../parts/loaded.tsx';
 import { Page } from '../parts/page.tsx';
+import { Stages } from '../parts/stage-list.tsx';
 import { StateBadge } from '../parts/state-badge.tsx';
+import { Verdicts } from '../parts/verdicts.tsx';
 import { When } from '../parts/when.tsx';
 import { STATEMENT_STATES } from '../words/states.ts';
 import styles from './statement-page.module.css';
@@ -33,7 +35,7 @@ export function StatementPage() {
     >
       <Loaded query={found} rows={2} rowHeight={160}>
         {(one) => (
-          <div className="sp-stack">
+          <div className={styles.card}>
             <CardFacts card={one} />
             <Code title="Runs" text={one.text} />
             {one.parameters.length === 0 ? null : (
@@ -42,8 +44,12 @@ export function StatementPage() {
                 text={one.parameters.map((value, i) => `$${i + 1} = ${value ?? 'NULL'}`).join('\n')}
               />
             )}
-            <Code title="What the target expects" text={one.estimate ?? 'Not known.'} />
-            <Decision card={one} />
+            <Code title="What the target expects" text={one.estimate ?? 'Not known.'} quiet />
+            <section className={`sp-panel ${styles.decide}`} aria-label="Decision">
+              <Stages stages={one.stages} deciding={one.state === 'waiting'} />
+              <Verdicts approvals={one.approvals} />
+              <Decision card={one} />
+            </section>
           </div>
         )}
       </Loaded>
@@ -57,25 +63,29 @@ function CardFacts({ card }: { card: StatementCard }) {
       facts={[
         { name: 'State', value: <StateBadge words={STATEMENT_STATES[card.state]} /> },
         { name: 'Asked by', value: card.principal.displayName },
-        { name: 'Task', value: card.task },
+        {
+          name: 'Task',
+          value: (
+            <Link to="/requests/$id" params={{ id: card.requestId }} className="sp-link">
+              {card.task}
+            </Link>
+          ),
+        },
+        { name: 'Segment', value: <span className="sp-mono">{card.segment}</span> },
         {
           name: card.state === 'waiting' ? 'Waits until' : 'Was asked',
           value: <When at={card.state === 'waiting' ? card.expiresAt : card.createdAt} />,
-        },
-        {
-          name: 'Needs',
-          value: card.stages.map((stage) => `${stage.count} of ${stage.from}`).join(', then '),
         },
       ]}
     />
   );
 }
 
-function Code({ title, text }: { title: string; text: string }) {
+function Code({ title, text, quiet = false }: { title: string; text: string; quiet?: boolean }) {
   return (
     <section>
       <h2 className={styles.head}>{title}</h2>
-      <pre className={`sp-panel ${styles.code}`}>
+      <pre className={`sp-panel ${styles.code}`} data-quiet={quiet}>
         <code>{text}</code>
       </pre>
     </section>

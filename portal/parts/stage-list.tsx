@@ -1,5 +1,6 @@
 // How far the approvals are: each stage with who could still give it, and who has looked.
 
+import type { ReactNode } from 'react';
 import type { Request } from '../../src/api/requests.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { fromWhom, listText } from '../words/counts.ts';
@@ -8,12 +9,38 @@ import { When } from './when.tsx';
 
 export function StageList({ request }: { request: Request }) {
   return (
+    <Stages stages={request.stages} deciding={request.state === 'pending'}>
+      <p className="sp-soft sp-small">
+        {request.seenBy.length === 0
+          ? request.approvals.length === 0 && 'Nobody has looked at it yet.'
+          : request.seenBy.map((seen, position) => (
+              <span key={seen.by.id}>
+                {position === 0 ? 'Looked at by ' : ', '}
+                {seen.by.displayName} (<When at={seen.at} as="ago" />)
+              </span>
+            ))}
+      </p>
+    </Stages>
+  );
+}
+
+/** `deciding`: somebody may still say yes; otherwise the places are shown as they were filled. */
+export function Stages({
+  stages,
+  deciding,
+  children,
+}: {
+  stages: Stage[];
+  deciding: boolean;
+  children?: ReactNode;
+}) {
+  return (
     <div className={styles.whole}>
-      {request.stages.map((stage) => (
+      {stages.map((stage) => (
         <div
           key={`${stage.count} ${stage.from}`}
           className={styles.stage}
-          data-state={request.state === 'pending' ? stage.state : 'met'}
+          data-state={deciding ? stage.state : 'met'}
         >
           <span className={styles.doors} role="img" aria-label={`${stage.given} of ${stage.count} given`}>
             {Array.from({ length: stage.count }, (_, place) => `place ${place}`).map((place, position) => (
@@ -24,7 +51,7 @@ export function StageList({ request }: { request: Request }) {
             {stage.state === 'waiting' ? 'Then ' : null}
             <strong>{stage.state === 'waiting' ? stage.count : `${stage.given} of ${stage.count}`}</strong>{' '}
             from {fromWhom(stage.from)}
-            {request.state === 'pending' && stage.state !== 'met' ? (
+            {deciding && stage.state !== 'met' ? (
               <span className="sp-soft">
                 {whoCan(stage)}
                 {stage.standIns.map(({ by, onBehalfOf, until }) => (
@@ -38,16 +65,7 @@ export function StageList({ request }: { request: Request }) {
           </span>
         </div>
       ))}
-      <p className="sp-soft sp-small">
-        {request.seenBy.length === 0
-          ? request.approvals.length === 0 && 'Nobody has looked at it yet.'
-          : request.seenBy.map((seen, position) => (
-              <span key={seen.by.id}>
-                {position === 0 ? 'Looked at by ' : ', '}
-                {seen.by.displayName} (<When at={seen.at} as="ago" />)
-              </span>
-            ))}
-      </p>
+      {children}
     </div>
   );
 }
@@ -56,6 +74,7 @@ type Stage = Request['stages'][number];
 
 function whoCan(stage: Stage): string {
   const names = listText(stage.candidates.map((person) => person.displayName));
+  if (names === '' && stage.standIns.length > 0) return ': nobody by themselves';
   if (names === '') return '. Nobody can give it: tell an administrator.';
   return stage.state === 'open' ? `: ${names} can approve now` : `: ${names}`;
 }

@@ -1,19 +1,17 @@
 // The statements that wait for the reader's yes, a line each; nothing where there are none.
 
-import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { waitingStatementsQuery } from '../api/statements.ts';
+import type { StatementCard } from '../../src/api/statements.ts';
 import styles from './waiting-statements.module.css';
 import { When } from './when.tsx';
 
-export function WaitingStatements() {
-  const waiting = useQuery(waitingStatementsQuery).data?.items ?? [];
-  if (waiting.length === 0) return null;
+export function WaitingStatements({ cards }: { cards: StatementCard[] }) {
+  if (cards.length === 0) return null;
   return (
-    <section className="sp-section" aria-labelledby="statements">
+    <section className={`sp-section ${styles.first}`} aria-labelledby="statements">
       <h2 id="statements">Statements that wait</h2>
       <ul className="sp-list sp-panel">
-        {waiting.map((card) => (
+        {cards.map((card) => (
           <li key={card.id} className={styles.line}>
             <Link to="/statements/$id" params={{ id: card.id }} className="sp-link">
               {card.principal.name} · one statement on {card.target}

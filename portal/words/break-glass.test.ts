@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BrokenGlass } from '../../src/api/break-glass.ts';
-import { brokenText, noticeTarget, reviewState } from './break-glass.ts';
+import { brokenText, reviewState } from './break-glass.ts';
 
 const ONE: BrokenGlass = {
   reviewId: 'rvw_01jd2q0v6w8x9y0z1a2b3c4d5e',
@@ -30,14 +30,4 @@ test('a review is to be done, overdue, or has its verdict', () => {
     ['To review', 'Overdue'],
   );
   assert.equal(reviewState({ verdict: 'not-justified', overdue: true }).tone, 'bad');
-});
-
-test('a notice leads to its review, or to the page of break-glass', () => {
-  assert.deepEqual(noticeTarget({ kind: 'review', subjectId: ONE.reviewId }), {
-    to: '/reviews/$id',
-    id: ONE.reviewId,
-  });
-  assert.deepEqual(noticeTarget({ kind: 'kit', subjectId: 'kit_01jd2q0v6w8x9y0z1a2b3c4d5e' }), {
-    to: '/break-glass',
-  });
 });

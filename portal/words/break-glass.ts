@@ -1,7 +1,6 @@
-// Break-glass in words: who broke what, where a review stands, where a notice leads.
+// Break-glass in words: who broke what, where a review stands.
 
 import type { BrokenGlass, Review, Verdict } from '../../src/api/break-glass.ts';
-import type { Notice } from '../../src/api/notices.ts';
 import { listText } from './counts.ts';
 import type { StateWords } from './states.ts';
 
@@ -31,13 +30,4 @@ export function reviewState(one: Pick<Review, 'verdict' | 'overdue'>): StateWord
   return one.overdue
     ? { word: 'Overdue', tone: 'bad', meaning: 'It should have been reviewed by now.' }
     : { word: 'To review', tone: 'wait', meaning: 'Somebody else than its user decides it.' };
-}
-
-/** Where a click on a notice goes. */
-export function noticeTarget(
-  one: Pick<Notice, 'kind' | 'subjectId'>,
-): { to: '/reviews/$id'; id: string } | { to: '/break-glass' } {
-  return one.subjectId.startsWith('rvw_')
-    ? { to: '/reviews/$id', id: one.subjectId }
-    : { to: '/break-glass' };
 }

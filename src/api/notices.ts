@@ -3,13 +3,21 @@
 import { z } from 'zod';
 import { idText, pageOf, pageQuery, timestamp } from './text.ts';
 
-export const noticeKind = z.enum(['break-glass', 'review', 'review-decided', 'drill', 'kit', 'kit-stale']);
+export const noticeKind = z.enum([
+  'break-glass',
+  'review',
+  'review-decided',
+  'drill',
+  'kit',
+  'kit-stale',
+  'statement',
+]);
 export type NoticeKind = z.infer<typeof noticeKind>;
 
 export const notice = z.object({
   id: idText,
   kind: noticeKind,
-  /** What it is about: a review for `break-glass` and the reviews, a drill, a kit. */
+  /** What it is about: a review for `break-glass` and the reviews, a drill, a kit, a statement that waits. */
   subjectId: idText,
   text: z.string(),
   /** Wants to be seen now. */

@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { principalRef } from './people.ts';
-import { stageProgress } from './requests.ts';
+import { approval, stageProgress } from './requests.ts';
 import { idText, nameText, pageQuery, reasonText, timestamp } from './text.ts';
 
 export const statementState = z.enum(['waiting', 'approved', 'used', 'denied', 'expired', 'withdrawn']);
@@ -33,6 +33,8 @@ export const statementCard = z.object({
   /** Who said no, and why. */
   decidedBy: principalRef.nullable(),
   reason: z.string().nullable(),
+  /** Each yes to it, in order. */
+  approvals: z.array(approval),
   stages: z.array(stageProgress),
   mayApprove: z.boolean(),
   /** Why not, where the reader sees it and may not. */

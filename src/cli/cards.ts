@@ -162,7 +162,8 @@ function stageLabel(request: Request, index: number): string {
   return stage === undefined || request.state !== 'pending' ? '' : STAGE_LABELS[stage.state];
 }
 
-function stageText(stage: Request['stages'][number], nowMs: number): string {
+/** Who has filled it, who could. */
+export function stageText(stage: Request['stages'][number], nowMs: number): string {
   const standIns = stage.standIns.map(
     (one) => `${one.by.name} for ${one.onBehalfOf.name}, until ${clock(one.until, nowMs)}`,
   );
@@ -182,7 +183,7 @@ function widensText({ also, widensAt }: Request['stages'][number], nowMs: number
     : `also ${whom} from ${clock(widensAt, nowMs)}`;
 }
 
-function approvalText(approval: Request['approvals'][number], nowMs: number): string {
+export function approvalText(approval: Request['approvals'][number], nowMs: number): string {
   const shorter = approval.durationSeconds === null ? '' : ` for ${formatDuration(approval.durationSeconds)}`;
   const why = approval.reason === null ? '' : `: ${approval.reason}`;
   const whose = approval.onBehalfOf === null ? '' : ` for ${approval.onBehalfOf.displayName}`;

@@ -1,6 +1,7 @@
 // One statement that waits for a yes, in words: what runs, with which values, what the target expects of it.
 
 import type { StatementCard } from '../api/statements.ts';
+import { approvalText, stageText } from './cards.ts';
 import type { Output } from './output.ts';
 import { printable } from './printable.ts';
 import { clock, relative } from './times.ts';
@@ -17,7 +18,9 @@ export function statementLines(card: StatementCard, out: Output, nowMs: number):
     ...block('runs', card.text),
     ...card.parameters.map((value, i) => row(`$${i + 1}`, value ?? 'NULL')),
     ...block('estimate', card.estimate ?? 'not known'),
-    ...card.stages.map((stage) => row('needs', `${stage.count} of ${stage.from}`)),
+    ...card.stages.map((stage) => row('needs', stageText(stage, nowMs))),
+    ...card.approvals.map((one) => row('approved', approvalText(one, nowMs))),
+    ...(card.mayNot === null ? [] : [row('you', card.mayNot)]),
     ...(card.reason === null ? [] : [row('reason', card.reason)]),
   ];
 }

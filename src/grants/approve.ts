@@ -9,13 +9,12 @@ import { newId } from '../base/ids.ts';
 import type { Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
 import { publish } from '../events/events.ts';
-import { standInsNow } from '../identity/delegations.ts';
-import { actorOf, type Principal, principalById, principalsById } from '../identity/principals.ts';
+import { actorOf, type Principal, principalById } from '../identity/principals.ts';
 import type { DecisionFacts, Obligations } from '../policy/engine/facts.ts';
 import { brokenLimits, brokenText } from '../policy/engine/limits.ts';
 import { type Member, membersOf } from './bundle.ts';
 import type { GrantsContext } from './context.ts';
-import { approvalsOf, type Circumstances, countApprovals } from './count-approvals.ts';
+import { approvalsOf, type Circumstances, countApprovals, type Yes } from './count-approvals.ts';
 import { decideAgain } from './decide-again.ts';
 import { type Asked, cardDigest, decisionFacts, loadAsked, loadSponsor } from './facts.ts';
 import { refuseHandedVoice } from './handed-voice.ts';
@@ -29,7 +28,8 @@ import { orNoteRefusal, requestChanged } from './refusals.ts';
 import { askForPasskeyIf, requireStepUp } from './step-up.ts';
 import type { Caller } from './submit.ts';
 import { nextRequestState } from './transitions.ts';
-import { whyNotApprove, whyNotStandIn } from './visibility.ts';
+import { whyNotApprove } from './visibility.ts';
+import { absentFor, alreadyDecided, forWhom } from './whose-yes.ts';
 
 export type RequestRow = Selectable<Tables['requests']>;
 
@@ -58,7 +58,7 @@ export async function approve(
 ): Promise<{ grantId: string | null }> {
   refuseWhileHeldBack(ctx);
   const shorter = body.duration === undefined ? null : parseDuration(body.duration);
-  return orNoteRefusal(ctx, caller, requestId, 'approve', async () => {
+  return orNoteRefusal(ctx, caller, { requestId }, 'approve', async () => {
     const outcome = await ctx.db.transaction().execute(async (trx) => {
       const open = await lockRequest(ctx, trx, caller, requestId, 'approve');
       if (shorter !== null && shorter > open.row.duration_s) {
@@ -73,8 +73,12 @@ export async function approve(
         await refuseWhileKilled(trx, open.requester, asked.target);
       const changed = await decideAgain(ctx, trx, open);
       if (changed) return { changed: true, grantId: null };
-      const onBehalfOf = await forWhom(ctx, trx, open, caller.principal);
-      await refuseHandedVoice(trx, open, { caller, onBehalfOf });
+      const onBehalfOf = await forWhomHere(ctx, trx, open, caller.principal);
+      await refuseHandedVoice(
+        trx,
+        { asking: open.row.handed_by, requester: open.requester, before: await approvalsHere(trx, open) },
+        { caller, onBehalfOf },
+      );
       const given = { verdict: 'approve', durationSeconds: shorter, reason: null, onBehalfOf } as const;
       await recordVerdict(trx, open, caller, given);
       return { changed: false, grantId: await completeIfMet(ctx, trx, open) };
@@ -99,7 +103,7 @@ export async function deny(
   requestId: string,
   reason: string,
 ): Promise<void> {
-  await orNoteRefusal(ctx, caller, requestId, 'deny', () =>
+  await orNoteRefusal(ctx, caller, { requestId }, 'deny', () =>
     ctx.db.transaction().execute(async (trx) => {
       const open = await lockRequest(ctx, trx, caller, requestId, 'deny');
       const onBehalfOf = open.own ? null : (open.absent[0] ?? null);
@@ -137,7 +141,7 @@ async function lockRequest(
   // Whoever may say yes with a passkey may say no without it.
   const mfaAgeSeconds = event === 'deny' ? 0 : caller.mfaAgeSeconds;
   const refusal = why(mfaAgeSeconds);
-  const absent = await absentFor(ctx, trx, { ...caller, mfaAgeSeconds }, requester, all);
+  const absent = await absentFor(policies, trx, { ...caller, mfaAgeSeconds }, requester, all);
   if (refusal !== null && absent.length === 0) {
     askForPasskeyIf(ctx, caller, (age) => why(age) === null);
     const visible = row.requester_id === caller.principal.id || seesEverything(ctx, caller);
@@ -153,27 +157,11 @@ async function lockRequest(
   return { row, requester, asked, facts, members, own: refusal === null, absent };
 }
 
-/** Those away whom policy names as approvers, and for whom the caller stands in now. */
-async function absentFor(
-  ctx: GrantsContext,
-  trx: Trx,
-  { principal: by, sourceAddress, mfaAgeSeconds }: Caller,
-  requester: Principal,
-  facts: readonly DecisionFacts[],
-): Promise<Principal[]> {
-  const policies = ctx.policies.current();
-  const away = await principalsById(
-    trx,
-    (await standInsNow(trx, by.id)).map((one) => one.absentId),
-  );
-  return [...away.values()].filter(
-    (absent) =>
-      whyNotStandIn(policies, { by, absent }, requester, facts, sourceAddress, mfaAgeSeconds) === null,
-  );
+async function approvalsHere(trx: Trx, { row }: Open): Promise<Yes[]> {
+  return (await approvalsOf(trx, [row])).get(row.id) ?? [];
 }
 
-/** Who was away, where the approver stands in for them; null for themselves. Errors: they would not count. */
-async function forWhom(
+async function forWhomHere(
   ctx: GrantsContext,
   trx: Trx,
   open: Open,
@@ -181,33 +169,8 @@ async function forWhom(
 ): Promise<Principal | null> {
   const { row, own, absent } = open;
   if (row.outcome !== 'needs-approval') return own ? null : (absent[0] ?? null);
-  const given = (await approvalsOf(trx, [row])).get(row.id) ?? [];
-  if (given.some((yes) => yes.accountId === approver.id)) throw alreadyDecided();
-  const others = [...(own ? [approver] : []), ...absent];
-  const standIns = absent.map((one) => ({ by: approver, absent: one }));
-  const { stages } = countApprovals(ctx.policies.current(), { ...open, given, others, standIns });
-  const now = stages.find((stage) => stage.state === 'open');
-  if (now?.candidates.includes(approver.id)) return null;
-  const pair = now?.standIns.find((one) => one.accountId === approver.id);
-  if (pair !== undefined) return absent.find((one) => one.id === pair.forId) ?? null;
-  const voices = others.map((one) => one.id);
-  if (
-    stages.some((stage) => stage.state === 'waiting' && stage.candidates.some((id) => voices.includes(id)))
-  ) {
-    throw conflict(
-      'stage-not-open',
-      `${notYours(own, absent)} is asked for later: first ${now?.count} of ${now?.from} ${now?.count === 1 ? 'has' : 'have'} to approve.`,
-      { hint: 'The card shows the stage that is open and what comes after it.' },
-    );
-  }
-  const wanted = stages.map((stage) => `${stage.count} of ${stage.from}`).join('; ');
-  throw new Failure('denied', 'may-not-approve', `Your approval would not count: policy asks for ${wanted}.`);
-}
-
-/** Whose approval it is: who only stands in gives that of whoever is away. */
-function notYours(own: boolean, absent: readonly Principal[]): string {
-  if (own) return 'Your approval';
-  return `An approval for ${absent.map((one) => one.name).join(' or ')}, who is away,`;
+  const given = await approvalsHere(trx, open);
+  return forWhom(ctx.policies.current(), { ...open, given }, { approver, own, absent }, 'request');
 }
 
 /** `sponsor`: the requester's, where it matters what is decided. */
@@ -261,7 +224,7 @@ async function recordVerdict(
     .onConflict((oc) => oc.columns(['request_id', 'principal_id', 'digest']).doNothing())
     .executeTakeFirst();
   if (Number(inserted.numInsertedOrUpdatedRows ?? 0) === 0) {
-    throw alreadyDecided();
+    throw alreadyDecided('request');
   }
   await append(trx, {
     kind: given.verdict === 'approve' ? 'request.approved' : 'request.denied',
@@ -280,7 +243,7 @@ async function recordVerdict(
 }
 
 async function completeIfMet(ctx: GrantsContext, trx: Trx, open: Open): Promise<string | null> {
-  const given = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
+  const given = await approvalsHere(trx, open);
   const counted = countApprovals(ctx.policies.current(), { ...open, given, others: [] });
   if (!counted.met) return null;
   const durationSeconds = Math.min(open.row.duration_s, ...counted.durations);
@@ -360,8 +323,4 @@ function circumstancesOfApprover(open: Open, caller: Caller): Circumstances {
   const { sourceAddress, mfaAgeSeconds, handedBy = [] } = caller;
   const when = { sourceIp: sourceAddress, nowMs: open.facts.context.nowMs, mfaAgeSeconds };
   return handedBy.length === 0 ? when : { ...when, handedBy: [...handedBy] };
-}
-
-function alreadyDecided(): Failure {
-  return conflict('already-decided', 'You have approved this request already; it waits for others.');
 }

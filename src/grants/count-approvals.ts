@@ -21,6 +21,8 @@ import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 export type Circumstances = Pick<ContextFacts, 'sourceIp' | 'nowMs' | 'mfaAgeSeconds'> & {
   /** Whose voice theirs also was (people/hand-out.ts). */
   handedBy?: string[];
+  /** Who was away, where they stood in; of a yes to a statement, which has no column for it. */
+  onBehalfOf?: string;
 };
 
 /** One yes, with who gave it as they are now (on call: as they were then). */

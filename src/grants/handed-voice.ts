@@ -4,8 +4,7 @@
 import { Failure } from '../base/errors.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { type Principal, principalsById } from '../identity/principals.ts';
-import type { RequestRow } from './approve.ts';
-import { approvalsOf, type Yes } from './count-approvals.ts';
+import type { Yes } from './count-approvals.ts';
 import type { Caller } from './submit.ts';
 
 interface Voice {
@@ -14,17 +13,19 @@ interface Voice {
   handers: Principal[];
 }
 
-/** Errors: `handed-out`, when this yes would be somebody's who has said yes already, or asks. */
+/**
+ * `asking`: through whose hands the requester's way to sign in went; `before`: what was said already. Errors:
+ * `handed-out`, when this yes would be somebody's who has said yes already, or asks.
+ */
 export async function refuseHandedVoice(
   trx: Trx,
-  open: { row: RequestRow; requester: Principal },
+  open: { requester: Principal; asking: readonly string[]; before: readonly Yes[] },
   { caller, onBehalfOf }: { caller: Caller; onBehalfOf: Principal | null },
 ): Promise<void> {
-  const asking = open.row.handed_by;
+  const { asking, before } = open;
   const known = await principalsById(trx, [...new Set([...asking, ...(caller.handedBy ?? [])])]);
   const people = (ids: readonly string[]) => ids.flatMap((id) => known.get(id) ?? []);
   const voice = { by: caller.principal, onBehalfOf, handers: people(caller.handedBy ?? []) };
-  const before = (await approvalsOf(trx, [open.row])).get(open.row.id) ?? [];
   const why = whyHandedVoiceFails(voice, [open.requester, ...people(asking)], before);
   if (why !== null)
     throw new Failure('denied', 'handed-out', why, {

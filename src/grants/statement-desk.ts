@@ -8,10 +8,13 @@ import { Failure, messageOf } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { publish } from '../events/events.ts';
 import { actorOf, principalById } from '../identity/principals.ts';
+import { settleNotices } from '../notices/notices.ts';
 import type { ApprovalStage, Obligations } from '../policy/engine/facts.ts';
 import type { SessionControls } from '../policy/engine/session-controls.ts';
 import type { GrantsContext } from './context.ts';
 import type { AskedStatement, StatementDesk, StatementVerdict } from './session-ticket.ts';
+import { decidersOf, loadStatement, whoCouldNow } from './statement-view.ts';
+import { tellOfStatement } from './tell-of-statement.ts';
 
 export const STATEMENT_WAIT_MS = 600_000;
 /** Of one session at a time there is one; this bounds those that a grant's sessions pile up. */
@@ -28,7 +31,7 @@ export const FORGOTTEN = {
     then estimate end`,
 };
 
-type DeskContext = Pick<GrantsContext, 'db' | 'events' | 'log' | 'publicUrl'>;
+type DeskContext = Pick<GrantsContext, 'db' | 'events' | 'log' | 'publicUrl' | 'policies'>;
 
 /** `waitMs`: how long a statement waits at most. */
 export function createStatementDesk(ctx: DeskContext, waitMs = STATEMENT_WAIT_MS): StatementDesk {
@@ -113,6 +116,8 @@ async function ask(
       detail: { statement: id, digest: asked.digest },
     });
     await publish(trx, { topic: 'requests', id });
+    const open = await loadStatement(trx, id);
+    if (open !== null) await tellOfStatement(trx, open, [...whoCouldNow(await decidersOf(ctx, trx, open))]);
   });
   const who = stages.map(({ count, from }) => `${count} of ${from}`).join(', then ');
   return { id, link: `${ctx.publicUrl()}/statements/${id}`, who, waitMs };
@@ -183,6 +188,7 @@ async function lapse(
       .returning('session_id')
       .executeTakeFirst();
     if (lapsed === undefined) return false;
+    await settleNotices(trx, 'statement', id);
     const session = await sessionOf(ctx, lapsed.session_id);
     await append(trx, {
       kind: 'statement.lapsed',

@@ -7,6 +7,7 @@ import type { StatementCard, statementQuery } from '../api/statements.ts';
 import { notFound } from '../base/errors.ts';
 import type { Db, Trx } from '../db/client.ts';
 import type { Tables } from '../db/tables.ts';
+import { type StandIn, standInsNow } from '../identity/delegations.ts';
 import {
   activePeople,
   onCallAt,
@@ -19,12 +20,18 @@ import {
 } from '../identity/principals.ts';
 import { circumstancesOf, type RequestRow } from './approve.ts';
 import type { GrantsContext } from './context.ts';
-import { type Circumstances, type Counting, countApprovals, type Yes } from './count-approvals.ts';
+import {
+  type Circumstances,
+  type Counted,
+  type Counting,
+  countApprovals,
+  type Yes,
+} from './count-approvals.ts';
 import { type Asked, decisionFacts, loadAsked } from './facts.ts';
 import { seesEverything } from './platform-rights.ts';
 import { stagesOnCard } from './quorum.ts';
 import type { Caller } from './submit.ts';
-import { whyNotApprove } from './visibility.ts';
+import { whyNotApprove, whyNotStandIn } from './visibility.ts';
 
 type Row = Selectable<Tables['statement_requests']>;
 
@@ -92,17 +99,19 @@ export async function votesOn(db: Db | Trx, { id, digest }: Pick<Row, 'id' | 'di
     .orderBy('a.given_at')
     .execute();
   const said = rows.map((row) => row.circumstances as Circumstances);
-  const handers = await principalsById(db, [...new Set(said.flatMap((one) => one.handedBy ?? []))]);
+  const others = await principalsById(db, [
+    ...new Set(said.flatMap((one) => [...(one.handedBy ?? []), one.onBehalfOf ?? []].flat())),
+  ]);
   return rows.map((row, index) => {
     const circumstances = said[index] ?? null;
     const handedBy = circumstances?.handedBy ?? [];
     return {
       accountId: row.id,
       atMs: row.given_at.getTime(),
-      forId: undefined,
-      onBehalfOf: null,
+      forId: circumstances?.onBehalfOf,
+      onBehalfOf: others.get(circumstances?.onBehalfOf ?? '') ?? null,
       handedBy,
-      handers: handedBy.flatMap((one) => handers.get(one) ?? []),
+      handers: handedBy.flatMap((one) => others.get(one) ?? []),
       by: { ...principalFrom(row), onCallFor: row.on_call_then },
       circumstances,
       durationSeconds: null,
@@ -128,6 +137,50 @@ export function whyNotDecide(
   );
 }
 
+export interface Deciders {
+  given: Yes[];
+  counted: Counted;
+  /** Everybody whom the stages may name. */
+  people: Principal[];
+  running: StandIn[];
+  /** Who stands in now for somebody whom policy names, whatever the stage. */
+  standIns: { by: Principal; absent: Principal }[];
+}
+
+/** Who has said yes, and who could now. */
+export async function decidersOf(
+  ctx: Pick<GrantsContext, 'policies'>,
+  db: Db | Trx,
+  { row, requester, counting }: OpenStatement,
+): Promise<Deciders> {
+  // One after the other: a transaction has one connection.
+  const given = await votesOn(db, row);
+  const people = await activePeople(db, MOST_PEOPLE);
+  const running = await standInsNow(db);
+  const policies = ctx.policies.current();
+  const others = people.filter((one) => whyNotApprove(policies, one, requester, counting.facts) === null);
+  const byId = new Map(people.map((one) => [one.id, one]));
+  const approvers = new Map(others.map((one) => [one.id, one]));
+  const standIns = running.flatMap(({ absentId, standInId }) => {
+    const [by, absent] = [byId.get(standInId), approvers.get(absentId)];
+    if (by === undefined || absent === undefined) return [];
+    return whyNotStandIn(policies, { by, absent }, requester, counting.facts) === null ? { by, absent } : [];
+  });
+  return {
+    given,
+    counted: countApprovals(policies, { ...counting, given, others, standIns }),
+    people,
+    running,
+    standIns,
+  };
+}
+
+/** Accounts whose yes would fill a place now. */
+export function whoCouldNow({ counted }: Pick<Deciders, 'counted'>): Set<string> {
+  const now = counted.stages.find((stage) => stage.state === 'open');
+  return new Set([...(now?.candidates ?? []), ...(now?.standIns ?? []).map((one) => one.accountId)]);
+}
+
 export function sees(ctx: GrantsContext, caller: Caller, open: OpenStatement): boolean {
   const { id } = caller.principal;
   return (
@@ -141,9 +194,9 @@ export function sees(ctx: GrantsContext, caller: Caller, open: OpenStatement): b
 export async function viewStatement(ctx: GrantsContext, caller: Caller, id: string): Promise<StatementCard> {
   const open = await loadStatement(ctx.db, id);
   if (open === null) throw notFound('statement', id);
-  const why = whyNotDecide(ctx, { ...caller, mfaAgeSeconds: 0 }, open);
-  if (why !== null && !sees(ctx, caller, open)) throw notFound('statement', id);
-  return statementFrom(ctx, caller, open, why);
+  const { card, decidable } = await cardOf(ctx, caller, open);
+  if (!(decidable || sees(ctx, caller, open))) throw notFound('statement', id);
+  return card;
 }
 
 /** Newest first. */
@@ -165,36 +218,36 @@ export async function listStatements(
     .execute();
   const items: StatementCard[] = [];
   const shown = rows.slice(0, query.limit);
+  const standsIn = (await standInsNow(ctx.db, caller.principal.id)).length > 0;
   for (const { id } of shown) {
     const open = await loadStatement(ctx.db, id);
     if (open === null) continue;
+    // Most are of no concern to most: counting is for those that may be shown.
     const why = whyNotDecide(ctx, { ...caller, mfaAgeSeconds: 0 }, open);
-    if (why !== null && (query.view === 'approvals' || !sees(ctx, caller, open))) continue;
-    const seen = await statementFrom(ctx, caller, open, why);
-    if (query.view === 'all' || seen.mayApprove) items.push(seen);
+    if (why !== null && !standsIn && (query.view === 'approvals' || !sees(ctx, caller, open))) continue;
+    const { card, decidable } = await cardOf(ctx, caller, open);
+    const wanted = query.view === 'approvals' ? card.mayApprove : decidable || sees(ctx, caller, open);
+    if (wanted) items.push(card);
   }
   return { items, nextCursor: rows.length > query.limit ? (shown.at(-1)?.id ?? null) : null };
 }
 
-async function statementFrom(
+async function cardOf(
   ctx: GrantsContext,
   caller: Caller,
   open: OpenStatement,
-  why: string | null,
-): Promise<StatementCard> {
-  const { row, late, request, requester, asked, counting } = open;
-  const [given, people, decider] = await Promise.all([
-    votesOn(ctx.db, row),
-    activePeople(ctx.db, MOST_PEOPLE),
+): Promise<{ card: StatementCard; decidable: boolean }> {
+  const { row, late, request, requester, asked } = open;
+  const [deciders, decider] = await Promise.all([
+    decidersOf(ctx, ctx.db, open),
     row.decided_by === null ? null : principalById(ctx.db, row.decided_by),
   ]);
-  const policies = ctx.policies.current();
-  const others = people.filter((one) => whyNotApprove(policies, one, requester, counting.facts) === null);
-  const counted = countApprovals(policies, { ...counting, given, others });
+  const why = whyNotDecide(ctx, { ...caller, mfaAgeSeconds: 0 }, open);
+  const decidable = why === null || deciders.standIns.some((one) => one.by.id === caller.principal.id);
   const waits = row.state === 'waiting' && !late;
-  const now = counted.stages.find((stage) => stage.state === 'open');
-  const mayApprove = waits && why === null && now?.candidates.includes(caller.principal.id) === true;
-  return {
+  const mayApprove = waits && decidable && whoCouldNow(deciders).has(caller.principal.id);
+  const said = deciders.given.some((yes) => yes.accountId === caller.principal.id);
+  const card: StatementCard = {
     id: row.id,
     state: row.state === 'waiting' && late ? 'expired' : row.state,
     principal: refOf(requester),
@@ -214,8 +267,22 @@ async function statementFrom(
     decidedAt: row.decided_at?.toISOString() ?? null,
     decidedBy: decider === null ? null : refOf(decider),
     reason: row.reason,
-    stages: stagesOnCard(counted, people, []),
+    approvals: deciders.given.map((yes) => ({
+      by: refOf(yes.by),
+      onBehalfOf: yes.onBehalfOf === null ? null : refOf(yes.onBehalfOf),
+      verdict: 'approve' as const,
+      durationSeconds: null,
+      reason: null,
+      at: new Date(yes.atMs).toISOString(),
+    })),
+    stages: stagesOnCard(deciders.counted, deciders.people, deciders.running),
     mayApprove,
-    mayNot: !waits || mayApprove ? null : (why ?? 'Your approval would not count now.'),
+    mayNot:
+      !waits || mayApprove
+        ? null
+        : said
+          ? 'You have approved it already; it waits for others.'
+          : ((decidable ? null : why) ?? 'Your approval would not count now.'),
   };
+  return { card, decidable };
 }

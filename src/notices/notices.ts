@@ -53,6 +53,18 @@ export async function tell(trx: Trx, principalIds: readonly string[], telling: T
   await publish(trx, { topic: 'notices' });
 }
 
+/** What it was about is over: nobody has to look any more. Those told keep it, as read. */
+export async function settleNotices(trx: Trx, kind: NoticeKind, subjectId: string): Promise<void> {
+  const { numUpdatedRows } = await trx
+    .updateTable('notices')
+    .set({ read_at: sql<Date>`now()` })
+    .where('kind', '=', kind)
+    .where('subject_id', '=', subjectId)
+    .where('read_at', 'is', null)
+    .executeTakeFirst();
+  if (numUpdatedRows > 0n) await publish(trx, { topic: 'notices' });
+}
+
 /** The reader's own, newest first. */
 export async function listNotices(
   db: Db,

@@ -19,6 +19,7 @@ import { createEvents } from '../../src/events/events.ts';
 import { createGateway, type Gateway, type GatewayContext } from '../../src/gateway/gateway.ts';
 import type { LiveVerdict, SessionAdmission, SessionTicket } from '../../src/grants/session-ticket.ts';
 import { createStatementDesk } from '../../src/grants/statement-desk.ts';
+import { compilePolicies } from '../../src/policy/engine/compile.ts';
 import { createSessions, type Sessions } from '../../src/sessions/sessions.ts';
 import { startPostgres, type TestPostgres } from './postgres.ts';
 
@@ -215,12 +216,20 @@ export async function startWorld(options: {
     },
   });
   await sessions.start();
+  // Nobody may approve anything: the test itself decides, in the store.
+  const compiled = compilePolicies({ 'world.cedar': '' });
+  const policies = {
+    current: () => compiled,
+    isStarter: async () => false,
+    files: () => ({}),
+    refresh: async () => undefined,
+  };
   const gateways: Gateway[] = [];
   const another = async (more: Partial<GatewayContext>) => {
     const gateway = createGateway({
       admission,
       sessions,
-      desk: createStatementDesk({ db, events, log, publicUrl: () => 'http://portal.test' }),
+      desk: createStatementDesk({ db, events, log, policies, publicUrl: () => 'http://portal.test' }),
       log,
       host: '127.0.0.1',
       port: 0,

@@ -17,7 +17,7 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `${who} approved the request${spell(leaf, ' for ', 'durationSeconds')}${quoted(leaf, ': ', 'reason')}.`,
   'request.denied': (leaf, who) => `${who} denied the request${quoted(leaf, ': ', 'reason')}.`,
   'approval.refused': (leaf, who) =>
-    `${who} tried to ${leaf.detail.verdict === 'deny' ? 'deny' : 'approve'} the request and was refused${words(leaf, ': ', 'code')}${from(leaf)}.`,
+    `${who} tried to ${leaf.detail.verdict === 'deny' ? 'deny' : 'approve'} ${'statement' in leaf.detail ? 'one statement' : 'the request'} and was refused${words(leaf, ': ', 'code')}${from(leaf)}.`,
   'request.cancelled': (leaf, who) =>
     `${who} cancelled the request${'killId' in leaf.detail ? ' by a kill switch' : ''}${quoted(leaf, ': ', 'reason')}.`,
   'request.expired': () => 'The request expired before it was decided.',
@@ -156,9 +156,10 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'directory.group-changed': (leaf, who) =>
     `${who} ${leaf.detail.made === true ? 'made' : leaf.detail.deleted === true ? 'deleted' : 'changed'} the group${words(leaf, ' ', 'group')}${words(leaf, ', now ', 'nameNow')}${several(leaf, ': ', 'added', ' added')}${several(leaf, ', ', 'removed', ' removed')}.`,
   'statement.asked': (_, who) => `${who} wants to run a statement that needs approval.`,
-  'statement.approved': (leaf, who) => `${who} approved one statement${words(leaf, ' of ', 'principal')}.`,
+  'statement.approved': (leaf, who) =>
+    `${who} approved one statement${words(leaf, ' of ', 'principal')}${words(leaf, ', for ', 'onBehalfOf', ', who is away')}.`,
   'statement.denied': (leaf, who) =>
-    `${who} denied one statement${words(leaf, ' of ', 'principal')}${words(leaf, ': ', 'reason')}.`,
+    `${who} denied one statement${words(leaf, ' of ', 'principal')}${words(leaf, ', for ', 'onBehalfOf', ', who is away')}${words(leaf, ': ', 'reason')}.`,
   'statement.run': (_, who) => `${who} ran a statement that was approved.`,
   'statement.lapsed': (leaf) =>
     `A statement that waited for approval did not run${words(leaf, ': ', 'why')}.`,
