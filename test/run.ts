@@ -1,6 +1,6 @@
-// `npm test`: brings what is missing, then runs every test file in one `node --test`, whose own counts end the
-// output. Words among the arguments pick files by a part of their path; options go to `node --test` as they are:
-// `npm test -- gateway --test-name-pattern=cancel`.
+// `npm test`: brings what is missing, then runs every test file by Node's runner, whose own counts end the output.
+// Words among the arguments pick files by a part of their path; options go to `node --test` as they are, which runs the
+// files by name: `npm test -- gateway --test-name-pattern=cancel`.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
@@ -10,9 +10,10 @@ import { COMPILE_CACHE, ROOT } from './harness/checks.ts';
 import { setUp } from './harness/set-up.ts';
 
 const FOLDERS = ['src', 'portal', 'test', 'bench'];
+const IN_ORDER = join(ROOT, 'test', 'in-order.ts');
 const TEST_CONCURRENCY = 3;
 /** They mostly wait: begun last they would keep everybody waiting. */
-const FIRST = ['target-trouble', 'crash-steps', 'refused-start', 'replicas', 'own-installation'];
+const FIRST = ['target-trouble', 'crash-steps', 'refused-start', 'recovery', 'own-installation', 'bundles'];
 const TEST_TIMEOUT_MS = 600_000;
 const HARD_END_MS = 8_000;
 /** A file that never ends would hold everything up; what runs at that time is then reported as cancelled. */
@@ -58,20 +59,24 @@ function testFiles(folder: string): string[] {
 }
 
 function runTests(files: string[]): void {
-  const child = spawn(
-    process.execPath,
-    [
-      '--disable-warning=ExperimentalWarning',
-      '--test',
-      '--test-reporter=spec',
-      `--test-concurrency=${TEST_CONCURRENCY}`,
-      `--test-timeout=${TEST_TIMEOUT_MS}`,
-      ...options,
-      ...files,
-    ],
-    // A group of its own, so that it can be ended whole, whatever has become of its leader.
-    { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], detached: true, env: cleanEnvironment() },
-  );
+  const common = ['--disable-warning=ExperimentalWarning'];
+  const args =
+    options.length === 0
+      ? [IN_ORDER, `--concurrency=${TEST_CONCURRENCY}`, `--timeout=${TEST_TIMEOUT_MS}`]
+      : [
+          '--test',
+          '--test-reporter=spec',
+          `--test-concurrency=${TEST_CONCURRENCY}`,
+          `--test-timeout=${TEST_TIMEOUT_MS}`,
+          ...options,
+        ];
+  // A group of its own, so that it can be ended whole, whatever has become of its leader.
+  const child = spawn(process.execPath, [...common, ...args, ...files], {
+    cwd: ROOT,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    detached: true,
+    env: cleanEnvironment(),
+  });
   const group = child.pid;
   if (group === undefined) throw new Error('Node does not start.');
   const watcher = spawn('/bin/sh', ['-c', WATCH, 'sallyport-test-watch', String(group)], {

@@ -52,7 +52,7 @@ test('one that failed, is missing, or was skipped shows', () => {
   const partly = result(ran('a.test.ts', 'cut', skipped), ran('b.test.ts', 'x'));
   assert.equal(partly.result, 'passed');
   assert.match(partly.why, /skipped: cut: needs root/);
-  assert.equal(judge({ ...ROW, shownBy: [], notBuilt: 'no chat yet' }, [], []).result, 'not built');
+  assert.equal(judge({ ...ROW, shownBy: [] }, [], []).result, 'failed');
 });
 
 test('the table names files that there are, and each row once', () => {

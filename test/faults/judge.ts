@@ -17,7 +17,7 @@ export interface RowResult {
   fault: string;
   passMark: string;
   figures: string[];
-  result: 'passed' | 'failed' | 'skipped' | 'not built';
+  result: 'passed' | 'failed' | 'skipped';
   /** What failed, was skipped, or is missing. */
   why: string;
   seconds: number;
@@ -35,24 +35,16 @@ export function judge(row: FaultRow, seen: readonly SeenTest[], figures: string[
   });
   const failed = shown.filter((one) => one.failed);
   const skipped = shown.filter((one) => one.skipped !== null);
-  const missing = whys.length > 0;
+  const missing = whys.length > 0 || row.shownBy.length === 0;
   whys.push(...failed.map(({ name }) => `failed: ${name}`));
   whys.push(...[...new Set(skipped.map(({ name, skipped: why }) => `skipped: ${name}: ${why}`))]);
-  if (row.notBuilt !== undefined) whys.push(`not built yet: ${row.notBuilt}`);
   const { key, fault, passMark } = row;
   return {
     row: key,
     fault,
     passMark,
     figures,
-    result:
-      row.shownBy.length === 0
-        ? 'not built'
-        : missing || failed.length > 0
-          ? 'failed'
-          : skipped.length === shown.length
-            ? 'skipped'
-            : 'passed',
+    result: missing || failed.length > 0 ? 'failed' : skipped.length === shown.length ? 'skipped' : 'passed',
     why: whys.join('; '),
     seconds: Math.round(shown.reduce((sum, { ms }) => sum + ms, 0) / 1000),
   };

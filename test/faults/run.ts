@@ -102,5 +102,5 @@ function table(results: readonly RowResult[]): string {
     ...(one.why === '' ? [] : [`           ${one.why}`]),
   ]);
   const count = (result: RowResult['result']) => results.filter((one) => one.result === result).length;
-  return `\n${lines.join('\n')}\n\n${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped, ${count('not built')} not built yet.`;
+  return `\n${lines.join('\n')}\n\n${count('passed')} passed, ${count('failed')} failed, ${count('skipped')} skipped.`;
 }

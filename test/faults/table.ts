@@ -14,8 +14,6 @@ export interface FaultRow {
   fault: string;
   passMark: string;
   shownBy: readonly ShownBy[];
-  /** What of the row cannot be shown yet, and why; without any test the row counts as not built. */
-  notBuilt?: string;
 }
 
 const REVOKE = 'src/connectors/kinds/postgres/revoke.test.ts';
