@@ -46,6 +46,7 @@ import { unwrapInto } from './keys/master.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
 import { recordingJobs } from './program/recordings.ts';
 import { createFence, createRecoveryView } from './program/recovery.ts';
+import { roomForConnections } from './program/room.ts';
 import { createWork } from './program/work.ts';
 import { openOwnName } from './replicas/own-name.ts';
 import { createRecovery, proveAgain, refuseInRecovery } from './replicas/recovery.ts';
@@ -271,7 +272,9 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   await sessions.start();
   closeSessionsOf = (gateways) => sessions.closeOf(gateways);
   stops.push(['sessions', () => sessions.stop()]);
+  const room = roomForConnections(log);
   const gateway = createGateway({
+    limits: { connections: room.postgres },
     admission,
     sessions,
     desk: createStatementDesk(ctx),
@@ -290,6 +293,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   const sshGateway = createSshGateway({
     ...{ admission, sessions, log, dataFolder: config.dataFolder },
     ...{ host: config.sshGateway.host, port: config.sshGateway.port, hostKey: config.sshGateway.hostKey },
+    limits: { connections: room.ssh },
   });
   if (roles.includes('gateway')) {
     await listening('SALLY_SSH_PORT', config.sshGateway, sshGateway.start());

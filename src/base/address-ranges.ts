@@ -56,6 +56,13 @@ export function plainAddress(text: string): string | null {
   return [24n, 16n, 8n, 0n].map((shift) => String((parsed.value >> shift) & 255n)).join('.');
 }
 
+/** What one client surely has for itself: an IPv4 address, or the /64 of an IPv6 one. The text itself for anything else. */
+export function networkOf(address: string): string {
+  const parsed = parseAddress(address);
+  if (parsed === null) return address;
+  return parsed.family === 4 ? String(parsed.value) : `${(parsed.value >> 64n).toString(16)}::/64`;
+}
+
 function holds(range: AddressRange, { family, value }: Address): boolean {
   const shift = BigInt(BITS[range.family] - range.bits);
   return family === range.family && value >> shift === range.value >> shift;

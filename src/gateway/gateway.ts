@@ -5,7 +5,6 @@ import { createServer, isIP, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { SecureContext } from 'node:tls';
 import type { Logger } from '../base/log.ts';
-import { monotonicMs } from '../base/timer.ts';
 import type { SessionAdmission, StatementDesk } from '../grants/session-ticket.ts';
 import { errorResponse } from '../pg-wire/frames.ts';
 import { ProtocolError } from '../pg-wire/protocol-error.ts';
@@ -18,6 +17,7 @@ import { createCancelKeys, type OtherGateways } from './postgres/cancel-keys.ts'
 import { createGuard, type Guard } from './postgres/guard/guard.ts';
 import { type LoginContext, logIn } from './postgres/login.ts';
 import { startRelay } from './postgres/relay.ts';
+import { createWaitingRoom, type Place } from './waiting-room.ts';
 
 export interface GatewayLimits {
   /** Connections at most, logins under way included. */
@@ -26,11 +26,12 @@ export interface GatewayLimits {
   logins: number;
   /** From the first byte to the session. */
   loginTimeoutMs: number;
-  /** When there are `logins` already, the oldest that has proven nothing for this long gives way to a new one. */
+  /** See waiting-room.ts. */
   giveWayAfterMs: number;
 }
 
-const LIMITS: GatewayLimits = {
+/** What holds unless said otherwise. */
+export const GATEWAY_LIMITS: GatewayLimits = {
   connections: 12_000,
   logins: 500,
   loginTimeoutMs: 20_000,
@@ -72,7 +73,7 @@ export interface Gateway {
 }
 
 export function createGateway(ctx: GatewayContext): Gateway {
-  const limits = { ...LIMITS, ...ctx.limits };
+  const limits = { ...GATEWAY_LIMITS, ...ctx.limits };
   const connections = new Set<{ destroy(): void }>();
   const endings = new Set<Promise<void>>();
   const stopping = new AbortController();
@@ -81,9 +82,7 @@ export function createGateway(ctx: GatewayContext): Gateway {
   const shared = { cancelKeys, failures: createFailureLimit(), draining: () => draining };
   let server: Server | null = null;
   let port = ctx.port;
-  const logins = new Set<Socket>();
-  /** Of these the ones that have proven nothing yet, and since when (monotonic ms); the oldest first. */
-  const unproven = new Map<Socket, number>();
+  const waitingRoom = createWaitingRoom({ places: limits.logins, giveWayAfterMs: limits.giveWayAfterMs });
   let guard: Guard;
   let sockets: FastSockets;
   let tls: SecureContext;
@@ -93,32 +92,16 @@ export function createGateway(ctx: GatewayContext): Gateway {
     socket.setNoDelay(true);
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-    if (connections.size > limits.connections || !hasRoom()) {
-      tell(socket, tooMany());
-      return;
-    }
-    logins.add(socket);
-    unproven.set(socket, monotonicMs());
-    void serve(socket).finally(() => {
-      logins.delete(socket);
-      unproven.delete(socket);
-    });
-  }
-
-  /** Whoever only connects and says nothing keeps others out for a moment, not for a login's whole time. */
-  function hasRoom(): boolean {
-    if (logins.size < limits.logins) return true;
-    const [oldest] = unproven;
-    if (oldest === undefined || monotonicMs() - oldest[1] < limits.giveWayAfterMs) return false;
-    const [socket] = oldest;
-    logins.delete(socket);
-    unproven.delete(socket);
-    tell(socket, tooMany());
-    return true;
+    const place =
+      connections.size > limits.connections
+        ? null
+        : waitingRoom.enter(socket.remoteAddress ?? '', () => tell(socket, tooMany()));
+    if (place === null) tell(socket, tooMany());
+    else void serve(socket, place).finally(() => place.leave());
   }
 
   /** Resolves when the login is over, whether a session runs or not. */
-  async function serve(socket: Socket): Promise<void> {
+  async function serve(socket: Socket, place: Place): Promise<void> {
     const giveUp = new AbortController();
     const timer = setTimeout(() => {
       giveUp.abort();
@@ -133,7 +116,7 @@ export function createGateway(ctx: GatewayContext): Gateway {
         ...shared,
         tls,
         plainAllowed: isLoopback(socket),
-        proven: () => unproven.delete(socket),
+        proven: () => place.proven(),
       };
       const login = await logIn(
         context,

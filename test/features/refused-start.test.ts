@@ -167,4 +167,20 @@ describe('what does not start', () => {
       taken.close();
     }
   });
+
+  test('what starts with few open files says how many connections fit, and how to have more', {
+    skip: process.platform !== 'linux' && 'only Linux says how many files a process may open',
+  }, async () => {
+    const env = { SALLY_DATA: join(folder, 'few-files'), DATABASE_URL: postgres.url('few_files') };
+    const maker = new pg.Client({ connectionString: postgres.adminUrl });
+    await maker.connect();
+    await maker.query('create database few_files');
+    await maker.end();
+    await using program = runMain(env, folder, undefined, 2_500);
+    await program.ready();
+    assert.match(
+      program.output(),
+      /may open 2500 files: the gateways take in 428 and 71 connections instead of 12000 and 2000\. Raise it \(ulimit -n 43000/,
+    );
+  });
 });

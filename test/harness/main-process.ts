@@ -26,9 +26,19 @@ export interface MainProcess {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** `env` is all that it gets besides PATH and free ports; `root` where the program lies. */
-export function runMain(env: Record<string, string>, folder: string, root = ROOT): MainProcess {
-  const child = spawn(process.execPath, [join(root, 'src', 'main.ts')], {
+/** `env` is all that it gets besides PATH and free ports; `root` where the program lies; `openFiles` at most, if given. */
+export function runMain(
+  env: Record<string, string>,
+  folder: string,
+  root = ROOT,
+  openFiles?: number,
+): MainProcess {
+  const command = [process.execPath, join(root, 'src', 'main.ts')];
+  const [program = '', ...words] =
+    openFiles === undefined
+      ? command
+      : ['/bin/sh', '-c', `ulimit -n ${openFiles}; exec "$0" "$@"`, ...command];
+  const child = spawn(program, words, {
     cwd: folder,
     env: {
       ...childEnvironment(),

@@ -359,6 +359,10 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
       });
     await new Promise<void>((resolve) => more.once('close', () => resolve()));
     assert.equal(greeted, false);
+    // From another address there is room at once.
+    const other = await world.grant();
+    const from = await world.run(other, to(other, '-b', '127.0.0.3', 'echo in'));
+    assert.equal(from.stdout.toString(), 'in\n', from.stderr);
     for (const socket of idle) socket.destroy();
     const grant = await world.grant();
     await until('there is room again', async () => (await world.run(grant, to(grant, 'true'))).code === 0);

@@ -8,6 +8,7 @@ import type { SessionAdmission } from '../../grants/session-ticket.ts';
 import { ProtocolError } from '../../pg-wire/protocol-error.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { createFailureLimit } from '../failure-limit.ts';
+import { createWaitingRoom, type WaitingRoom } from '../waiting-room.ts';
 import { CIPHERS, KEY_EXCHANGES, MACS } from './algorithms.ts';
 import { type HostKey, loadHostKey } from './host-key.ts';
 import { type Caller, enter, type HostLogin, METHODS, proveSecret, secretOf } from './log-in.ts';
@@ -21,9 +22,17 @@ export interface SshGatewayLimits {
   logins: number;
   /** From the first byte to the session. */
   loginTimeoutMs: number;
+  /** See waiting-room.ts. */
+  giveWayAfterMs: number;
 }
 
-const LIMITS: SshGatewayLimits = { connections: 2_000, logins: 200, loginTimeoutMs: 20_000 };
+/** What holds unless said otherwise. */
+export const SSH_GATEWAY_LIMITS: SshGatewayLimits = {
+  connections: 2_000,
+  logins: 200,
+  loginTimeoutMs: 20_000,
+  giveWayAfterMs: 2_000,
+};
 const MOST_TRIES = 6;
 const STOP_GRACE_MS = 700;
 /** How long somebody who may not come in is told why. */
@@ -70,12 +79,14 @@ class Listener implements SshGateway {
   #server: NetServer | null = null;
   #hostKey: HostKey = { privateKey: '', publicLine: '' };
   #port: number;
-  #logins = 0;
+  readonly #waitingRoom: WaitingRoom;
   #draining = false;
 
   constructor(ctx: SshGatewayContext) {
     this.#ctx = ctx;
-    this.#limits = { ...LIMITS, ...ctx.limits };
+    this.#limits = { ...SSH_GATEWAY_LIMITS, ...ctx.limits };
+    const { logins: places, giveWayAfterMs } = this.#limits;
+    this.#waitingRoom = createWaitingRoom({ places, giveWayAfterMs });
     this.#port = ctx.port;
   }
 
@@ -116,19 +127,22 @@ class Listener implements SshGateway {
 
   #accept(socket: Socket): void {
     socket.on('error', () => undefined);
-    if (this.#sockets.size >= this.#limits.connections || this.#logins >= this.#limits.logins) {
+    const place =
+      this.#sockets.size >= this.#limits.connections
+        ? null
+        : this.#waitingRoom.enter(socket.remoteAddress ?? '', () => socket.destroy());
+    if (place === null) {
       socket.destroy();
       return;
     }
     this.#sockets.add(socket);
-    this.#logins++;
     const leave = new AbortController();
     const timer = setTimeout(() => socket.destroy(), this.#limits.loginTimeoutMs);
     let under = true;
     /** The login is over, one way or the other. */
     const settled = () => {
       clearTimeout(timer);
-      if (under) this.#logins--;
+      place.leave();
       under = false;
     };
     socket.once('close', () => {
