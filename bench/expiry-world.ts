@@ -65,8 +65,8 @@ export interface ExpiryWorld extends AsyncDisposable {
   credential(grantId: string): Promise<string>;
   /** Moves the end of all that live; gives it in ms of this machine's clock, which is the store's too. */
   endAllAt(inSeconds: number): Promise<number>;
-  /** Neither active nor verified absent. */
-  left(): Promise<number>;
+  /** Every grant is verified absent. */
+  isOver(): Promise<boolean>;
 }
 
 /** `env` is added to the program's environment. */
@@ -130,11 +130,15 @@ function worldOf(sallyport: Sallyport, target: TestPostgres): ExpiryWorld {
           from due where wanted = 'present' and observed = 'present' returning due.at`.execute(db);
         return z.object({ at: z.date() }).parse(rows[0]).at.getTime();
       }),
-    left: () =>
+    isOver: () =>
       withStore(async (db) => {
-        const { rows } = await sql<{ left: number }>`
-          select count(*)::int as left from grants where observed <> 'absent'`.execute(db);
-        return z.object({ left: z.number() }).parse(rows[0]).left;
+        // Not counted: the store would spend a good part of the drain on it.
+        const { rows } = await sql<{ over: boolean }>`
+          select not exists (select from grants where wanted = 'present')
+            and not exists (select from grants where wanted = 'absent' and observed <> 'absent') as over`.execute(
+          db,
+        );
+        return z.object({ over: z.boolean() }).parse(rows[0]).over;
       }),
     async [Symbol.asyncDispose]() {
       await sallyport[Symbol.asyncDispose]();

@@ -94,7 +94,7 @@ async function measureRunning(stage: Stage): Promise<Measured> {
   const deadlineMs = await world.endAllAt(LEAD_S);
   await delay(deadlineMs - Date.now() - 500);
   const asking = askApi(world);
-  await until(DRAIN_LIMIT_MS, async () => (await world.left()) === 0);
+  await until(DRAIN_LIMIT_MS, world.isOver);
   const drainedMs = Date.now() - deadlineMs;
   const apiP99Ms = await asking.stop(say);
   const cuts = await Promise.all(sessions.map((session) => session.closedAtMs));
@@ -117,7 +117,7 @@ async function measureRestarted(stage: Stage): Promise<Measured> {
   await world.sallyport.start();
   const startedMs = Date.now();
   const asking = askApi(world);
-  await until(DRAIN_LIMIT_MS, async () => (await world.left()) === 0);
+  await until(DRAIN_LIMIT_MS, world.isOver);
   const drainedMs = Date.now() - startedMs;
   const apiP99Ms = await asking.stop(say);
   return finish(stage, before, { cutP99S, drainedMs, apiP99Ms });

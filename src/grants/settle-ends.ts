@@ -4,6 +4,7 @@
 
 import { sql } from 'kysely';
 import { appendForGrants, type Entry } from '../audit/append.ts';
+import { sleep } from '../base/timer.ts';
 import type { Handle, NodeReport, Observed } from '../connectors/contract.ts';
 import type { Db } from '../db/client.ts';
 import { NOTED_AS_JSON, noteNodes } from './grant-nodes.ts';
@@ -12,6 +13,9 @@ import type { GrantRow, StepGrant } from './lease.ts';
 
 /** In one statement. */
 const MOST_TOGETHER = 200;
+/** After a statement with as many as this the next one waits a little, so that a busy store is asked for more at once. */
+const MANY = 6;
+const GATHER_MS = 20;
 
 /** What the target said after a revocation. */
 export interface SettledEnd {
@@ -57,6 +61,7 @@ async function writeAll(db: Db, gathering: Gathering): Promise<void> {
   gathering.writing = true;
   while (gathering.waiting.length > 0) {
     const together = gathering.waiting.splice(0, MOST_TOGETHER);
+    const pause = together.length < MANY ? undefined : sleep(GATHER_MS);
     try {
       const settled = await write(
         db,
@@ -66,6 +71,7 @@ async function writeAll(db: Db, gathering: Gathering): Promise<void> {
     } catch (error) {
       for (const { reject } of together) reject(error);
     }
+    await pause;
   }
   gathering.writing = false;
 }

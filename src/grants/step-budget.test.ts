@@ -12,13 +12,13 @@ function fill(budget: ReturnType<typeof createStepBudget>, target: string): ((fa
 describe('the budget of steps', () => {
   it('lets another target work as soon as steps hang on the first', async () => {
     const budget = createStepBudget();
-    assert.equal(fill(budget, 'dead').length, 64);
-    assert.equal(fill(budget, 'dead too').length, 64, 'one alone leaves room');
+    assert.equal(fill(budget, 'dead').length, 128);
+    assert.equal(fill(budget, 'dead too').length, 128, 'one alone leaves room');
     assert.equal(budget.mayBegin('well'), false);
     await pause(1_200);
     assert.equal(budget.mayBegin('dead'), false, 'it has all that it may hang with');
     assert.deepEqual(budget.full(), ['dead', 'dead too']);
-    assert.equal(fill(budget, 'well').length, 64);
+    assert.equal(fill(budget, 'well').length, 128);
   });
 
   it('gives a target that failed a few at a time, beside the others, until one succeeds', () => {
@@ -26,7 +26,7 @@ describe('the budget of steps', () => {
     budget.begin('dead')(true);
     const ends = fill(budget, 'dead');
     assert.equal(ends.length, 4);
-    assert.equal(fill(budget, 'well').length, 64);
+    assert.equal(fill(budget, 'well').length, 128);
     ends[0]?.(false);
     for (const end of ends.slice(1)) end(false);
     assert.deepEqual(budget.full(), ['well']);

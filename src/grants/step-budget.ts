@@ -4,9 +4,9 @@
 import { after } from '../base/timer.ts';
 
 /** Steps that are getting on, on all targets that answer. */
-const MOST_SWIFT = 128;
+const MOST_SWIFT = 256;
 /** Half of them, so that one target with thousands to do leaves the others room; enough to keep its connections busy. */
-const MOST_ON_TARGET = 64;
+const MOST_ON_TARGET = 128;
 const MOST_ON_FAILING_TARGET = 4;
 /** Hanging ones included; each costs memory and a lease, no connection to the store. */
 const MOST_IN_ALL = 1_000;

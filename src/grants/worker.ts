@@ -16,8 +16,8 @@ import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
 import { createStepBudget } from './step-budget.ts';
 
 /** Taken from one look at the store: in all, and of one target. */
-const MOST_DUE = 128;
-const MOST_DUE_OF_TARGET = 64;
+const MOST_DUE = 256;
+const MOST_DUE_OF_TARGET = 128;
 /**
  * Looked through for them. A target with more than that due fills its own room first, and is left out of the next look
  * while it is full: it hides another's few for one look.
@@ -29,7 +29,7 @@ const POLL_MS = 1_000;
 const LOOK_GAP_MS = 200;
 const SHORTEST_POLL_MS = 20;
 /** While more is due than is under way: a look costs the store a fair part of a step, and what runs lasts that long. */
-const BUSY_POLL_MS = 50;
+const BUSY_POLL_MS = 100;
 const OVERDUE_LOOK_MS = 5_000;
 /** Grants that are ended in one transaction. */
 const EXPIRED_BATCH = 500;

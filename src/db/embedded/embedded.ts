@@ -72,6 +72,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   max_connections: '200',
   shared_buffers: '128MB',
   jit: 'off',
+  // Tables that grew by thousands within seconds are to be planned for as large ones, not a minute later.
+  autovacuum_naptime: '10s',
   timezone: 'UTC',
   log_timezone: 'UTC',
   log_line_prefix: '%m [%p] %q%u@%d ',
