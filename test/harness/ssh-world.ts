@@ -77,7 +77,14 @@ export interface SshWorld {
   endGrant(grant: HostGrant, reason: string): void;
   /** What the gateway believes to be the host's key; null: the right one. */
   pinned: string | null;
+  /** Where sessions go; null: the host. */
+  dialPort: number | null;
   stop(): Promise<void>;
+}
+
+interface WorldState {
+  pinned: string | null;
+  dialPort: number | null;
 }
 
 const EVERYTHING: HostTicket['allows'] = {
@@ -96,7 +103,7 @@ export async function startSshWorld(options: Partial<SshGatewayContext> = {}): P
   const facts = await storeFacts(db);
   const grants = new Map<string, HostGrant & Verifier>();
   const handlers = new Set<(grantId: string, reason: string) => void>();
-  const state: { pinned: string | null } = { pinned: null };
+  const state: WorldState = { pinned: null, dialPort: null };
   const admission = admissionOf({ grants, db, facts, host, state });
   const sessions = createSessions({
     ...{ db, log, dataFolder, gatewayName: 'ssh-gateway-test', admission },
@@ -185,6 +192,12 @@ export async function startSshWorld(options: Partial<SshGatewayContext> = {}): P
     set pinned(key) {
       state.pinned = key;
     },
+    get dialPort() {
+      return state.dialPort;
+    },
+    set dialPort(port) {
+      state.dialPort = port;
+    },
     async stop() {
       sessions.cutAll('The test is over.', 'the test is over');
       await gateway.stop();
@@ -194,6 +207,14 @@ export async function startSshWorld(options: Partial<SshGatewayContext> = {}): P
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** Arguments for `run` and `start`: `ssh` with these options, to the grant's login, the last word being the command. */
+export function sshTo(world: SshWorld, grant: HostGrant, ...more: string[]): string[] {
+  return [
+    ...['ssh', ...world.options(), '-p', String(world.gateway.port), ...more.slice(0, -1)],
+    ...[`${grant.login}@127.0.0.1`, ...more.slice(-1)],
+  ];
 }
 
 export function finished(child: ChildProcess, input?: string): Promise<Ran> {
@@ -310,7 +331,7 @@ function admissionOf(world: {
   db: Db;
   facts: StoreFacts;
   host: Sshd;
-  state: { pinned: string | null };
+  state: WorldState;
 }): SessionAdmission {
   const { grants, db, facts, host, state } = world;
   return {
@@ -363,7 +384,7 @@ function admissionOf(world: {
         },
         upstream: {
           ...{ user: grant.login, password: new Secret(''), database: '', tls: 'off', host: '127.0.0.1' },
-          dial: () => dial(host.port),
+          dial: () => dial(state.dialPort ?? host.port),
         },
       };
     },

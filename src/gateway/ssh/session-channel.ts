@@ -193,6 +193,7 @@ class Program implements OpenChannel {
   }
 
   #fromClient(chunk: Buffer): void {
+    if (this.#over) return;
     this.#ctx.wrote(chunk.length);
     if (this.#sftp !== null) this.#watched(() => this.#sftp?.fromClient(chunk));
     else if (this.#pty !== null && (chunk.includes(0x0d) || chunk.includes(0x0a)))
@@ -200,6 +201,8 @@ class Program implements OpenChannel {
   }
 
   #fromHost(chunk: Buffer): void {
+    // What is under way when it ends is not recorded any more: its entry has its end, and its hash is taken.
+    if (this.#over) return;
     if (this.#sftp !== null) {
       this.#ctx.read(chunk.length);
       this.#watched(() => this.#sftp?.fromHost(chunk));
@@ -219,6 +222,7 @@ class Program implements OpenChannel {
   }
 
   #output(chunk: Buffer): void {
+    if (this.#over) return;
     this.#bytes += chunk.length;
     this.#ctx.read(chunk.length);
     if (this.#sftp !== null) return;
