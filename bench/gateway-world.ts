@@ -18,6 +18,9 @@ import { run } from './pgbench.ts';
 const DATABASE = 'bench';
 const DIRECT_USER = 'bench_direct';
 const TASK = 'run-pgbench';
+/** The same rights; policy masks what is labelled. */
+const MASKED_TASK = 'run-pgbench-masked';
+export const MASKED_COLUMN = 'public.pgbench_accounts.filler';
 const SEGMENT = 'bench';
 /** An installation's own settings where they matter to what is measured; room for a thousand sessions. */
 const SERVER_SETTINGS = {
@@ -40,6 +43,19 @@ permit (
   resource in Segment::"${SEGMENT}"
 )
 when { context.task == Task::"${TASK}" };
+
+@id("bench-masked")
+@description("Engineers run pgbench and see no personal data.")
+@owner("bench")
+@maxDuration("8h")
+@record("required")
+@mask("pii")
+permit (
+  principal in Group::"engineering",
+  action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"${SEGMENT}"
+)
+when { context.task == Task::"${MASKED_TASK}" };
 `;
 
 export interface BenchWorld extends AsyncDisposable {
@@ -48,6 +64,8 @@ export interface BenchWorld extends AsyncDisposable {
   direct: URL;
   /** A fresh grant and a secret for it: what to log in to the gateway with. */
   throughGateway(): Promise<URL>;
+  /** The same under the task whose policy masks `MASKED_COLUMN`. */
+  throughMask(): Promise<URL>;
 }
 
 /** `env` is added to the program's environment. */
@@ -70,7 +88,8 @@ export async function startBenchWorld(
     return {
       sallyport,
       direct,
-      throughGateway: () => credential(running),
+      throughGateway: () => credential(running, TASK),
+      throughMask: () => credential(running, MASKED_TASK),
       [Symbol.asyncDispose]: stop,
     };
   } catch (error) {
@@ -118,25 +137,29 @@ async function protect(sallyport: Sallyport, target: TestPostgres): Promise<void
     settings: { host: admin.hostname, port: Number(admin.port), database: DATABASE, tls: 'off' },
     admin: { user: admin.username, password: decodeURIComponent(admin.password) },
   });
-  await sallyport.ask('admin', 'POST', '/api/tasks', anything, {
-    name: TASK,
-    kind: 'postgres',
-    description: 'What pgbench does.',
-    segment: SEGMENT,
-    entitlement: {
-      schemas: ['public'],
-      tables: TABLES.map((name) => ({ name, privileges: ['SELECT', 'INSERT', 'UPDATE'] })),
-    },
+  for (const name of [TASK, MASKED_TASK])
+    await sallyport.ask('admin', 'POST', '/api/tasks', anything, {
+      name,
+      kind: 'postgres',
+      description: 'What pgbench does.',
+      segment: SEGMENT,
+      entitlement: {
+        schemas: ['public'],
+        tables: TABLES.map((table) => ({ name: table, privileges: ['SELECT', 'INSERT', 'UPDATE'] })),
+      },
+    });
+  await sallyport.ask('admin', 'POST', '/api/targets/bench-db/labels', anything, {
+    labels: [{ column: MASKED_COLUMN, label: 'pii' }],
   });
   await publishPolicies(sallyport, { ...(await policiesInForce(sallyport)), 'bench.cedar': POLICY });
 }
 
 const anything = z.unknown();
 
-async function credential(sallyport: Sallyport): Promise<URL> {
+async function credential(sallyport: Sallyport, task: string): Promise<URL> {
   const asked = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
     target: 'bench-db',
-    task: TASK,
+    task,
     duration: '1h',
     reason: 'measure the gateway',
   });

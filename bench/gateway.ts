@@ -2,8 +2,12 @@
 // tables; beside it, in front of the same target, PgBouncer (session pooling), a pipe in Node that looks at nothing, and
 // nothing at all. Eight clients of pgbench, simple protocol unless said; contenders in turns.
 
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
 import { MISSING, services } from '../test/harness/services.ts';
-import { type BenchWorld, startBenchWorld } from './gateway-world.ts';
+import { type BenchWorld, MASKED_COLUMN, startBenchWorld } from './gateway-world.ts';
 import { idleSessionKb } from './idle-sessions.ts';
 import { type Peer, startBarePipe, startPgbouncer } from './peers.ts';
 import { copiesPerSecond, type Load, latencyP50Us, transactionsPerSecond } from './pgbench.ts';
@@ -67,6 +71,7 @@ async function benchGateway({ quick, say }: BenchOptions): Promise<Row[]> {
     const context: Context = { plan, pgbench, through, direct, say };
     const idle = await idleRow(world, plan, say);
     const rows = [...(await selectOnly(context, peers)), ...(await otherLoads(context))];
+    rows.push(...(await masked(context, (await world.throughMask()).href)));
     if (psql === null) say(`${MISSING.psql}: the row "copy out / direct" is left out.`);
     else rows.push(await copyOut(context, psql));
     rows.push(await latency(context));
@@ -155,6 +160,48 @@ async function otherLoads({ plan, pgbench, through, direct, say }: Context): Pro
   }
   return rows;
 }
+
+/** A select that gives one column masked and one plain, where a mask is in force, where none is, and direct. */
+async function masked({ plan, pgbench, through, direct, say }: Context, masking: string): Promise<Row[]> {
+  await mustMask(masking);
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-bench-masked-'));
+  try {
+    const script = join(folder, 'select.sql');
+    writeFileSync(script, SELECT_BOTH);
+    const load: Load = { script, protocol: 'simple', seconds: TURN_SECONDS };
+    const results = await interleave(
+      {
+        masked: () => transactionsPerSecond(pgbench, masking, load),
+        plain: () => transactionsPerSecond(pgbench, through, load),
+        direct: () => transactionsPerSecond(pgbench, direct, load),
+      },
+      plan.otherRounds,
+      (who, value) => say(`  select with a masked column, ${who.padEnd(9)} ${value.toFixed(0)} tps`),
+    );
+    return [
+      ratioRow('masked select / direct', results.masked, results.direct, null),
+      ratioRow('masked select / not masked', results.masked, results.plain, null),
+    ];
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function mustMask(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query(SELECT_BOTH.replace(/^.*\n/, '').replace(':aid', '1'));
+    const seen = String(Object.values(rows[0] ?? {})[1]);
+    if (!seen.startsWith('masked_')) throw new Error(`No mask is in force: ${seen}`);
+  } finally {
+    await client.end();
+  }
+}
+
+const SELECT_BOTH = `\\set aid random(1, 100000 * :scale)
+SELECT aid, ${MASKED_COLUMN.split('.').at(-1)} FROM pgbench_accounts WHERE aid = :aid;
+`;
 
 async function copyOut({ plan, through, direct, say }: Context, psql: string): Promise<Row> {
   const results = await interleave(

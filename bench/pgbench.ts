@@ -11,15 +11,23 @@ const THREADS = 2;
 const LIMIT_MS = 120_000;
 
 export interface Load {
-  /** pgbench's own name of a script. */
-  script: 'select-only' | 'tpcb-like';
+  /** pgbench's own name of a script, or the path of one (it has a slash). */
+  script: string;
   protocol: 'simple' | 'prepared';
   seconds: number;
 }
 
 /** Transactions a second of eight clients; the time of connecting does not count. */
 export async function transactionsPerSecond(pgbench: string, url: string, load: Load): Promise<number> {
-  const args = ['-n', '-b', load.script, '-M', load.protocol, '-T', String(load.seconds)];
+  const args = [
+    '-n',
+    load.script.includes('/') ? '-f' : '-b',
+    load.script,
+    '-M',
+    load.protocol,
+    '-T',
+    String(load.seconds),
+  ];
   const said = await run(pgbench, [...args, '-c', String(CLIENTS), '-j', String(THREADS), url]);
   const tps = /tps = ([\d.]+)/.exec(said)?.[1];
   if (tps === undefined || /aborted/.test(said)) throw new Error(`pgbench did not get through:\n${said}`);
