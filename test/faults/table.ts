@@ -30,9 +30,9 @@ export const FAULT_TABLE: readonly FaultRow[] = [
   },
   {
     key: 'crash-random',
-    fault: 'kill -9 of program and embedded servers at random moments under load',
+    fault: 'kill -9 of program and embedded servers at random moments under load; the same with a host',
     passMark: 'as above',
-    shownBy: [{ file: 'test/features/crash.test.ts' }],
+    shownBy: [{ file: 'test/features/crash.test.ts' }, { file: 'test/features/hosts-crash.test.ts' }],
   },
   {
     key: 'target-down',
