@@ -38,6 +38,7 @@ export const apiPath = {
   demoPeople: () => '/api/demo/people',
   demoSignIn: () => '/api/demo/sign-in',
   targets: () => '/api/targets',
+  hostKeys: () => '/api/host-keys',
   targetCheck: (name: string) => at('api', 'targets', name, 'check'),
   targetLabels: (name: string) => at('api', 'targets', name, 'labels'),
   suggestLabels: (name: string, sample: 'yes' | 'no') =>

@@ -2,6 +2,7 @@
 
 import { queryOptions } from '@tanstack/react-query';
 import { z } from 'zod';
+import { hostKeys } from '../../src/api/hosts.ts';
 import {
   type AddTargetBody,
   type AddTaskBody,
@@ -42,6 +43,11 @@ export const standingAccessQuery = (name: string) =>
 
 export const checkTarget = (name: string): Promise<CheckReport> =>
   post(checkReport, apiPath.targetCheck(name));
+/** The keys that a host shows, for a person to compare. */
+export const askHostKeys = async (at: {
+  host: string;
+  port: number;
+}): Promise<z.infer<typeof hostKeys>['items']> => (await post(hostKeys, apiPath.hostKeys(), at)).items;
 export const addTarget = (body: AddTargetBody): Promise<Target> => post(target, apiPath.targets(), body);
 export const addTask = (body: AddTaskBody): Promise<Task> => post(task, apiPath.tasks(), body);
 

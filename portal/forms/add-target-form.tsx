@@ -1,52 +1,40 @@
-// A new target: where it is, where it hangs on the tree of segments, and the administrator's login there, which is
-// sealed before it is stored and never shown again.
+// A new target: what it is called, where it hangs on the tree of segments, and what its kind needs.
 
-import { Button, NumberInput, PasswordInput, SegmentedControl, Select, TextInput } from '@mantine/core';
+import { Button, SegmentedControl, TextInput } from '@mantine/core';
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useState } from 'react';
 import { type AddTargetBody, addTargetBody } from '../../src/api/targets.ts';
 import { ApiFailure } from '../api/failure.ts';
 import { queries } from '../api/query-client.ts';
-import { addTarget } from '../api/targets.ts';
+import { addTarget, checkTarget } from '../api/targets.ts';
 import { FailureNote } from '../parts/failure-note.tsx';
 import { problemsOf } from '../words/problems.ts';
 import styles from './add-target-form.module.css';
+import { DatabaseFields, databaseBody, NO_DATABASE } from './database-fields.tsx';
+import { HostFields, hostBody, hostProblems, NO_HOST } from './host-fields.tsx';
 
-const START = {
-  name: '',
-  segment: '',
-  environment: 'prod',
-  sensitivity: 'normal',
-  owner: '',
-  host: '',
-  port: 5432,
-  database: '',
-  tls: 'prefer',
-  user: '',
-  password: '',
-};
+const KINDS = [
+  { value: 'postgres', label: 'PostgreSQL' },
+  { value: 'ssh', label: 'Host (SSH)' },
+];
+const START = { name: '', segment: '', environment: 'prod', sensitivity: 'normal', owner: '' };
 type Fields = typeof START;
 
-function bodyOf(fields: Fields) {
-  return addTargetBody.safeParse({
-    name: fields.name,
-    kind: 'postgres',
-    segment: fields.segment,
-    environment: fields.environment,
-    sensitivity: fields.sensitivity,
-    ...(fields.owner === '' ? {} : { owner: fields.owner }),
-    settings: { host: fields.host, port: fields.port, database: fields.database, tls: fields.tls },
-    admin: { user: fields.user, password: fields.password },
-  });
-}
-
 export function AddTargetForm() {
+  const [kind, setKind] = useState('postgres');
   const [fields, setFields] = useState(START);
+  const [database, setDatabase] = useState(NO_DATABASE);
+  const [host, setHost] = useState(NO_HOST);
   const [problems, setProblems] = useState<Record<string, string>>({});
   const navigate = useNavigate();
   const adding = useMutation({
-    mutationFn: (body: AddTargetBody) => addTarget(body),
+    mutationFn: async (body: AddTargetBody) => {
+      const added = await addTarget(body);
+      // A host is of no use before it was prepared, which the check tells how. What it cannot say now it says later.
+      if (body.kind === 'ssh') await checkTarget(added.name).catch(() => undefined);
+      return added;
+    },
     onSuccess: async (target) => {
       await queries.invalidateQueries({ queryKey: ['targets'] });
       await navigate({ to: '/targets/$name', params: { name: target.name } });
@@ -58,21 +46,40 @@ export function AddTargetForm() {
   });
   const send = (event: FormEvent) => {
     event.preventDefault();
-    const body = bodyOf(fields);
-    setProblems(body.success ? {} : problemsOf(body.error));
-    if (body.success) adding.mutate(body.data);
+    const { owner, ...common } = fields;
+    const body = addTargetBody.safeParse({
+      ...common,
+      kind,
+      ...(owner === '' ? {} : { owner }),
+      ...(kind === 'ssh' ? hostBody(host) : databaseBody(database)),
+    });
+    const found = {
+      ...(kind === 'ssh' ? hostProblems(host) : {}),
+      ...(body.success ? {} : problemsOf(body.error)),
+    };
+    setProblems(found);
+    if (body.success && Object.keys(found).length === 0) adding.mutate(body.data);
   };
-  const text = (name: keyof Fields, wire: string = name) => ({
-    value: String(fields[name]),
+  const text = (name: keyof Fields) => ({
+    value: fields[name],
     onChange: (event: { currentTarget: { value: string } }) =>
       setFields({ ...fields, [name]: event.currentTarget.value.trim() }),
-    error: problems[wire] ?? null,
+    error: problems[name] ?? null,
   });
   return (
     <form onSubmit={send} className={`sp-panel sp-pad ${styles.form}`} noValidate autoComplete="off">
+      <SegmentedControl
+        aria-label="Kind"
+        value={kind}
+        onChange={(value) => {
+          setKind(value);
+          setProblems({});
+        }}
+        data={KINDS}
+      />
       <fieldset className={styles.group}>
         <legend>What it is called</legend>
-        <TextInput label="Name" placeholder="orders-db" {...text('name')} />
+        <TextInput label="Name" placeholder={kind === 'ssh' ? 'web-1' : 'orders-db'} {...text('name')} />
         <TextInput
           label="Segment"
           placeholder="prod/eu/orders"
@@ -91,42 +98,11 @@ export function AddTargetForm() {
         </div>
         <TextInput label="Owner" description="A principal or group, if one is named." {...text('owner')} />
       </fieldset>
-      <fieldset className={styles.group}>
-        <legend>Where it is</legend>
-        <TextInput label="Host" placeholder="db.internal" {...text('host', 'settings.host')} />
-        <NumberInput
-          label="Port"
-          value={fields.port}
-          onChange={(port) => setFields({ ...fields, port: Number(port) })}
-          min={1}
-          max={65_535}
-          hideControls
-          error={problems['settings.port'] ?? null}
-        />
-        <TextInput label="Database" placeholder="orders" {...text('database', 'settings.database')} />
-        <Select
-          label="TLS"
-          data={['off', 'prefer', 'require']}
-          value={fields.tls}
-          onChange={(tls) => setFields({ ...fields, tls: tls ?? 'prefer' })}
-          allowDeselect={false}
-        />
-      </fieldset>
-      <fieldset className={styles.group}>
-        <legend>Its administrator’s login</legend>
-        <p className="sp-soft sp-small">
-          It needs CREATEROLE and the right to signal backends, not superuser. The check that follows prints
-          the SQL that is missing.
-        </p>
-        <TextInput label="User" placeholder="sallyport" {...text('user', 'admin.user')} />
-        <PasswordInput
-          label="Password"
-          autoComplete="new-password"
-          value={fields.password}
-          onChange={(event) => setFields({ ...fields, password: event.currentTarget.value })}
-          error={problems['admin.password'] ?? null}
-        />
-      </fieldset>
+      {kind === 'ssh' ? (
+        <HostFields fields={host} set={setHost} problems={problems} />
+      ) : (
+        <DatabaseFields fields={database} set={setDatabase} problems={problems} />
+      )}
       {adding.error === null ? null : <FailureNote error={adding.error} />}
       <div className="sp-row">
         <Button type="submit" loading={adding.isPending}>

@@ -12,7 +12,7 @@ export function AddTargetPage() {
   return (
     <Page
       title="Add a target"
-      lead="A PostgreSQL database. Sallyport makes and removes one login for each grant there, and nothing else."
+      lead="A PostgreSQL database or a host with OpenSSH. Each grant has a login of its own there, which ends with it."
       above={
         <Link to="/targets" className="sp-link">
           Targets

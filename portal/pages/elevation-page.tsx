@@ -94,7 +94,7 @@ export function ElevationPage() {
               ),
             )}
             {mayAudit(me) === null ? (
-              <ElevationEvidence requestId={request.id} grantId={grants[0]?.id ?? null} />
+              <ElevationEvidence requestId={request.id} grantIds={grants.map((one) => one.id)} />
             ) : null}
             <p className="sp-soft sp-small sp-section">
               <span>

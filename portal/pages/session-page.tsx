@@ -1,4 +1,4 @@
-// One session: its figures, what it does while it runs, its recording to watch, its statements to read, and a way to end it.
+// One session: its figures, what it does while it runs, its recording to watch, what was done to read, and a way to end it.
 
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
@@ -12,6 +12,7 @@ import { Recording } from '../parts/recording.tsx';
 import { SessionFacts } from '../parts/session-facts.tsx';
 import { useMe } from '../parts/use-me.ts';
 import { useWatch } from '../parts/use-watch.ts';
+import { isOnHost, withRunning } from '../words/host-entry.ts';
 import { mergeStatements } from '../words/live-session.ts';
 
 export function SessionPage() {
@@ -49,13 +50,12 @@ export function SessionPage() {
           const recorded = pages.pages.flatMap((page) => page.statementList);
           // What is watched is newer than what was read, and there on any replica.
           const newer = detail.hasNextPage ? [] : (seen?.statements ?? []);
+          const now = seen === null || !session.live ? session : { ...session, ...seen.session };
           return (
             <>
               {/* Once it is over, what was read last is newer than the last picture of it. */}
-              <SessionFacts
-                session={seen === null || !session.live ? session : { ...session, ...seen.session }}
-              />
-              {session.live ? <LiveSession seen={seen} failure={failure} /> : null}
+              <SessionFacts session={session.live ? withRunning(now, seen?.statements ?? recorded) : now} />
+              {session.live ? <LiveSession seen={seen} failure={failure} onHost={isOnHost(session)} /> : null}
               <Recording session={session} statements={mergeStatements(recorded, newer)} more={detail} />
             </>
           );

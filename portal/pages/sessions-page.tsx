@@ -15,10 +15,7 @@ export function SessionsPage() {
   const navigate = useNavigate({ from: '/sessions' });
   const state = show ?? 'live';
   return (
-    <Page
-      title="Sessions"
-      lead="Every statement that goes through the gateway is recorded, and can be watched again."
-    >
+    <Page title="Sessions" lead="What goes through the gateways is recorded, and can be watched again.">
       <Tabs
         value={state}
         onChange={(next) => void navigate({ search: next === 'ended' ? { show: 'ended' } : {} })}

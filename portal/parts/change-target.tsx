@@ -15,9 +15,12 @@ export function ChangeTarget({ target, me }: { target: Target; me: Me }) {
   const close = () => setOpen(null);
   return (
     <>
-      <WhyButton variant="default" size="sm" mayNot={mayNot} onClick={() => setOpen('credential')}>
-        Change its login
-      </WhyButton>
+      {/* Of a host its key is the login: `sally keys rotate` makes another. */}
+      {target.kind === 'ssh' ? null : (
+        <WhyButton variant="default" size="sm" mayNot={mayNot} onClick={() => setOpen('credential')}>
+          Change its login
+        </WhyButton>
+      )}
       {target.kind === 'postgres' ? (
         <WhyButton variant="default" size="sm" mayNot={mayNot} onClick={() => setOpen('nodes')}>
           Change standbys

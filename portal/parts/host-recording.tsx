@@ -3,8 +3,8 @@
 import { useState } from 'react';
 import type { SessionDetail, Statement } from '../../src/api/sessions.ts';
 import { hasTerminal } from '../words/host-entry.ts';
+import { HostEntries } from './host-entries.tsx';
 import { MoreButton } from './more-button.tsx';
-import { StatementList } from './statement-list.tsx';
 import { TerminalReplay } from './terminal-replay.tsx';
 
 interface Props {
@@ -26,18 +26,8 @@ export function HostRecording({ session, statements, more }: Props) {
           <TerminalReplay sessionId={session.id} entry={entry} />
         </section>
       )}
-      <section className="sp-section" aria-labelledby="statements">
-        <h2 id="statements">What was done</h2>
-        <StatementList
-          statements={statements}
-          current={statements.findIndex((one) => one.index === shown)}
-          onJump={(position) => {
-            const one = statements[position];
-            if (one !== undefined && hasTerminal(one)) setChosen(one.index);
-          }}
-        />
-        <MoreButton query={more} label="Show more" />
-      </section>
+      <HostEntries entries={statements} shown={shown} onShow={setChosen} />
+      <MoreButton query={more} label="Show more" />
     </>
   );
 }

@@ -11,7 +11,17 @@ import styles from './live-session.module.css';
 import { PaceChart } from './pace-chart.tsx';
 import { When } from './when.tsx';
 
-export function LiveSession({ seen, failure }: { seen: SessionLive | null; failure: Error | null }) {
+interface Props {
+  seen: SessionLive | null;
+  failure: Error | null;
+  /** A host has commands and files, no statements and rows. */
+  onHost: boolean;
+}
+
+/** The rest is counted. */
+const MOST_OPEN = 8;
+
+export function LiveSession({ seen, failure, onHost }: Props) {
   const now = useNow();
   return (
     <section className="sp-section" aria-labelledby="live">
@@ -25,7 +35,7 @@ export function LiveSession({ seen, failure }: { seen: SessionLive | null; failu
         {seen?.saidAt == null ? (
           <p className="sp-soft">Asking the replica that holds the session …</p>
         ) : (
-          <Paces seen={seen} now={now} />
+          <Paces seen={seen} now={now} onHost={onHost} />
         )}
         {seen === null || seen.told.length === 0 ? null : (
           <ul className={styles.told} aria-label="What its client was told">
@@ -41,24 +51,33 @@ export function LiveSession({ seen, failure }: { seen: SessionLive | null; failu
   );
 }
 
-function Paces({ seen, now }: { seen: SessionLive; now: number }) {
+function Paces({ seen, now, onHost }: { seen: SessionLive; now: number; onHost: boolean }) {
   const at = Math.max(now, serverNowMs());
   return (
     <>
       <div className={styles.paces}>
-        <PaceChart
-          name="statements"
-          values={paceValues(seen.paces, 'statements', at)}
-          format={(value) => value.toLocaleString('en')}
-        />
-        <PaceChart
-          name="rows"
-          values={paceValues(seen.paces, 'rows', at)}
-          format={(value) => value.toLocaleString('en')}
-        />
-        <PaceChart name="read" values={paceValues(seen.paces, 'bytes', at)} format={bytesText} />
+        {onHost ? (
+          <>
+            <PaceChart name="from the host" values={paceValues(seen.paces, 'bytes', at)} format={bytesText} />
+            <PaceChart name="to the host" values={paceValues(seen.paces, 'written', at)} format={bytesText} />
+          </>
+        ) : (
+          <>
+            <PaceChart
+              name="statements"
+              values={paceValues(seen.paces, 'statements', at)}
+              format={(value) => value.toLocaleString('en')}
+            />
+            <PaceChart
+              name="rows"
+              values={paceValues(seen.paces, 'rows', at)}
+              format={(value) => value.toLocaleString('en')}
+            />
+            <PaceChart name="read" values={paceValues(seen.paces, 'bytes', at)} format={bytesText} />
+          </>
+        )}
       </div>
-      {runningText(seen, at)}
+      {onHost ? openText(seen, at) : runningText(seen, at)}
     </>
   );
 }
@@ -72,6 +91,23 @@ function runningText(seen: SessionLive, at: number) {
       {counted(running.length, 'statement')} {running.length === 1 ? 'runs' : 'run'} for{' '}
       {spanText(Math.max(0, at - Date.parse(longest.at)) / 1000)}: <code>{longest.text}</code>
     </p>
+  );
+}
+
+/** What is open on the host: shells, programs, files that are being copied, connections. */
+function openText(seen: SessionLive, at: number) {
+  const open = seen.statements.filter((one) => one.durationMs === null && one.text !== 'sftp');
+  if (open.length === 0) return <p className="sp-soft">Nothing runs just now.</p>;
+  return (
+    <ul className={styles.open} aria-label="Open now">
+      {open.slice(0, MOST_OPEN).map((one) => (
+        <li key={one.index}>
+          <code>{one.protocol === 'forward' ? `connection to ${one.text}` : one.text}</code>
+          <span>for {spanText(Math.max(0, at - Date.parse(one.at)) / 1000)}</span>
+        </li>
+      ))}
+      {open.length > MOST_OPEN ? <li>and {open.length - MOST_OPEN} more</li> : null}
+    </ul>
   );
 }
 

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useRef, useState } from 'react';
 import type { SessionDetail, Statement } from '../../src/api/sessions.ts';
-import { isOfHost } from '../words/host-entry.ts';
+import { isOnHost } from '../words/host-entry.ts';
 import { indexAt, layOut } from '../words/replay.ts';
 import { Empty } from './empty.tsx';
 import { HostRecording } from './host-recording.tsx';
@@ -31,19 +31,23 @@ export function Recording({ session, statements, more }: Props) {
   }, [followed, statements.length, totalMs, player.jump]);
 
   if (session.recording.state === 'removed') return null;
+  const onHost = isOnHost(session);
   if (statements.length === 0) {
     return (
       <section className="sp-section">
-        <Empty title="No statements">
-          {session.live
-            ? 'The client is connected and has not sent anything yet. Statements appear here as they come.'
-            : 'The client connected and sent nothing.'}
+        <Empty title={onHost ? 'Nothing was done' : 'No statements'}>
+          {onHost
+            ? session.live
+              ? 'The client is connected and has not asked for anything yet. What it does appears here as it comes.'
+              : 'The client logged in and asked for nothing.'
+            : session.live
+              ? 'The client is connected and has not sent anything yet. Statements appear here as they come.'
+              : 'The client connected and sent nothing.'}
         </Empty>
       </section>
     );
   }
-  if (statements.some(isOfHost))
-    return <HostRecording session={session} statements={statements} more={more} />;
+  if (onHost) return <HostRecording session={session} statements={statements} more={more} />;
   const jump = (index: number) => {
     setFollowed(false);
     player.jump(moments[index]?.fromMs ?? 0);

@@ -5,8 +5,9 @@ import { keptWords } from '../../src/base/control-words.ts';
 import { useNow } from '../time/use-now.ts';
 import { secondsBetween, spanText } from '../time/when.ts';
 import { bytesText, capital } from '../words/counts.ts';
+import { isOnHost } from '../words/host-entry.ts';
 import type { StateWords } from '../words/states.ts';
-import { Facts } from './facts.tsx';
+import { type Fact, Facts } from './facts.tsx';
 import { Trouble } from './failure-note.tsx';
 import { GrantLink } from './grant-link.tsx';
 import { StateBadge } from './state-badge.tsx';
@@ -28,12 +29,7 @@ export function SessionFacts({ session }: { session: SessionDetail }) {
         facts={[
           { name: 'Began', value: <When at={session.startedAt} as="exact" /> },
           { name: session.live ? 'Running for' : 'Lasted', value: spanText(lasted) },
-          { name: 'Statements', value: session.statements.toLocaleString('en') },
-          { name: 'Rows read', value: session.rowsRead.toLocaleString('en') },
-          {
-            name: 'Read, written',
-            value: `${bytesText(session.bytesRead)}, ${bytesText(session.bytesWritten)}`,
-          },
+          ...(isOnHost(session) ? doneOnHost(session) : doneOnDatabase(session)),
           { name: 'Errors, refused', value: `${session.errors}, ${session.refused}` },
           { name: 'Recording', value: recordingWords(session) },
           ...(session.kept.removedAt === null
@@ -54,6 +50,20 @@ export function SessionFacts({ session }: { session: SessionDetail }) {
     </div>
   );
 }
+
+const doneOnDatabase = (session: SessionDetail): Fact[] => [
+  { name: 'Statements', value: session.statements.toLocaleString('en') },
+  { name: 'Rows read', value: session.rowsRead.toLocaleString('en') },
+  { name: 'Read, written', value: `${bytesText(session.bytesRead)}, ${bytesText(session.bytesWritten)}` },
+];
+
+const doneOnHost = (session: SessionDetail): Fact[] => [
+  { name: 'Commands', value: session.commands.toLocaleString('en') },
+  { name: 'Files copied', value: session.files.toLocaleString('en') },
+  { name: 'Forwarded connections', value: session.connections.toLocaleString('en') },
+  { name: 'From the host', value: bytesText(session.bytesRead) },
+  { name: 'To the host', value: bytesText(session.bytesWritten) },
+];
 
 function recordingWords(session: SessionDetail): string {
   if (session.recording.state === 'elsewhere') return 'On another replica';

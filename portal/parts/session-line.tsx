@@ -5,12 +5,14 @@ import type { Session } from '../../src/api/sessions.ts';
 import { useSlowNow } from '../time/use-now.ts';
 import { secondsBetween, spanText } from '../time/when.ts';
 import { bytesText, counted } from '../words/counts.ts';
+import { hostCounts, isOnHost } from '../words/host-entry.ts';
 import styles from './session-line.module.css';
 import { When } from './when.tsx';
 
 export function SessionLine({ session }: { session: Session }) {
   const now = useSlowNow();
   const lasted = secondsBetween(session.startedAt, session.endedAt ?? new Date(now).toISOString());
+  const onHost = isOnHost(session);
   const trouble = [
     ...(session.errors > 0 ? [counted(session.errors, 'error')] : []),
     ...(session.refused > 0 ? [`${session.refused} refused`] : []),
@@ -25,9 +27,11 @@ export function SessionLine({ session }: { session: Session }) {
         </span>
       </Link>
       <span className={styles.did}>
-        {counted(session.statements, 'statement')}
+        {onHost ? hostCounts(session) : counted(session.statements, 'statement')}
         <span className={styles.sub}>
-          {counted(session.rowsRead, 'row')}, {bytesText(session.bytesRead)}
+          {onHost
+            ? `${bytesText(session.bytesRead)} out, ${bytesText(session.bytesWritten)} in`
+            : `${counted(session.rowsRead, 'row')}, ${bytesText(session.bytesRead)}`}
         </span>
       </span>
       <span className={styles.when}>

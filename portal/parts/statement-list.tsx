@@ -3,7 +3,6 @@
 import type { Statement } from '../../src/api/sessions.ts';
 import { localText, spanText, utcText } from '../time/when.ts';
 import { bytesText, counted, millisText } from '../words/counts.ts';
-import { isOfHost } from '../words/host-entry.ts';
 import styles from './statement-list.module.css';
 
 interface Props {
@@ -41,14 +40,7 @@ export function StatementList({ statements, current, onJump }: Props) {
               <strong className={styles.bad}>Refused</strong>
             ) : statement.error === null ? (
               <>
-                {isOfHost(statement) ? (
-                  <span title={statement.sha256 === null ? undefined : `SHA-256 ${statement.sha256}`}>
-                    {bytesText(statement.bytes)}
-                    {statement.exit === null || statement.exit === 0 ? '' : `, exit ${statement.exit}`}
-                  </span>
-                ) : (
-                  <span title={bytesText(statement.bytes)}>{counted(statement.rows, 'row')}</span>
-                )}
+                <span title={bytesText(statement.bytes)}>{counted(statement.rows, 'row')}</span>
                 <span>{statement.durationMs === null ? 'running' : millisText(statement.durationMs)}</span>
               </>
             ) : (

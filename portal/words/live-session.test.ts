@@ -10,6 +10,7 @@ const pace = (secondsAgo: number, statements: number) => ({
   refused: 0,
   rows: statements * 10,
   bytes: 0,
+  written: 0,
 });
 
 test('a minute in seconds: the newest last, what is older than a minute left out, two of one second added', () => {
@@ -46,4 +47,10 @@ test('what is newer continues the recording, replaces what ran, and leaves no ga
   );
   assert.deepEqual(indexes(mergeStatements([], [one(7)])), [7]);
   assert.deepEqual(indexes(mergeStatements([one(0)], [])), [0]);
+});
+
+test('a shell that runs on while others end is there once, in its place', () => {
+  const merged = mergeStatements([one(0, null), one(1)], [one(1), one(2), one(0, null)]);
+  assert.deepEqual(indexes(merged), [0, 1, 2]);
+  assert.deepEqual(indexes(mergeStatements([one(0, null), one(1)], [one(7), one(0, null)])), [0, 1]);
 });

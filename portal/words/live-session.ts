@@ -4,7 +4,7 @@ import type { Pace, Statement } from '../../src/api/sessions.ts';
 
 export const PACE_SECONDS = 60;
 
-export type PaceFigure = 'statements' | 'rows' | 'bytes';
+export type PaceFigure = 'statements' | 'rows' | 'bytes' | 'written';
 
 /** One value for each of the last sixty seconds, the newest last; a second in which nothing was done is 0. */
 export function paceValues(paces: Pace[], figure: PaceFigure, nowMs: number): number[] {
@@ -18,13 +18,15 @@ export function paceValues(paces: Pace[], figure: PaceFigure, nowMs: number): nu
 }
 
 /**
- * What the recording says so far and what is newer, in one list without a gap: newer ones that do not follow on what is
- * read already are left out, unless nothing is.
+ * What the recording says so far and what is newer, in one list in order without a gap: newer ones that do not follow on
+ * what is read already are left out, unless nothing is. On a host a shell runs on while others begin and end.
  */
 export function mergeStatements(recorded: Statement[], newer: Statement[]): Statement[] {
-  const last = recorded.at(-1)?.index;
-  const first = newer[0]?.index;
-  if (last === undefined) return newer;
-  if (first === undefined || first > last + 1) return recorded;
-  return [...recorded.filter((one) => one.index < first), ...newer];
+  if (recorded.length > 0) {
+    const last = Math.max(...recorded.map((one) => one.index));
+    const first = newer.filter((one) => one.durationMs !== null).map((one) => one.index);
+    if (first.length > 0 && Math.min(...first) > last + 1) return recorded;
+  }
+  const byIndex = new Map([...recorded, ...newer].map((one) => [one.index, one]));
+  return [...byIndex.values()].sort((a, b) => a.index - b.index);
 }

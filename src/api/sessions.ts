@@ -9,6 +9,8 @@ export const session = z.object({
   grantId: idText,
   principal: principalRef,
   target: nameText,
+  /** The kind of the target: `postgres`, `ssh`. */
+  targetKind: nameText.default('postgres'),
   task: nameText,
   live: z.boolean(),
   clientAddress: z.string(),
@@ -22,6 +24,10 @@ export const session = z.object({
   rowsRead: z.number(),
   bytesRead: z.number(),
   bytesWritten: z.number(),
+  /** Of hosts, once they have ended: programs and shells, files that were copied, forwarded connections. */
+  commands: z.number().int().default(0),
+  files: z.number().int().default(0),
+  connections: z.number().int().default(0),
   recordingHash: z.string().nullable(),
   kept: z.object({
     /** After its end; null: for ever. Fixed when the session opened. */
@@ -79,6 +85,8 @@ const pace = z.object({
   refused: z.number().int(),
   rows: z.number(),
   bytes: z.number(),
+  /** Bytes towards the target. */
+  written: z.number().default(0),
 });
 export type Pace = z.infer<typeof pace>;
 

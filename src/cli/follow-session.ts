@@ -47,20 +47,28 @@ function tellStatements(run: Run, seen: SessionLive, shown: number, nowMs: numbe
     if (missed > 0)
       run.out.say(`${missed} statements before this one are not shown; they are in the recording.`);
     last = statement.index;
-    run.out.line(run.out.json ? JSON.stringify(statement) : lineOf(statement, nowMs));
+    run.out.line(
+      run.out.json ? JSON.stringify(statement) : lineOf(statement, nowMs, seen.session.targetKind === 'ssh'),
+    );
   }
   return last;
 }
 
-function lineOf(statement: Statement, nowMs: number): string {
+function lineOf(statement: Statement, nowMs: number, onHost: boolean): string {
+  const did = onHost ? onHostText(statement) : `${statement.rows} rows, ${bytesText(statement.bytes)}`;
   const outcome =
     statement.verdict === 'refused'
       ? 'refused'
       : statement.error === null
-        ? `${statement.rows} rows, ${bytesText(statement.bytes)}`
+        ? did
         : `error ${statement.error.sqlstate}`;
   const took = statement.durationMs === null ? 'unanswered' : `${statement.durationMs.toFixed(1)} ms`;
   return `${clock(statement.at, nowMs)}  ${outcome}, ${took}  ${printable(statement.text.replace(/\s+/g, ' ').trim())}`;
+}
+
+function onHostText({ bytes, exit, sha256 }: Statement): string {
+  const ended = exit === null || exit === 0 ? '' : `, exit ${printable(String(exit))}`;
+  return `${bytesText(bytes)}${ended}${sha256 === null ? '' : `, SHA-256 ${sha256}`}`;
 }
 
 /** Null while the server is away: what is followed goes on there. */

@@ -23,6 +23,7 @@ import * as statementApprovals from './migrations/0019-statement-approvals.ts';
 import * as watchedSessions from './migrations/0020-watched-sessions.ts';
 import * as replicaDrain from './migrations/0025-replica-drain.ts';
 import * as keptRecordings from './migrations/0026-kept-recordings.ts';
+import * as hostCounts from './migrations/0027-host-counts.ts';
 import * as roomInGrants from './migrations/0028-room-in-grants.ts';
 import { readStoreVersion, requireNobodyTooOld, requireNotTooOld, STORE_VERSION } from './store-version.ts';
 
@@ -45,6 +46,7 @@ const MIGRATIONS: Record<string, Migration> = {
   '0020-watched-sessions': watchedSessions,
   '0025-replica-drain': replicaDrain,
   '0026-kept-recordings': keptRecordings,
+  '0027-host-counts': hostCounts,
   '0028-room-in-grants': roomInGrants,
 };
 

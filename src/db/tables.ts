@@ -351,6 +351,10 @@ export interface Tables {
     rows_read: Generated<number>;
     bytes_read: Generated<number>;
     bytes_written: Generated<number>;
+    /** Of hosts, once they have ended. */
+    commands: Generated<number>;
+    files: Generated<number>;
+    connections: Generated<number>;
     recording: string | null;
     recording_hash: string | null;
     /** Classes of data that it masks. */

@@ -10,7 +10,7 @@ import type { Logger } from '../base/log.ts';
 import { sleep } from '../base/timer.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
-import type { Closing } from './recording-format.ts';
+import type { Closing, Totals } from './recording-format.ts';
 
 export interface EndedSession {
   sessionId: string;
@@ -106,6 +106,7 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
         rows_read: sql<number>`greatest(rows_read, ${totals.rowsRead})`,
         bytes_read: sql<number>`greatest(bytes_read, ${totals.bytesRead})`,
         bytes_written: totals.bytesWritten,
+        ...hostColumns(totals),
         recording: ended.recording,
         recording_hash: ended.recordingHash,
       })
@@ -160,6 +161,7 @@ async function writeFound(trx: Trx, ended: EndedSession): Promise<void> {
       rows_read: totals.rowsRead,
       bytes_read: totals.bytesRead,
       bytes_written: totals.bytesWritten,
+      ...hostColumns(totals),
     })
     .where('id', '=', sessionId)
     .where('end_reason', '=', LOST)
@@ -177,3 +179,9 @@ async function writeFound(trx: Trx, ended: EndedSession): Promise<void> {
   });
   await publish(trx, { topic: 'sessions', id: sessionId });
 }
+
+const hostColumns = ({ commands = 0, files = 0, connections = 0 }: Totals) => ({
+  commands,
+  files,
+  connections,
+});

@@ -4,6 +4,7 @@
 
 import { type FileHandle, mkdir, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { countOnHost } from './host-counts.ts';
 import { RecentStatements } from './recent.ts';
 import {
   CHUNKS_OFFSET,
@@ -62,7 +63,7 @@ export interface Closed {
 
 export interface Recorder {
   readonly path: string;
-  readonly totals: Totals;
+  readonly totals: Required<Totals>;
   /** For whoever watches. */
   readonly recent: RecentStatements;
   /** Called on the hot path; must not throw. */
@@ -112,13 +113,16 @@ export async function createRecorder(
 
 class FileRecorder implements Recorder {
   readonly path: string;
-  readonly totals: Totals = {
+  readonly totals: Required<Totals> = {
     statements: 0,
     refused: 0,
     errors: 0,
     rowsRead: 0,
     bytesRead: 0,
     bytesWritten: 0,
+    commands: 0,
+    files: 0,
+    connections: 0,
   };
   readonly recent = new RecentStatements();
   readonly #file: FileHandle;
@@ -153,6 +157,7 @@ class FileRecorder implements Recorder {
     this.recent.end(statement);
     totals.statements++;
     if (statement.refused) totals.refused++;
+    countOnHost(totals, statement);
     if (statement.error !== null && statement.error.sqlstate !== NOT_RUN && !statement.refused)
       totals.errors++;
     this.#push(

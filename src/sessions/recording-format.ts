@@ -121,6 +121,10 @@ export interface Totals {
   rowsRead: number;
   bytesRead: number;
   bytesWritten: number;
+  /** Of hosts; left out by recordings of earlier versions. */
+  commands?: number;
+  files?: number;
+  connections?: number;
 }
 
 /** The verb of what passed only because its task's lists are not enforced; the object says what it was. */

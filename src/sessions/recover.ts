@@ -8,6 +8,7 @@ import { codeOf, messageOf } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Db } from '../db/client.ts';
 import { type EndedSession, LOST, writeEnd } from './close.ts';
+import { HostCounts } from './host-counts.ts';
 import { readRecording, walkChain } from './read-recording.ts';
 import { NOT_RUN } from './recorder.ts';
 import {
@@ -72,13 +73,14 @@ export async function closeAbandoned(ctx: RecoverContext, gateways: string[]): P
     .selectFrom('sessions')
     .select(['id', sql<number>`extract(epoch from seen_at - started_at)::float8 * 1000`.as('ms')])
     .select(['statements', 'refused', 'errors', 'rows_read', 'bytes_read', 'bytes_written'])
+    .select(['commands', 'files', 'connections'])
     .where('gateway', 'in', others)
     .where('ended_at', 'is', null)
     .execute();
   for (const { id, ms, ...row } of rows) {
-    const { statements, refused, errors } = row;
+    const { statements, refused, errors, commands, files, connections } = row;
     const totals = {
-      ...{ statements, refused, errors },
+      ...{ statements, refused, errors, commands, files, connections },
       ...{ rowsRead: row.rows_read, bytesRead: row.bytes_read, bytesWritten: row.bytes_written },
     };
     const closing = { ...NOTHING, totals, endReason: LOST, durationMs: Math.max(0, Math.round(ms)) };
@@ -136,6 +138,7 @@ export async function closeInterrupted(path: string): Promise<{ closing: Closing
     const totals: Totals = { ...EMPTY_TOTALS };
     let lastOffsetMs = 0;
     let answered = 0;
+    const onHost = new HostCounts();
     const chain = await walkChain(file, null, (chunk) => {
       if (chunk.kind === KIND.terminal) {
         const terminal = unpackBody(chunk.body) as TerminalColumns;
@@ -147,7 +150,9 @@ export async function closeInterrupted(path: string): Promise<{ closing: Closing
       totals.statements = Math.max(totals.statements, chunk.last + 1);
       answered += columns.index.length;
       addUp(totals, columns);
+      onHost.take(columns);
     });
+    Object.assign(totals, onHost.counts());
     const closing: Closing = {
       ...NOTHING,
       endedAtMs: Date.now(),

@@ -282,12 +282,15 @@ async function showLive(ctx: { db: Db; log: Logger }, live: Live[]): Promise<voi
     await sql`
       update sessions s
       set seen_at = now(), statements = v.statements, refused = v.refused, errors = v.errors,
-          rows_read = v.rows_read, bytes_read = v.bytes_read, bytes_written = v.bytes_written
+          rows_read = v.rows_read, bytes_read = v.bytes_read, bytes_written = v.bytes_written,
+          commands = v.commands, files = v.files, connections = v.connections
       from unnest(
         ${live.map((one) => one.ticket.sessionId)}::text[], ${column((t) => t.statements)}::int[],
         ${column((t) => t.refused)}::int[], ${column((t) => t.errors)}::int[], ${rows}::bigint[],
-        ${bytes}::bigint[], ${column((t) => t.bytesWritten)}::bigint[]
-      ) as v(id, statements, refused, errors, rows_read, bytes_read, bytes_written)
+        ${bytes}::bigint[], ${column((t) => t.bytesWritten)}::bigint[],
+        ${column((t) => t.commands)}::int[], ${column((t) => t.files)}::int[], ${column((t) => t.connections)}::int[]
+      ) as v(id, statements, refused, errors, rows_read, bytes_read, bytes_written,
+             commands, files, connections)
       where s.id = v.id and s.ended_at is null`.execute(ctx.db);
   } catch (error) {
     ctx.log.debug({ reason: messageOf(error) }, 'live sessions could not be shown');

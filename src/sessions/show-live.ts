@@ -119,11 +119,12 @@ function measure(measured: Map<string, Measured>, live: Live): void {
     refused: totals.refused - one.totals.refused,
     rows: totals.rowsRead - one.totals.rowsRead,
     bytes: totals.bytesRead - one.totals.bytesRead,
+    written: totals.bytesWritten - one.totals.bytesWritten,
   };
   one.totals = totals;
   const oldest = new Date(Date.now() - PACES_KEPT_MS).toISOString();
   while (one.paces[0] !== undefined && one.paces[0].at < oldest) one.paces.shift();
-  if (pace.statements > 0 || pace.rows > 0 || pace.bytes > 0) one.paces.push(pace);
+  if (pace.statements > 0 || pace.rows > 0 || pace.bytes > 0 || pace.written > 0) one.paces.push(pace);
 }
 
 function bodyOf(one: Measured): string {

@@ -15,6 +15,9 @@ export const shownSession = sessionLive.pick({ statements: true, paces: true, to
     rowsRead: true,
     bytesRead: true,
     bytesWritten: true,
+    commands: true,
+    files: true,
+    connections: true,
   }),
 });
 export type ShownSession = z.infer<typeof shownSession>;

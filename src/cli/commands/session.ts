@@ -17,6 +17,8 @@ import { bytesText, clock, relative } from '../times.ts';
 const PAGE_STATEMENTS = 200;
 const MOST_STATEMENTS = 100_000;
 const SHORTEST_TEXT_COLUMNS = 20;
+const HOST = 'ssh';
+type Listed = SessionDetail['statementList'][number];
 
 interface Options {
   measures?: true;
@@ -102,7 +104,7 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
   const head = [
     `${session.id}: ${printable(session.principal.displayName)}, ${session.task} on ${session.target}, ${printable(state)}`,
     `from ${printable(session.clientAddress)}${session.application === null ? '' : ` with ${printable(session.application)}`}, started ${clock(session.startedAt, nowMs)}`,
-    `${session.statements} statements, ${session.refused} refused, ${session.errors} errors, ${session.rowsRead} rows and ${bytesText(session.bytesRead)} read`,
+    doneText(session),
     ...(session.kept.removedAt === null ? [`recording kept ${keptWords(session.kept)}`] : []),
     ...(session.kept.hold === null
       ? []
@@ -121,7 +123,9 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
     ...tableLines(
       [
         { title: 'TIME', cell: (s) => clock(s.at, nowMs), whole: true },
-        { title: 'ROWS', cell: (s) => String(s.rows), align: 'right', whole: true },
+        ...(session.targetKind === HOST
+          ? []
+          : [{ title: 'ROWS', cell: (s: Listed) => String(s.rows), align: 'right' as const, whole: true }]),
         { title: 'BYTES', cell: (s) => bytesText(s.bytes), align: 'right', whole: true },
         {
           title: 'MS',
@@ -131,7 +135,7 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
         },
         { title: '', cell: (s) => s.outcome, whole: true, paint: (_, text) => out.paint('bad', text) },
         {
-          title: 'STATEMENT',
+          title: session.targetKind === HOST ? 'WHAT' : 'STATEMENT',
           cell: (s) => {
             const oneLine = printable(s.text.replace(/\s+/g, ' ').trim());
             return textWidth === null ? oneLine : fit(oneLine, textWidth).trimEnd();
@@ -142,6 +146,14 @@ function describe(session: SessionDetail, out: Output, nowMs: number): string[] 
       out.width,
     ),
   ];
+}
+
+function doneText(session: SessionDetail): string {
+  const trouble = `${session.refused} refused, ${session.errors} errors`;
+  if (session.targetKind !== HOST)
+    return `${session.statements} statements, ${trouble}, ${session.rowsRead} rows and ${bytesText(session.bytesRead)} read`;
+  const { commands, files, connections } = session;
+  return `${commands} commands, ${files} files copied, ${connections} forwarded connections, ${trouble}, ${bytesText(session.bytesRead)} from the host and ${bytesText(session.bytesWritten)} to it`;
 }
 
 function outcomeOf({ verdict, error, exit }: SessionDetail['statementList'][number]): string {

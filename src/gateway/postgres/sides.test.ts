@@ -27,7 +27,17 @@ const guard: Guard = (text) => ({
 /** A relay of two buffers: what would go to the target, to the client, and into the recording. */
 function bench() {
   const recorded: Recorded[] = [];
-  const totals = { statements: 0, refused: 0, errors: 0, rowsRead: 0, bytesRead: 0, bytesWritten: 0 };
+  const totals = {
+    statements: 0,
+    refused: 0,
+    errors: 0,
+    rowsRead: 0,
+    bytesRead: 0,
+    bytesWritten: 0,
+    commands: 0,
+    files: 0,
+    connections: 0,
+  };
   const recorder: Recorder = {
     recent: new RecentStatements(),
     path: '',
