@@ -134,6 +134,9 @@ describe('a recording', () => {
       rowsRead: 0,
       bytesRead: 0,
       bytesWritten: 0,
+      commands: 0,
+      files: 0,
+      connections: 0,
     });
     assert.deepEqual(first.closing?.uses, [
       {
@@ -228,6 +231,46 @@ describe('a recording', () => {
       { code: 'EEXIST' },
     );
     await one.close('done', 1);
+  });
+
+  test('on a host counts programs, files and connections, tries left out; without an end it counts the same and what was open', async () => {
+    const failed = { error: { sqlstate: 'failed', message: 'The host did not open it.' }, bytes: 0 };
+    const begun = (index: number, protocol: Recorded['protocol'], text: string) => ({
+      ...{ index, offsetMs: index, text, protocol },
+    });
+    const host = (
+      index: number,
+      protocol: Recorded['protocol'],
+      text: string,
+      more: Partial<Recorded> = {},
+    ) => statement(index, { protocol, text, rows: 0, bytes: 5, uses: [], ...more });
+    const write = async (): Promise<Recorder> => {
+      const one = await recorder();
+      one.flush([begun(0, 'exec', 'uptime'), begun(1, 'sftp', 'put /a'), begun(2, 'sftp', 'get /none')]);
+      one.add(host(0, 'exec', 'uptime', { announced: true }));
+      one.add(host(1, 'sftp', 'put /a', { announced: true }));
+      one.add(host(2, 'sftp', 'get /none', { announced: true, ...failed }));
+      one.add(host(3, 'exec', 'id', failed));
+      one.add(host(4, 'exec', 'rm -rf /', { refused: true, durationMs: null, ...failed }));
+      one.add(host(5, 'forward', 'db:5432'));
+      one.add(host(6, 'forward', 'db:5433', failed));
+      one.add(host(7, 'sftp', 'list /'));
+      one.add(host(8, 'sftp', 'get /b'));
+      one.flush([begun(9, 'shell', 'shell')]);
+      return one;
+    };
+    const figures = ({ commands, files, connections }: Partial<Recorder['totals']>) => [
+      commands,
+      files,
+      connections,
+    ];
+    const whole = await write();
+    const closed = await whole.close('the client left', 100);
+    assert.deepEqual(figures(closed?.closing.totals ?? {}), [2, 2, 1]);
+    const lost = await write();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const { closing } = await closeInterrupted(lost.path);
+    assert.deepEqual(figures(closing.totals), [3, 2, 1], 'the shell that was open is one more');
   });
 
   test('lies where its session’s id says, and nowhere else', () => {
