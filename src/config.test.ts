@@ -178,9 +178,9 @@ test('recordings: how long they are kept, and the floor', () => {
     writeFileSync(file, text);
     return loadConfig({ SALLY_CONFIG: file }, folder).recordings;
   };
-  assert.deepEqual(kept('{}'), { keepSeconds: null, keepAtLeastSeconds: null });
+  assert.deepEqual(kept('{}'), { keepSeconds: null, keepAtLeastSeconds: null, store: null });
   assert.deepEqual(kept('recordings: { keep: forever, keepAtLeast: 30d }'), {
-    ...{ keepSeconds: null, keepAtLeastSeconds: 30 * 86_400 },
+    ...{ keepSeconds: null, keepAtLeastSeconds: 30 * 86_400, store: null },
   });
   assert.equal(kept('recordings: { keep: 365d }').keepSeconds, 365 * 86_400);
   for (const [text, named] of [
@@ -193,5 +193,37 @@ test('recordings: how long they are kept, and the floor', () => {
   ] as const) {
     writeFileSync(file, `${text}\n`);
     refusal({ SALLY_CONFIG: file }, named);
+  }
+});
+
+test('recordings in a bucket: what is missing, misplaced or no secret is named', () => {
+  const file = join(folder, 'bucket.yaml');
+  const whole = {
+    ...{ store: 's3', endpoint: 'https://s3.example.com', bucket: 'recordings', prefix: 'eu/' },
+    ...{ accessKey: 'env:STORE_KEY', secretKey: 'env:STORE_SECRET' },
+  };
+  const env = { SALLY_CONFIG: file, STORE_KEY: 'key', STORE_SECRET: 'canary-of-the-store' };
+  const write = (change: Record<string, unknown>) =>
+    writeFileSync(file, JSON.stringify({ recordings: { ...whole, ...change } }));
+  write({});
+  const { store } = loadConfig(env, folder).recordings;
+  assert.deepEqual(
+    [store?.endpoint, store?.region, store?.prefix],
+    ['https://s3.example.com', 'us-east-1', 'eu/'],
+  );
+  assert.equal(store?.secretKey.reveal(), 'canary-of-the-store');
+  assert.equal(JSON.stringify(loadConfig(env, folder)).includes('canary-of-the-store'), false);
+  for (const [change, named] of [
+    [{ endpoint: undefined }, /recordings\.endpoint is missing/],
+    [{ endpoint: 'http://s3.example.com' }, /recordings\.endpoint: It must start with https/],
+    [{ endpoint: 'https://s3.example.com/bucket' }, /recordings\.endpoint: Only scheme, name and port/],
+    [{ bucket: 'Upper_Case' }, /recordings\.bucket: A bucket/],
+    [{ prefix: '../' }, /recordings\.prefix: Folders that end with a slash/],
+    [{ secretKey: 'canary-of-the-store' }, /recordings\.secretKey: Write "env:NAME" or "file:\/path"/],
+    [{ secretKey: 'env:NOT_SET' }, /recordings\.secretKey reads NOT_SET, which holds nothing/],
+    [{ store: 'disk' }, /recordings\.endpoint needs recordings\.store: s3/],
+  ] as const) {
+    write(change);
+    refusal(env, named);
   }
 });

@@ -7,7 +7,7 @@ import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { Failure } from './base/errors.ts';
 import { LOOPBACK_HOSTS, type OidcConfig, oidcFrom, oidcSchema, origin } from './config/oidc.ts';
-import { type KeepConfig, keepFrom, recordingsSchema } from './config/recordings.ts';
+import { type RecordingsConfig, recordingsFrom, recordingsSchema } from './config/recordings.ts';
 import {
   masterKeyFileFrom,
   type ReplicaConfig,
@@ -60,7 +60,7 @@ export interface Config {
   firstAdministrator: { name: string; displayName: string; tokenHash: string } | null;
   /** Whose tokens jobs may exchange for one of ours. */
   workloadIdentity: WorkloadIdentityConfig;
-  recordings: KeepConfig;
+  recordings: RecordingsConfig;
   logLevel: string;
 }
 
@@ -199,7 +199,7 @@ export function loadConfig(env: NodeJS.ProcessEnv = process.env, folder: string 
     installationName: own.installation?.name ?? 'sallyport',
     firstAdministrator: own.firstAdministrator ?? null,
     workloadIdentity: own.workloadIdentity ?? { issuers: [] },
-    recordings: keepFrom(own.recordings),
+    recordings: recordingsFrom(own.recordings, { env: given, folder }),
     logLevel: variables.SALLY_LOG ?? 'warn',
   };
 }

@@ -44,7 +44,7 @@ import { createTurns, freeTurnsOf } from './jobs/turns.ts';
 import { createKeys } from './keys/keys.ts';
 import { unwrapInto } from './keys/master.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
-import { recordingJobs } from './program/recordings.ts';
+import { createRecordings } from './program/recordings.ts';
 import { createFence, createRecoveryView } from './program/recovery.ts';
 import { roomForConnections } from './program/room.ts';
 import { createWork } from './program/work.ts';
@@ -321,10 +321,11 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
   });
   rotations.start();
   stops.push(['keys', () => rotations.stop()]);
+  const recordings = createRecordings({ db, log, config, gatewayName: own.name });
   const work = createWork(ctx, {
     here: roles.includes('worker'),
     installationId: installation.id,
-    always: () => recordingJobs({ db, log, dataFolder: config.dataFolder, gatewayName: own.name }),
+    always: () => recordings.jobs(),
   });
   const { worker } = work;
   stops.push(['background work', () => work.stop()]);
@@ -376,7 +377,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       firstPasskey: config.signIn.firstPasskey,
     },
     sessions: createSessionReader({
-      ...{ db, policies, dataFolder: config.dataFolder },
+      ...{ db, policies, dataFolder: config.dataFolder, fetched: recordings.fetched },
       replica: own.name,
     }),
     audit: createAuditLog({ db, sequencer, keys, dataFolder: config.dataFolder }),
@@ -385,7 +386,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
       tasks,
       logStatus: () => sequencer.status(),
       replicas,
-      recordingsFolder: join(config.dataFolder, 'recordings'),
+      recordings: { folder: recordings.folder, replica: own.name, storing: recordings.storing },
     }),
     demo: input.demo,
     portalFolder: input.portalFolder,

@@ -113,9 +113,11 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   // What the command line opens without a server: pure.
   'break-glass/kit-file': { may: ['base'], packages: ['shamir-secret-sharing', 'zod'] },
+  // Buckets that speak S3's protocol; knows nothing of what lies in them.
+  'object-store': { may: ['base'], packages: ['aws4fetch'] },
   sessions: {
     // identity: whose sessions a reader may see.
-    may: ['grants', 'identity', 'audit', 'audit/verify', 'events', 'db', 'api', 'base'],
+    may: ['grants', 'identity', 'audit', 'audit/verify', 'events', 'db', 'object-store', 'api', 'base'],
     packages: ['kysely', 'zod'],
   },
   // Who else works on the store; what they leave behind is freed by whoever wires this.

@@ -6,7 +6,7 @@ import { Facts } from './facts.tsx';
 import { When } from './when.tsx';
 
 export function SystemPanel({ health }: { health: Health }) {
-  const { log, store, replicas, recordings } = health;
+  const { log, store, replicas, recordings, storing } = health;
   const live = replicas.filter((one) => one.state === 'running' || one.state === 'draining');
   return (
     <section className="sp-section" aria-labelledby="system">
@@ -30,6 +30,9 @@ export function SystemPanel({ health }: { health: Health }) {
               value:
                 recordings === null ? 'Nothing recorded here yet' : `${bytesText(recordings.freeBytes)} free`,
             },
+            ...(storing === null
+              ? []
+              : [{ name: 'Recordings to be stored', value: storing.recordings.toLocaleString('en') }]),
             {
               name: live.length === 1 ? 'Process' : 'Processes',
               value: live.map((one) => `${one.name} (${one.roles.join(', ')})`).join('; ') || 'None known',

@@ -105,5 +105,7 @@ export const health = z.object({
   replicas: z.array(replica),
   /** Where this process keeps recordings; null: it has none. */
   recordings: z.object({ freeBytes: z.number(), totalBytes: z.number() }).nullable(),
+  /** Closed recordings that are not in the store of objects yet, on all replicas; null: they stay on the disk. */
+  storing: z.object({ recordings: z.number().int(), oldestAt: timestamp.nullable() }).nullable(),
 });
 export type Health = z.infer<typeof health>;

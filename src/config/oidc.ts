@@ -1,11 +1,8 @@
-// A provider that people sign in at: the part `signIn.oidc` of the configuration. Its secret stands elsewhere, in a
-// variable or a file, so that the configuration itself can be shown to anybody.
+// A provider that people sign in at: the part `signIn.oidc` of the configuration.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { z } from 'zod';
-import { Failure } from '../base/errors.ts';
-import { Secret } from '../base/secret.ts';
+import type { Secret } from '../base/secret.ts';
+import { namedSecret, secretFrom } from './named-secret.ts';
 
 export const LOOPBACK_HOSTS = new Set(['127.0.0.1', '::1', 'localhost']);
 
@@ -43,10 +40,7 @@ export const oidcSchema = z
     name: z.string().min(1).max(60),
     issuer: safeUrl,
     clientId: z.string().min(1).max(300),
-    clientSecret: z
-      .string()
-      .regex(/^(env:[A-Z_][A-Z0-9_]*|file:.+)$/, 'Write "env:NAME" or "file:/path": no secret stands here.')
-      .optional(),
+    clientSecret: namedSecret.optional(),
     scopes: z.array(z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]+$/)).default(['openid', 'profile']),
     claims: z
       .object({
@@ -75,26 +69,11 @@ export function oidcFrom(
   return {
     ...same,
     scopes: [...new Set(['openid', ...scopes])],
-    clientSecret: clientSecret === undefined ? null : secretFrom(clientSecret, env, folder),
+    clientSecret:
+      clientSecret === undefined
+        ? null
+        : secretFrom(clientSecret, 'signIn.oidc.clientSecret', { env, folder }),
     claims: { ...claims, accountType: claims.accountType ?? null, title: claims.title ?? null },
     allowedGroups: allowedGroups ?? null,
   };
-}
-
-function secretFrom(named: string, env: Record<string, string | undefined>, folder: string): Secret {
-  const [, from, where = ''] = /^(env|file):(.+)$/.exec(named) ?? [];
-  let text: string | undefined;
-  if (from === 'env') text = env[where];
-  else {
-    const path = resolve(folder, where);
-    if (!existsSync(path)) throw secretError(`names ${path}, which does not exist.`);
-    text = readFileSync(path, 'utf8').trim();
-  }
-  if (text === undefined || text === '') throw secretError(`reads ${where}, which holds nothing.`);
-  return new Secret(text);
-}
-
-function secretError(what: string): Failure {
-  const field = 'signIn.oidc.clientSecret';
-  return new Failure('invalid', 'config-invalid', `${field} ${what}`, { field });
 }

@@ -11,6 +11,7 @@ import { monotonicMs } from '../base/timer.ts';
 import type { Db } from '../db/client.ts';
 import { kitTroubles } from './kit-troubles.ts';
 import { lateGrants } from './late-grants.ts';
+import { type RecordingsHere, recordingTroubles } from './recording-troubles.ts';
 import { revocationHealth } from './revocation.ts';
 import { targetHealth } from './target-health.ts';
 
@@ -26,13 +27,12 @@ export interface HealthContext {
   db: Db;
   logStatus: () => Pick<SequencerStatus, 'alarm' | 'problem'>;
   replicas: { list(): Promise<ReplicaView[]> };
-  /** Where recordings are kept. */
-  recordingsFolder: string;
+  recordings: RecordingsHere;
 }
 
 export async function readHealth(ctx: HealthContext): Promise<Health> {
   const store = await storeHealth(ctx.db);
-  const [late, targets, kits, revocation, grants, log, replicas, recordings] = await Promise.all([
+  const [late, targets, kits, revocation, grants, log, replicas, recordings, stored] = await Promise.all([
     lateGrants(ctx.db, MOST_TROUBLES),
     targetHealth(ctx.db),
     kitTroubles(ctx.db),
@@ -40,13 +40,15 @@ export async function readHealth(ctx: HealthContext): Promise<Health> {
     grantCounts(ctx.db),
     logHealth(ctx),
     ctx.replicas.list(),
-    space(ctx.recordingsFolder),
+    space(ctx.recordings.folder),
+    recordingTroubles(ctx.db, ctx.recordings),
   ]);
   const own = [
     ...log.troubles,
     ...storeTroubles(store),
     ...replicaTroubles(replicas),
     ...spaceTroubles(recordings),
+    ...stored.troubles,
   ];
   const all = [...late.troubles, ...targets.troubles, ...kits, ...own].sort(
     (a, b) => Number(b.severity === 'bad') - Number(a.severity === 'bad'),
@@ -63,6 +65,7 @@ export async function readHealth(ctx: HealthContext): Promise<Health> {
     store,
     replicas,
     recordings,
+    storing: stored.waiting,
   };
 }
 

@@ -21,7 +21,7 @@ export function createInsight(ctx: HealthContext & { tasks: Tasks }): Insight {
   return {
     summary: (days, principalId) => summarise(ctx, days, principalId),
     receipt: (grantId) => receiptOf(ctx, grantId),
-    metrics: () => metricsText(ctx.db),
+    metrics: () => metricsText(ctx.db, { storing: ctx.recordings.storing !== null }),
     health: () => readHealth(ctx),
   };
 }

@@ -8,8 +8,9 @@ import { family, histogram, type Sample } from './prometheus.ts';
 import { LATENCY_BUCKETS, OBJECTIVE_SECONDS, OBJECTIVE_SHARE, revocationHistogram } from './revocation.ts';
 import { rightNow } from './summary.ts';
 
-export async function metricsText(db: Db): Promise<string> {
-  const [now, requests, latency, totals, work, nodes, glass] = await Promise.all([
+/** `storing`: closed recordings go to a store of objects. */
+export async function metricsText(db: Db, { storing }: { storing: boolean }): Promise<string> {
+  const [now, requests, latency, totals, work, nodes, glass, recordings] = await Promise.all([
     rightNow(db, null),
     requestCounts(db),
     revocationHistogram(db),
@@ -17,6 +18,7 @@ export async function metricsText(db: Db): Promise<string> {
     workCounts(db),
     nodeStates(db),
     brokenGlassCounts(db),
+    recordingCounts(db, storing),
   ]);
   return [
     family('sallyport_requests_total', 'counter', 'Requests by task, outcome of policy and state.', requests),
@@ -102,6 +104,18 @@ export async function metricsText(db: Db): Promise<string> {
       'When the node answered last.',
       nodes.contact,
     ),
+    family(
+      'sallyport_recordings_waiting',
+      'gauge',
+      'Closed recordings that wait for the store of objects, by replica.',
+      recordings.waiting,
+    ),
+    family(
+      'sallyport_recordings_removed_total',
+      'counter',
+      'Recordings that were removed when their time was over.',
+      one(recordings.removed),
+    ),
     family('sallyport_statements_total', 'counter', 'Statements in closed sessions.', one(totals.statements)),
     family(
       'sallyport_statements_refused_total',
@@ -152,6 +166,22 @@ async function sessionTotals(db: Db) {
     from sessions`.execute(db);
   const none = { statements: 0, rows: 0, refused: 0, entries: 0, unsequenced: 0, checkpoint: null };
   return rows[0] ?? none;
+}
+
+async function recordingCounts(db: Db, storing: boolean): Promise<{ waiting: Sample[]; removed: number }> {
+  const [waiting, removed] = await Promise.all([
+    sql<{ replica: string; count: number }>`
+      select gateway as replica, count(*)::int as count from sessions
+      where ${storing} and recording_hash is not null and recording_object is null and removed_at is null
+      group by 1 order by 1`.execute(db),
+    sql<{ count: number }>`select count(*)::int as count from sessions where removed_at is not null`.execute(
+      db,
+    ),
+  ]);
+  return {
+    waiting: waiting.rows.map(({ replica, count }) => ({ labels: { replica }, value: count })),
+    removed: removed.rows[0]?.count ?? 0,
+  };
 }
 
 async function workCounts(db: Db) {

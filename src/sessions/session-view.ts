@@ -1,7 +1,6 @@
 // Sessions as the API shows them: rows from the store, statements from the recording. Ending one goes to whichever
 // process holds it, by an event; that process cuts it and writes down the end.
 
-import { join } from 'node:path';
 import { sql } from 'kysely';
 import type { z } from 'zod';
 import type {
@@ -13,7 +12,7 @@ import type {
   WatchQuery,
 } from '../api/sessions.ts';
 import type { pageQuery } from '../api/text.ts';
-import { codeOf, conflict, Failure, invalid, notFound } from '../base/errors.ts';
+import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import { askToEnd } from '../grants/ask-to-end.ts';
 import type { GrantsContext } from '../grants/context.ts';
@@ -21,10 +20,7 @@ import { mayAdminister, seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
 import { holdRecording, releaseRecording } from './hold.ts';
-import { removedText } from './kept-text.ts';
-import { readRecording } from './read-recording.ts';
-import { readTerminal } from './read-terminal.ts';
-import { recordingPath } from './recording-path.ts';
+import { type ShownContext, showRecording, showTerminal } from './shown-recording.ts';
 import { watchSession } from './watch.ts';
 
 export interface SessionReader {
@@ -32,11 +28,11 @@ export interface SessionReader {
     reader: Caller,
     query: z.infer<typeof sessionQuery>,
   ): Promise<{ items: Session[]; nextCursor: string | null }>;
-  /** A page of statements in their order. Errors: `unknown-session`. */
+  /** A page of statements in their order. Errors: `unknown-session`, `too-many-recordings`. */
   detail(reader: Caller, id: string, query: z.infer<typeof pageQuery>): Promise<SessionDetail>;
   /** What it does now, on whichever replica it runs. Errors: `unknown-session`, `too-many-watchers`. */
   watch(by: Caller, id: string, query: WatchQuery, signal: AbortSignal): Promise<SessionLive>;
-  /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, `recording-elsewhere`, `recording-broken`, `recording-removed`. */
+  /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, those of `showTerminal`. */
   terminal(reader: Caller, id: string, entry: number): Promise<string>;
   /** What it did by verb and object, once it has ended; the most statements first. Errors: `unknown-session`. */
   measures(reader: Caller, id: string): Promise<SessionMeasures>;
@@ -48,11 +44,7 @@ export interface SessionReader {
   release(by: Caller, id: string, reason: string): Promise<Session>;
 }
 
-type SessionReaderContext = Pick<GrantsContext, 'db' | 'policies'> & {
-  dataFolder: string;
-  /** This replica's name: recordings of others are on their disks. */
-  replica: string;
-};
+type SessionReaderContext = Pick<GrantsContext, 'db' | 'policies'> & ShownContext;
 
 export function createSessionReader(ctx: SessionReaderContext): SessionReader {
   return {
@@ -88,34 +80,12 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       const row = await oneVisible(ctx, reader, id);
       const from = Number(query.cursor ?? 0);
       if (!Number.isSafeInteger(from) || from < 0) throw invalid('cursor', 'Not a cursor of this list.');
-      if (row.removed_at !== null)
-        return {
-          ...sessionFrom(row),
-          recording: { state: 'removed', intact: false, problem: removedText(row.removed_at, row.keep_s) },
-          statementList: [],
-          nextCursor: null,
-        };
-      const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
-      const page = await readRecording(path, { from, limit: query.limit });
-      return {
-        ...sessionFrom(row),
-        recording: await recordingOf(ctx, row, page),
-        statementList: page.statements,
-        nextCursor: page.next === null ? null : String(page.next),
-      };
+      return { ...sessionFrom(row), ...(await showRecording(ctx, row, { from, limit: query.limit })) };
     },
 
     async terminal(reader, id, entry) {
       const row = await oneVisible(ctx, reader, id);
-      if (row.removed_at !== null)
-        throw new Failure('gone', 'recording-removed', removedText(row.removed_at, row.keep_s));
-      const path = join(ctx.dataFolder, row.recording ?? recordingPath(row.id));
-      const cast = await readTerminal(path, entry).catch((cause: unknown) => {
-        if (codeOf(cause) === 'ENOENT' && row.gateway === ctx.replica) return null;
-        if (codeOf(cause) === 'ENOENT')
-          throw conflict('recording-elsewhere', `The recording is on the replica ${row.gateway}.`);
-        throw conflict('recording-broken', 'The recording cannot be read.', { cause });
-      });
+      const cast = await showTerminal(ctx, row, entry);
       if (cast === null) throw notFound('terminal', String(entry));
       return cast;
     },
@@ -163,37 +133,6 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
       return sessionFrom(await oneVisible(ctx, by, id));
     },
   };
-}
-
-async function recordingOf(
-  ctx: SessionReaderContext,
-  row: { gateway: string; recording_hash: string | null },
-  page: Awaited<ReturnType<typeof readRecording>>,
-): Promise<SessionDetail['recording']> {
-  if (page.state !== 'missing' || row.gateway === ctx.replica)
-    return { state: page.state, ...judged(page, row.recording_hash) };
-  const replica = await ctx.db
-    .selectFrom('replicas')
-    .select('addresses')
-    .where('name', '=', row.gateway)
-    .executeTakeFirst();
-  const where = (replica?.addresses as Record<string, string> | undefined)?.http;
-  return {
-    state: 'elsewhere',
-    intact: false,
-    problem: `The recording is on the replica ${row.gateway}${where === undefined ? '' : ` (${where})`}; look at the session there.`,
-  };
-}
-
-// The chain shows that the file is whole; the hash in the log shows that it is the file of that session.
-function judged(
-  page: { state: string; intact: boolean; problem: string | null; hash: string | null },
-  logged: string | null,
-) {
-  if (page.intact && logged !== null && page.hash !== logged) {
-    return { intact: false, problem: 'This is not the recording whose hash stands in the audit log.' };
-  }
-  return { intact: page.intact, problem: page.problem };
 }
 
 async function oneVisible(ctx: SessionReaderContext, reader: Caller, id: string) {

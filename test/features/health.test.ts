@@ -40,7 +40,7 @@ async function look(change: Partial<HealthContext> = {}): Promise<Health> {
     db: world.ctx.db,
     logStatus: () => ({ alarm, problem: null }),
     replicas: { list: async () => replicas },
-    recordingsFolder: tmpdir(),
+    recordings: { folder: tmpdir(), replica: 'here', storing: null },
     ...change,
   });
   return healthSchema.parse(found);
@@ -179,7 +179,7 @@ test('the budget is what the objective allows to miss', () => {
 });
 
 test('the figures keep to Prometheus’ text format: each family once, typed, whole, with values that parse', async () => {
-  const families = readMetrics(await metricsText(world.ctx.db));
+  const families = readMetrics(await metricsText(world.ctx.db, { storing: false }));
   const value = (name: string) => families.get(name)?.samples[0]?.value;
   assert.equal(families.get('sallyport_revocation_seconds')?.type, 'histogram');
   assert.equal(value('sallyport_grants_overdue'), 0);

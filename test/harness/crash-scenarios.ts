@@ -11,6 +11,7 @@ import { keysAnswer } from '../../src/api/keys.ts';
 import { kill as killSchema } from '../../src/api/kills.ts';
 import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
 import { submitted } from '../../src/api/requests.ts';
+import { session as sessionSchema } from '../../src/api/sessions.ts';
 import { task as taskSchema } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { converge } from './convergence.ts';
@@ -37,6 +38,59 @@ async function active(sallyport: LeanSallyport, duration = '10m', task = 'read-o
   });
   assert.equal(got.grant?.state, 'active');
   return got.grant;
+}
+
+/** One connection and one statement. */
+async function useOnce(sallyport: LeanSallyport, grantId: string): Promise<void> {
+  const path = `/api/grants/${grantId}/credentials`;
+  const { dsn } = await sallyport.ask('engineer', 'POST', path, issuedCredential, {});
+  const client = new pg.Client({ connectionString: dsn });
+  client.on('error', () => undefined);
+  await client.connect();
+  await client.query('select count(*) from orders');
+  await client.end();
+}
+
+/** Past the program: no step of its own. */
+async function inStore(sallyport: LeanSallyport, text: string, values: unknown[]): Promise<unknown[]> {
+  const store = new pg.Client({ connectionString: sallyport.store.adminUrl });
+  await store.connect();
+  try {
+    return (await store.query(text, values)).rows;
+  } finally {
+    await store.end();
+  }
+}
+
+const RECORDING_LIMIT_MS = 40_000;
+
+async function waitFor<T>(what: string, look: () => Promise<T | null>): Promise<T> {
+  const endsAt = Date.now() + RECORDING_LIMIT_MS;
+  for (;;) {
+    const found = await look();
+    if (found !== null) return found;
+    assert.ok(Date.now() < endsAt, `not within ${RECORDING_LIMIT_MS} ms: ${what}`);
+    await delay(100);
+  }
+}
+
+/** The session of that grant whose recording is closed. */
+function recorded(sallyport: LeanSallyport, grantId: string): Promise<string> {
+  return waitFor('a recording is closed', async () => {
+    const closed = `select id from sessions where grant_id = $1 and recording_hash is not null`;
+    const [row] = await inStore(sallyport, closed, [grantId]);
+    return row === undefined ? null : (row as { id: string }).id;
+  });
+}
+
+/** Nothing that is over is left, on the disk or without its one entry. */
+async function recordingOver(sallyport: LeanSallyport): Promise<void> {
+  const left = `select s.id from sessions s
+    where keep_s is not null and (removed_at is null or file_gone_at is null
+      or (select count(*) from audit_entries e where e.session_id = s.id and e.kind = 'recording.removed') <> 1)`;
+  await waitFor('a recording that is over is gone', async () =>
+    (await inStore(sallyport, left, [])).length === 0 ? true : null,
+  );
 }
 
 const nothing = () => Promise.resolve('');
@@ -130,15 +184,23 @@ export const SCENARIOS: readonly Scenario[] = [
   {
     name: 'session',
     prepare: activeId,
-    act: async (sallyport, id) => {
-      const path = `/api/grants/${id}/credentials`;
-      const { dsn } = await sallyport.ask('engineer', 'POST', path, issuedCredential, {});
-      const client = new pg.Client({ connectionString: dsn });
-      client.on('error', () => undefined);
-      await client.connect();
-      await client.query('select count(*) from orders');
-      await client.end();
+    act: useOnce,
+  },
+  {
+    name: 'recording over',
+    prepare: async (sallyport) => {
+      const grantId = await activeId(sallyport);
+      await useOnce(sallyport, grantId);
+      return recorded(sallyport, grantId);
     },
+    act: async (sallyport, id) => {
+      const path = `/api/sessions/${id}`;
+      for (const act of ['hold', 'release'])
+        await sallyport.ask('admin', 'POST', `${path}/${act}`, sessionSchema, { reason: REASON });
+      await inStore(sallyport, 'update sessions set keep_s = 1 where id = $1 returning id', [id]);
+      await recordingOver(sallyport);
+    },
+    settled: recordingOver,
   },
   {
     name: 'bundle',

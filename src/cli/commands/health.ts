@@ -47,7 +47,7 @@ function troubleLines(one: Trouble, out: Output, nowMs: number): string[] {
   ];
 }
 
-function summary({ grants, revocation, targets, log, recordings }: Health): string[] {
+function summary({ grants, revocation, targets, log, recordings, storing }: Health): string[] {
   const share =
     revocation.share === null
       ? 'nothing has ended yet'
@@ -58,5 +58,6 @@ function summary({ grants, revocation, targets, log, recordings }: Health): stri
     `Targets:    ${targets.length}`,
     `Log:        ${log.entries} entries, signed up to ${log.checkpointSize}`,
     ...(recordings === null ? [] : [`Recordings: ${bytesText(recordings.freeBytes)} free`]),
+    ...(storing === null ? [] : [`To store:   ${storing.recordings} recordings`]),
   ];
 }
