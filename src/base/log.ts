@@ -2,6 +2,7 @@
 // and here once more by name.
 
 import { type Logger, pino } from 'pino';
+import { steeringEscaped } from './steering.ts';
 
 export type { Logger };
 
@@ -19,6 +20,8 @@ export function createLog(level: string): Logger {
       },
       formatters: { level: (label) => ({ level: label }) },
       timestamp: pino.stdTimeFunctions.isoTime,
+      // JSON lets C1 controls and bidirectional marks pass, and somebody reads this on a terminal.
+      hooks: { streamWrite: steeringEscaped },
     },
     pino.destination({ dest: 2, sync: true }),
   );

@@ -5,7 +5,7 @@ import { styleText } from 'node:util';
 import type { Failure } from '../base/errors.ts';
 import type { Environment } from './environment.ts';
 import { exitCodeOf } from './exit-codes.ts';
-import { printable, printableJson } from './printable.ts';
+import { printable, printableJson, printableOutput } from './printable.ts';
 
 export type Paint = 'good' | 'warn' | 'bad' | 'dim' | 'strong';
 const STYLES = { good: 'green', warn: 'yellow', bad: 'red', dim: 'dim', strong: 'bold' } as const;
@@ -37,9 +37,10 @@ export function createOutput(options: { json: boolean; environment: Environment 
     if (liveLine !== '' && stderr.isTTY === true) stderr.write('\r\u001b[2K');
     liveLine = '';
   };
+  const safe = (text: string) => printableOutput(text, colored);
   const line = (text: string) => {
     clearLive();
-    stdout.write(`${text}\n`);
+    stdout.write(`${safe(text)}\n`);
   };
   return {
     json,
@@ -53,9 +54,10 @@ export function createOutput(options: { json: boolean; environment: Environment 
     say(text) {
       if (json) return;
       clearLive();
-      stderr.write(`${text}\n`);
+      stderr.write(`${safe(text)}\n`);
     },
-    live(text) {
+    live(given) {
+      const text = safe(given);
       if (json || text === liveLine) return;
       if (stderr.isTTY === true) {
         const width = Math.max((stderr.columns ?? 80) - 1, NARROWEST_COLUMNS);

@@ -6,6 +6,7 @@ import { Failure } from '../base/errors.ts';
 import { sleep } from '../base/timer.ts';
 import { grantSentence } from './cards.ts';
 import type { Api, Query } from './client.ts';
+import { printableJson } from './printable.ts';
 import type { Run } from './run.ts';
 
 const LOOK_EVERY_MS = 2_000;
@@ -19,7 +20,7 @@ export async function watchGrants(run: Run, api: Api, query: Query, most: number
       const news = newsOf(grant, api.nowMs());
       if (told.get(grant.id) === news.key) continue;
       told.set(grant.id, news.key);
-      run.out.line(run.out.json ? JSON.stringify(grant) : news.text);
+      run.out.line(run.out.json ? printableJson(grant, 0) : news.text);
     }
     await sleep(LOOK_EVERY_MS, run.interrupt);
   }

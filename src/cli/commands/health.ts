@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { type Health, health as healthSchema, type Trouble } from '../../api/health.ts';
 import { EXIT } from '../exit-codes.ts';
 import type { Output } from '../output.ts';
+import { printable } from '../printable.ts';
 import { leaf, startRun } from '../run.ts';
 import { bytesText, relative } from '../times.ts';
 
@@ -39,10 +40,10 @@ function troubleLines(one: Trouble, out: Output, nowMs: number): string[] {
   const since = one.since === null ? '' : ` (${relative(one.since, nowMs)})`;
   const next = one.nextAt === null ? one.next : `${one.next} ${relative(one.nextAt, nowMs)}`;
   return [
-    `${out.paint(one.severity === 'bad' ? 'bad' : 'dim', one.severity === 'bad' ? '✗' : '!')} ${one.what}${since}`,
-    ...(one.why === null ? [] : [`  why:  ${one.why}`]),
-    ...(next === null ? [] : [`  next: ${next}`]),
-    `  do:   ${one.do}`,
+    `${out.paint(one.severity === 'bad' ? 'bad' : 'dim', one.severity === 'bad' ? '✗' : '!')} ${printable(one.what)}${since}`,
+    ...(one.why === null ? [] : [`  why:  ${printable(one.why)}`]),
+    ...(next === null ? [] : [`  next: ${printable(next)}`]),
+    `  do:   ${printable(one.do)}`,
     '',
   ];
 }

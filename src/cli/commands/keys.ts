@@ -35,15 +35,17 @@ function rotateCommand(): Command {
 }
 
 function linesOf({ master, log, passwordGeneration }: KeysAnswer): string[] {
-  const lines = [`master key        ${master.check}`];
+  const lines = [`master key        ${printable(master.check)}`];
   if (master.next !== null) {
     const waits = master.waitingFor.map(printable).join(', ');
-    lines.push(`  next            ${master.next}${waits === '' ? '' : `, waits for ${waits}`}`);
+    lines.push(`  next            ${printable(master.next)}${waits === '' ? '' : `, waits for ${waits}`}`);
   }
   if (master.previous !== null)
-    lines.push(`  before          ${master.previous}, still needed by ${master.grantsOfPrevious} grants`);
-  lines.push(`log key           ${log.verifierKey}`);
-  if (log.announced !== null) lines.push(`  announced       ${log.announced}`);
+    lines.push(
+      `  before          ${printable(master.previous)}, still needed by ${master.grantsOfPrevious} grants`,
+    );
+  lines.push(`log key           ${printable(log.verifierKey)}`);
+  if (log.announced !== null) lines.push(`  announced       ${printable(log.announced)}`);
   lines.push(`target passwords  generation ${passwordGeneration}`);
   return lines;
 }

@@ -5,6 +5,7 @@ import { labelList, type SetLabelsBody, type SuggestedLabel, suggestedLabels } f
 import { path } from '../client.ts';
 import { usage } from '../exit-codes.ts';
 import { showTable } from '../lists.ts';
+import { printable } from '../printable.ts';
 import { group, leaf, startRun } from '../run.ts';
 
 export function command(): Command {
@@ -57,9 +58,14 @@ function suggestCommand(): Command {
       const { sampled, unread } = found.tables;
       if (sampled + unread > 0)
         run.out.say(`Read samples of ${sampled} tables; ${unread} could not be read.`);
-      const words = found.items.map((one) => `${one.column}=${one.label}`).join(' ');
-      if (words !== '') run.out.say(`To confirm them: sally label set ${target} ${words}`);
+      const words = found.items.map((one) => shellWord(`${one.column}=${one.label}`)).join(' ');
+      if (words !== '') run.out.say(`To confirm them: sally label set ${shellWord(target)} ${words}`);
     });
+}
+
+/** As a shell takes it for one word: the names are the target's, and somebody will paste them. */
+function shellWord(text: string): string {
+  return /^[\w.=@:/-]+$/.test(text) ? text : `'${printable(text).replaceAll("'", `'\\''`)}'`;
 }
 
 function because({ because: reasons, looksLike, sampled, matching }: SuggestedLabel): string {
