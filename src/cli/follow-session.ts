@@ -47,13 +47,11 @@ function tellStatements(run: Run, seen: SessionLive, shown: number, nowMs: numbe
     if (missed > 0)
       run.out.say(`${missed} statements before this one are not shown; they are in the recording.`);
     last = statement.index;
-<<<<<<< HEAD
     run.out.line(
-      run.out.json ? JSON.stringify(statement) : lineOf(statement, nowMs, seen.session.targetKind === 'ssh'),
+      run.out.json
+        ? printableJson(statement, 0)
+        : lineOf(statement, nowMs, seen.session.targetKind === 'ssh'),
     );
-=======
-    run.out.line(run.out.json ? printableJson(statement, 0) : lineOf(statement, nowMs));
->>>>>>> 521f7f2 (Nothing in an answer steers a terminal: every command that shows something, against answers full of escape sequences)
   }
   return last;
 }
@@ -64,13 +62,8 @@ function lineOf(statement: Statement, nowMs: number, onHost: boolean): string {
     statement.verdict === 'refused'
       ? 'refused'
       : statement.error === null
-<<<<<<< HEAD
         ? did
-        : `error ${statement.error.sqlstate}`;
-=======
-        ? `${statement.rows} rows, ${bytesText(statement.bytes)}`
         : `error ${printable(statement.error.sqlstate)}`;
->>>>>>> 521f7f2 (Nothing in an answer steers a terminal: every command that shows something, against answers full of escape sequences)
   const took = statement.durationMs === null ? 'unanswered' : `${statement.durationMs.toFixed(1)} ms`;
   return `${clock(statement.at, nowMs)}  ${outcome}, ${took}  ${printable(statement.text.replace(/\s+/g, ' ').trim())}`;
 }
