@@ -145,7 +145,7 @@ function keepLoginMessage(upstream: Upstream, frame: Frame, ticket: SessionTicke
         throw new ProtocolError('target', 'The target sent a cancel key that is too short.');
       upstream.cancelKey = {
         processId: frame.body.readUInt32BE(0),
-        secret: Buffer.from(frame.body.subarray(4)),
+        secret: unpooled(frame.body.subarray(4)),
       };
       return;
     case FROM_SERVER.error:
@@ -223,4 +223,11 @@ export async function cancelUpstream(
       Buffer.concat([int32(12 + key.secret.length), int32(CANCEL_REQUEST), int32(key.processId), key.secret]),
     );
   });
+}
+
+/** A copy by itself: one in Node's pool would keep its 64 KiB as long as the session. */
+function unpooled(bytes: Buffer): Buffer {
+  const copy = Buffer.alloc(bytes.length);
+  bytes.copy(copy);
+  return copy;
 }
