@@ -44,6 +44,7 @@ import { createTurns, freeTurnsOf } from './jobs/turns.ts';
 import { createKeys } from './keys/keys.ts';
 import { unwrapInto } from './keys/master.ts';
 import { createPolicies, publishStarter } from './policy/publish.ts';
+import { noteGateway } from './program/note-gateway.ts';
 import { createRecordings } from './program/recordings.ts';
 import { createFence, createRecoveryView } from './program/recovery.ts';
 import { roomForConnections } from './program/room.ts';
@@ -289,6 +290,8 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     await listening('SALLY_PG_PORT', config.postgresGateway, gateway.start());
     addresses.postgres = `${config.postgresGateway.host}:${gateway.port}`;
     if (config.postgresGateway.publicAddress === null) ctx.gatewayAddress.port = gateway.port;
+    const shown = { gateway: 'postgres', certificate: gateway.certificate } as const;
+    await noteGateway(db, own.name, addresses.postgres, shown);
   }
   const sshGateway = createSshGateway({
     ...{ admission, sessions, log, dataFolder: config.dataFolder },
@@ -301,6 +304,7 @@ async function wire(input: ProgramInput, stops: [string, () => Promise<unknown>]
     addresses.sshHostKey = sshGateway.hostKey;
     ctx.sshAddress.hostKey = sshGateway.hostKey;
     if (config.sshGateway.publicAddress === null) ctx.sshAddress.port = sshGateway.port;
+    await noteGateway(db, own.name, addresses.ssh, { gateway: 'ssh', hostKey: sshGateway.hostKey });
   }
 
   const policyLook = repeat({ log }, 'policies', POLICY_LOOK_MS, (signal) =>

@@ -2,7 +2,7 @@
 // (sslrootcert), and with sslmode=require nothing has to be set up. Somebody's own certificate takes its place by
 // replacing both files.
 
-import { webcrypto } from 'node:crypto';
+import { webcrypto, X509Certificate } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -18,6 +18,17 @@ export interface CertificateFiles {
   key: string;
 }
 
+/** What clients are shown, for the log; the key is in none of it. */
+export interface ShownCertificate {
+  /** Hex, as X.509 has it. */
+  serial: string;
+  subject: string;
+  /** Of the whole certificate, hex. */
+  sha256: string;
+  validFrom: string;
+  validUntil: string;
+}
+
 /**
  * The files that the configuration names, which several gateways can share; without them
  * `<data>/gateway/{certificate,key}.pem`, made where they are missing. Errors: Failure `certificate-invalid`.
@@ -25,14 +36,14 @@ export interface CertificateFiles {
 export async function loadCertificate(
   dataFolder: string,
   named: CertificateFiles | null = null,
-): Promise<SecureContext> {
+): Promise<{ context: SecureContext; shown: ShownCertificate }> {
   const folder = join(dataFolder, 'gateway');
   const paths = named ?? { certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
   if (named === null && (!existsSync(paths.certificate) || !existsSync(paths.key)))
     await makeCertificate(folder, paths);
   try {
     const [cert, key] = await Promise.all([readFile(paths.certificate), readFile(paths.key)]);
-    return createSecureContext({ cert, key, minVersion: 'TLSv1.2' });
+    return { context: createSecureContext({ cert, key, minVersion: 'TLSv1.2' }), shown: shownFrom(cert) };
   } catch (cause) {
     throw new Failure(
       'invalid',
@@ -47,6 +58,17 @@ export async function loadCertificate(
       },
     );
   }
+}
+
+function shownFrom(pem: Buffer): ShownCertificate {
+  const { serialNumber, subject, fingerprint256, validFromDate, validToDate } = new X509Certificate(pem);
+  return {
+    serial: serialNumber.toLowerCase(),
+    subject,
+    sha256: fingerprint256.replaceAll(':', '').toLowerCase(),
+    validFrom: validFromDate.toISOString(),
+    validUntil: validToDate.toISOString(),
+  };
 }
 
 async function makeCertificate(folder: string, paths: CertificateFiles): Promise<void> {

@@ -10,7 +10,7 @@ import { errorResponse } from '../pg-wire/frames.ts';
 import { ProtocolError } from '../pg-wire/protocol-error.ts';
 import type { LiveSession } from '../sessions/live-session.ts';
 import type { Sessions } from '../sessions/sessions.ts';
-import { type CertificateFiles, loadCertificate } from './certificate.ts';
+import { type CertificateFiles, loadCertificate, type ShownCertificate } from './certificate.ts';
 import { createFailureLimit } from './failure-limit.ts';
 import { type FastSockets, fastSockets } from './fast-socket.ts';
 import { createCancelKeys, type OtherGateways } from './postgres/cancel-keys.ts';
@@ -64,6 +64,8 @@ export interface GatewayContext {
 export interface Gateway {
   /** The real one, once started. */
   readonly port: number;
+  /** What it shows to clients; null before it has started. */
+  readonly certificate: ShownCertificate | null;
   start(): Promise<void>;
   /** Lets nobody in any more, and tells those who are in; cancel requests still work. */
   drain(said: string): void;
@@ -77,6 +79,7 @@ export function createGateway(ctx: GatewayContext): Gateway {
   const connections = new Set<{ destroy(): void }>();
   const endings = new Set<Promise<void>>();
   const stopping = new AbortController();
+  let shown: ShownCertificate | null = null;
   const cancelKeys = createCancelKeys(ctx.otherGateways);
   let draining = false;
   const shared = { cancelKeys, failures: createFailureLimit(), draining: () => draining };
@@ -173,12 +176,17 @@ export function createGateway(ctx: GatewayContext): Gateway {
     get port() {
       return port;
     },
+    get certificate() {
+      return shown;
+    },
     async start() {
-      [guard, tls, sockets] = await Promise.all([
+      const [judge, certificate, fast] = await Promise.all([
         ctx.guard ?? createGuard(),
         loadCertificate(ctx.dataFolder, ctx.certificate),
         ctx.sockets ?? fastSockets(),
       ]);
+      [guard, tls, sockets] = [judge, certificate.context, fast];
+      shown = certificate.shown;
       const listening = createServer({ noDelay: true, pauseOnConnect: true }, accept);
       await new Promise<void>((resolve, reject) => {
         listening.once('error', reject);

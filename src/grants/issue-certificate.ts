@@ -3,12 +3,11 @@
 // is none, and the answer says where to go.
 
 import type { IssuedCertificate } from '../api/hosts.ts';
-import { append } from '../audit/append.ts';
 import { Failure, notFound } from '../base/errors.ts';
 import { actorOf } from '../identity/principals.ts';
 import type { Obligations } from '../policy/engine/facts.ts';
 import { storeDecision } from '../policy/publish.ts';
-import { fingerprint, parsePublicLine } from '../ssh/keys.ts';
+import { parsePublicLine } from '../ssh/keys.ts';
 import { cannotMask } from '../targets/labels.ts';
 import type { GrantsContext } from './context.ts';
 import { decisionFacts, loadAsked } from './facts.ts';
@@ -113,26 +112,19 @@ export async function issueCertificate(
         { hint: 'Return the grant and ask again.' },
       );
     const { login } = found;
-    const signed = await signForGrant(ctx, trx, { grantId, login, terms, key, forSeconds: LONGEST_SECONDS });
     await storeDecision(trx, {
       ...{ requestId: found.request_id, grantId, action, policyDigest: policies.digest, facts },
       decided: verdict,
     });
-    await append(trx, {
-      kind: 'certificate.issued',
-      actor: actorOf(caller.principal),
-      requestId: found.request_id,
-      grantId,
-      targetId: found.target_id,
-      sourceAddress: caller.sourceAddress,
-      policyDigest: policies.digest,
-      detail: {
-        serial: signed.serial,
-        keyId: login,
-        key: fingerprint(key),
-        target: asked.target.name,
-        user: hostUser(terms, login),
-        validUntil: signed.validUntil.toISOString(),
+    const signed = await signForGrant(ctx, trx, {
+      ...{ grantId, login, terms, key, holder: 'person', forSeconds: LONGEST_SECONDS },
+      target: asked.target.name,
+      entry: {
+        actor: actorOf(caller.principal),
+        requestId: found.request_id,
+        targetId: found.target_id,
+        sourceAddress: caller.sourceAddress,
+        policyDigest: policies.digest,
       },
     });
     return {

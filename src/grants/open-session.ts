@@ -142,20 +142,10 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
   });
 
   const recorded = [verdict.obligations, request.obligations as Obligations];
-  const host =
-    rules.host === undefined
-      ? null
-      : await hostTicket(ctx, {
-          grantId: found.id,
-          login: found.login,
-          terms: rules.host,
-          endpoint,
-          recorded,
-        });
   const controls = mergeSessionControls([verdict.obligations, request.obligations as Obligations]);
   const graceSeconds = await storeGraceSeconds(ctx.db, asked.target.segment);
   const sessionId = newId('session');
-  const time = await ctx.db.transaction().execute(async (trx) => {
+  const opened = await ctx.db.transaction().execute(async (trx) => {
     const grant = await trx
       .selectFrom('grants')
       .select([
@@ -236,7 +226,23 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
             holder: principal,
             from: input.clientAddress,
           });
+    const host =
+      rules.host === undefined
+        ? null
+        : await hostTicket(ctx, trx, {
+            ...{ grantId: found.id, login: found.login, terms: rules.host, endpoint, recorded },
+            target: asked.target.name,
+            entry: {
+              actor: actorOf(principal),
+              requestId: found.request_id,
+              sessionId,
+              targetId: found.target_id,
+              sourceAddress: input.clientAddress,
+              policyDigest: policies.digest,
+            },
+          });
     return {
+      host,
       remainingMs: claimed?.ms ?? grant.ms,
       expiresAtMs: (claimed?.expiresAt ?? grant.expires_at).getTime(),
       landingMs: grant.landing_s * 1_000,
@@ -251,11 +257,10 @@ export async function openSession(ctx: GrantsContext, input: OpenInput): Promise
     targetId: found.target_id,
     task: asked.task.name,
     database,
-    ...time,
+    ...opened,
     storeGraceMs: graceSeconds * 1000,
     guard: rules.guard,
     mask,
-    host,
     budget: budgetOf(controls),
     approveStatements: controls.approveStatements?.kinds ?? null,
     literals: literalsOf(ctx, controls),

@@ -208,6 +208,26 @@ describe('hosts', { skip: skipWithoutHost() }, () => {
       [entry?.leaf.detail.serial, entry?.leaf.detail.keyId, entry?.leaf.actor.name],
       [issued.serial, grant.login, 'engineer'],
     );
+    // What the log says of it is what OpenSSH reads in it.
+    const read = await runClient('ssh-keygen', ['-L', '-f', join(identity.folder, 'key-cert.pub')]);
+    const field = (name: string) => new RegExp(`^ +${name}:? (.*)$`, 'm').exec(read.out)?.[1]?.trim() ?? '';
+    const detail: Record<string, unknown> = entry?.leaf.detail ?? {};
+    assert.equal(field('Serial'), detail.serial);
+    assert.equal(field('Key ID'), `"${detail.keyId}"`);
+    assert.ok(field('Signing CA').includes(String(detail.authority)), read.out);
+    assert.ok(field('Public key').includes(String(detail.key)), read.out);
+    assert.match(
+      read.out,
+      new RegExp(`Principals: \\n +${(detail.principals as string[]).join('\\n +')}\\n`),
+    );
+    const [, from = '', until = ''] = /from (\S+) to (\S+)/.exec(field('Valid')) ?? [];
+    const local = (iso: unknown) => Date.parse(String(iso));
+    assert.deepEqual(
+      [Date.parse(from), Date.parse(until)],
+      [local(detail.validFrom), local(detail.validUntil)],
+    );
+    assert.equal(detail.validUntil, issued.validUntil);
+    assert.equal(detail.holder, 'person');
     // Nobody else's grant, and no grant on something else.
     const key = { publicKey: publicLine(newKeyPair().publicKey) };
     assert.equal(
@@ -261,6 +281,17 @@ describe('hosts', { skip: skipWithoutHost() }, () => {
         pageOf(sessionSchema),
       );
       assert.ok(listed.items.some((one) => one.grantId === grant.id));
+      // Of each session the gateway's own certificate is in the log, with the session that it was for.
+      const path = `/api/audit/entries?grant=${grant.id}&kind=certificate.issued`;
+      const { items } = await sallyport.ask('auditor', 'GET', path, pageOf(auditEntry));
+      const own = items.map(({ leaf }) => leaf).filter(({ detail }) => detail.holder === 'gateway');
+      assert.deepEqual(own.map((leaf) => leaf.sessionId).sort(), listed.items.map((one) => one.id).sort());
+      assert.equal(new Set(own.map(({ detail }) => detail.serial)).size, own.length);
+      for (const { at, detail } of own) {
+        assert.deepEqual([detail.keyId, detail.principals], [grant.login, [grant.login]]);
+        const lives = Date.parse(String(detail.validUntil)) - Date.parse(at);
+        assert.ok(lives > 0 && lives <= 125_000, `it lives for ${lives} ms`);
+      }
       await over(grant);
       assert.equal((await through(words)).code, 255);
     }

@@ -1,4 +1,5 @@
 // Starting and stopping the demo as a person does it: what is printed and written, who may sign in with one click, and
+import { X509Certificate } from 'node:crypto';
 // that nothing is left running or lying about, however it ends.
 
 import assert from 'node:assert/strict';
@@ -164,6 +165,26 @@ describe('the demo', () => {
     assert.ok(
       told.includes('system.stopped') && told.filter((kind) => kind === 'system.started').length >= 2,
     );
+    const shown = (
+      kinds.body as { items: { leaf: { kind: string; detail: Record<string, unknown> } }[] }
+    ).items
+      .map(({ leaf }) => leaf)
+      .filter((leaf) => leaf.kind === 'gateway.started');
+    const own = new X509Certificate(readFileSync(join(sallyport.dataFolder, 'gateway', 'certificate.pem')));
+    const databases = shown.filter(({ detail }) => detail.gateway === 'postgres');
+    assert.ok(databases.length >= 2, 'one a start');
+    for (const { detail } of databases)
+      assert.deepEqual(
+        [detail.serial, detail.sha256, detail.validUntil],
+        [
+          own.serialNumber.toLowerCase(),
+          own.fingerprint256.replaceAll(':', '').toLowerCase(),
+          own.validToDate.toISOString(),
+        ],
+      );
+    const hosts = shown.filter(({ detail }) => detail.gateway === 'ssh');
+    assert.ok(hosts.length >= 2);
+    for (const { detail } of hosts) assert.match(String(detail.hostKey), /^SHA256:[A-Za-z0-9+/]{43}$/);
     const targets = (await sallyport.call('engineer', 'GET', '/api/targets')).body as { items: unknown[] };
     assert.equal(targets.items.length, 1, 'nothing is made twice');
   });

@@ -99,7 +99,7 @@ const SENTENCES: Readonly<Record<string, Say>> = {
     `${who} lifted the kill switch for ${scopeOf(leaf)}${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
   'credential.issued': (leaf, who) => `${who} took a credential${words(leaf, ', number ', 'number')}.`,
   'certificate.issued': (leaf, who) =>
-    `${who} took a certificate${on(leaf)}${words(leaf, ' as ', 'user')}${words(leaf, ', serial ', 'serial')}${words(leaf, ', for the key ', 'key')}${from(leaf)}.`,
+    `${leaf.detail.holder === 'gateway' ? `The gateway made itself a certificate for a session of ${who}` : `${who} took a certificate`}${on(leaf)}${words(leaf, ' as ', 'user')}${words(leaf, ', serial ', 'serial')}${words(leaf, ', for the key ', 'key')}${words(leaf, ', until ', 'validUntil')}${from(leaf)}.`,
   'session.opened': (leaf, who) =>
     `${who} opened a session${on(leaf)}${words(leaf, ', database ', 'database')}${words(leaf, ', with ', 'application')}${from(leaf)}.`,
   'session.ended': (leaf, who) =>
@@ -204,6 +204,8 @@ const SENTENCES: Readonly<Record<string, Say>> = {
   'step-up': (leaf, who) => `${who} used a passkey${from(leaf)}.`,
   'system.started': (leaf) =>
     `Sallyport${words(leaf, ' ', 'version')} started${words(leaf, ' as the replica ', 'replica')}.`,
+  'gateway.started': (leaf) =>
+    `The gateway for ${leaf.detail.gateway === 'ssh' ? 'SSH' : 'PostgreSQL'} opened${words(leaf, ' at ', 'address')}${words(leaf, ' on the replica ', 'replica')}${words(leaf, ', with the certificate ', 'serial')}${words(leaf, ', with the host key ', 'hostKey')}${words(leaf, ', until ', 'validUntil')}.`,
   'replica.drain-asked': (leaf, who) =>
     `${who} asked the replica${words(leaf, ' ', 'replica')} to stop${quoted(leaf, ': ', 'reason')}${from(leaf)}.`,
   'replica.gone': (leaf) =>
