@@ -11,19 +11,31 @@ interface Props {
   children: ReactNode;
   /** The button that does it. */
   act: string;
+  /** The button that leaves it as it is. */
+  leave?: string;
+  /** It can be taken back. */
+  harmless?: boolean;
   onAct: (reason: string) => Promise<unknown>;
   onClose: () => void;
 }
 
-export function ReasonForm({ title, children, act, onAct, onClose }: Props) {
+export function ReasonForm({
+  title,
+  children,
+  act,
+  leave = 'Keep it',
+  harmless = false,
+  onAct,
+  onClose,
+}: Props) {
   const [reason, setReason] = useState('');
   const acting = useMutation({ mutationFn: () => onAct(reason.trim()), onSuccess: onClose });
   return (
     <DialogForm
       title={title}
       act={act}
-      leave="Keep it"
-      ends
+      leave={leave}
+      ends={!harmless}
       ready={reason.trim() !== ''}
       pending={acting.isPending}
       error={acting.error}

@@ -50,7 +50,8 @@ export function SessionPage() {
           const recorded = pages.pages.flatMap((page) => page.statementList);
           // What is watched is newer than what was read, and there on any replica.
           const newer = detail.hasNextPage ? [] : (seen?.statements ?? []);
-          const now = seen === null || !session.live ? session : { ...session, ...seen.session };
+          const now =
+            seen === null || !session.live ? session : { ...session, ...seen.session, kept: session.kept };
           return (
             <>
               {/* Once it is over, what was read last is newer than the last picture of it. */}

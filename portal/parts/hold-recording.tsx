@@ -25,7 +25,14 @@ export function HoldRecording({ session, me }: { session: Session; me: Me }) {
         {hold === null ? 'Hold recording' : 'Release recording'}
       </WhyButton>
       {asking ? (
-        <ReasonForm title={title} act={button} onAct={act} onClose={() => setAsking(false)}>
+        <ReasonForm
+          title={title}
+          act={button}
+          leave="Leave it"
+          harmless={hold === null}
+          onAct={act}
+          onClose={() => setAsking(false)}
+        >
           {hold === null
             ? 'It is not removed, whatever its time, until somebody releases it.'
             : 'From now on it is removed when its time is over; that may be at once.'}

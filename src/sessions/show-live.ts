@@ -13,7 +13,7 @@ import { type ShownSession, shownFrom, totalsOf } from './shown-session.ts';
 
 const MEASURE_MS = 1_000;
 const SHOW_MS = 500;
-const CLEAN_MS = 60_000;
+const CLEAN_MS = 10_000;
 const PACES_KEPT_MS = 60_000;
 /** Written at a time; the others have their turn half a second later. */
 const MOST_AT_ONCE = 20;

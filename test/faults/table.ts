@@ -168,6 +168,17 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     shownBy: [{ file: 'test/faults/approvers.fault.ts', only: /^an approver who is slow|^a service has no/ }],
   },
   {
+    key: 'bucket',
+    fault:
+      'the bucket for recordings away, slow, answering 500, 503, nothing or half, altered; kill -9 at each request to it',
+    passMark: 'no recording lost, none twice; what was altered is never shown; health tells',
+    shownBy: [
+      { file: 'src/object-store/s3.test.ts' },
+      { file: 'test/features/stored-recordings.test.ts' },
+      { file: 'test/features/stored-by-replicas.test.ts' },
+    ],
+  },
+  {
     key: 'upgrade',
     fault: 'rolling upgrade with active grants',
     passMark: 'all still expire',

@@ -5,11 +5,15 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import type { BrowserContextOptions, Page } from 'playwright-core';
 import { drill } from '../../src/api/break-glass.ts';
+import { issuedCredential } from '../../src/api/grants.ts';
 import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
 import { submitted } from '../../src/api/requests.ts';
+import { session as sessionSchema } from '../../src/api/sessions.ts';
+import { pageOf } from '../../src/api/text.ts';
 import { type Chromium, startChromium } from '../harness/browser.ts';
 import { ROOT } from '../harness/checks.ts';
 import { type Person, type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -181,6 +185,51 @@ describe('in Chromium', { skip }, () => {
     await dialog.getByRole('button', { name: 'Keep them' }).click();
     await dialog.waitFor({ state: 'hidden' });
     await page.getByText('127.0.0.1:1', { exact: true }).waitFor({ state: 'detached' });
+    await chromium.settle();
+  });
+
+  test('the recording of a session is held and released on its page, which says when it was removed', async () => {
+    const asked = await sallyport.ask('engineer', 'POST', '/api/requests?wait=20', submitted, {
+      ...{ target: 'orders-db', task: 'read-orders', duration: '30m', reason: 'to be held' },
+    });
+    const grantId = asked.grant?.id ?? '';
+    const path = `/api/grants/${grantId}/credentials`;
+    const { dsn } = await sallyport.ask('engineer', 'POST', path, issuedCredential);
+    const client = new pg.Client({ connectionString: dsn });
+    await client.connect();
+    await client.query('select 1');
+    const sessions = `/api/sessions?grant=${grantId}`;
+    const { items } = await sallyport.ask('admin', 'GET', sessions, pageOf(sessionSchema));
+    const id = items[0]?.id ?? '';
+    const page = await enter('admin', `/sessions/${id}`);
+    await page.getByText('for ever', { exact: true }).waitFor();
+    await page.getByRole('button', { name: 'Hold recording' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByRole('textbox').fill('case 1042');
+    await dialog.getByRole('button', { name: 'Hold it' }).click();
+    await page.getByText('Held by admin').waitFor();
+    await page.getByText('case 1042').waitFor();
+    await page.getByRole('button', { name: 'Release recording' }).click();
+    await dialog.getByRole('textbox').fill('it is closed');
+    await dialog.getByRole('button', { name: 'Release it' }).click();
+    await page.getByText('Held by admin').waitFor({ state: 'detached' });
+    await client.end();
+    const store = new pg.Client({ connectionString: sallyport.storeUrl() });
+    await store.connect();
+    try {
+      await store.query('update sessions set keep_s = 1 where id = $1', [id]);
+      for (let looks = 0; looks < 300; looks++) {
+        const { rows } = await store.query('select removed_at from sessions where id = $1', [id]);
+        if (rows[0].removed_at !== null) break;
+        await delay(100);
+      }
+    } finally {
+      await store.end();
+    }
+    await page.reload();
+    await page.getByText('Removed, its time was over').waitFor();
+    await page.getByText(/Its recording was removed on .* by retention of 1s\./).waitFor();
+    assert.equal(await page.getByRole('button', { name: 'Hold recording' }).count(), 0);
     await chromium.settle();
   });
 

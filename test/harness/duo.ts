@@ -68,8 +68,14 @@ permit (principal in Group::"administrators", action in [Action::"request", Acti
   resource in Segment::"prod/shop");
 `;
 
-/** `alone`: only the left one; the right one is the same. */
-export async function startDuo({ alone = false } = {}): Promise<Duo> {
+/** `alone`: only the left one; the right one is the same. `more` of the configuration, by its keys. */
+export async function startDuo({
+  alone = false,
+  more = {},
+}: {
+  alone?: boolean;
+  more?: Record<string, unknown>;
+} = {}): Promise<Duo> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-duo-'));
   const postgres = await startPostgres({ version: 18 });
   const token = `sally_${randomBytes(32).toString('base64url')}`;
@@ -88,7 +94,11 @@ export async function startDuo({ alone = false } = {}): Promise<Duo> {
   const tokenHash = createHash('sha256').update(token).digest('hex');
   writeFileSync(
     config,
-    `installation: {name: duo}\nfirstAdministrator: {name: ada, displayName: Ada, tokenHash: ${tokenHash}}\n`,
+    `installation: {name: duo}\nfirstAdministrator: {name: ada, displayName: Ada, tokenHash: ${tokenHash}}\n${Object.entries(
+      more,
+    )
+      .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
+      .join('')}`,
   );
   const storeUrl = postgres.url('store');
   const masterKeyFile = join(folder, 'left', 'keys', 'master.key');
