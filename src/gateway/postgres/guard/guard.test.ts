@@ -91,7 +91,7 @@ describe('the guard', () => {
       aside(`insert into orders values ${rows} returnin`),
       aside(`select 1${'+1'.repeat(200_000)}`),
     ];
-    assert.ok(performance.now() - started < 200, 'nobody waits here');
+    assert.ok(performance.now() - started < 2_000, 'nobody waits here');
     const verdicts = await Promise.all(coming);
     assert.deepEqual(
       verdicts.map((verdict) => verdict?.refusal?.sqlstate ?? null),
