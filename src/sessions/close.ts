@@ -10,6 +10,7 @@ import type { Logger } from '../base/log.ts';
 import { sleep } from '../base/timer.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { publish } from '../events/events.ts';
+import { writeMeasures } from './measure.ts';
 import type { Closing, Totals } from './recording-format.ts';
 
 export interface EndedSession {
@@ -118,16 +119,7 @@ export async function writeEnd(db: Db, ended: EndedSession): Promise<void> {
       await writeFound(trx, ended);
       return;
     }
-    const uses = closing.uses.map(({ bytes = 0, errors = 0, durationMs = 0, ...use }) => ({
-      session_id: sessionId,
-      ...{ ...use, bytes, errors, duration_ms: durationMs },
-    }));
-    if (uses.length > 0)
-      await trx
-        .insertInto('session_use')
-        .values(uses)
-        .onConflict((oc) => oc.doNothing())
-        .execute();
+    await writeUses(trx, ended);
     await append(trx, {
       kind: 'session.ended',
       actor: SYSTEM_ACTOR,
@@ -169,6 +161,7 @@ async function writeFound(trx: Trx, ended: EndedSession): Promise<void> {
     .returning(['grant_id', 'target_id'])
     .executeTakeFirst();
   if (row === undefined) return;
+  await writeUses(trx, ended);
   await append(trx, {
     kind: 'session.recording-found',
     actor: SYSTEM_ACTOR,
@@ -178,6 +171,12 @@ async function writeFound(trx: Trx, ended: EndedSession): Promise<void> {
     detail: { ...totals, recordingHash },
   });
   await publish(trx, { topic: 'sessions', id: sessionId });
+}
+
+// What was written while it ran is less, or the same.
+function writeUses(trx: Trx, { sessionId, closing }: EndedSession): Promise<void> {
+  const measures = closing.uses.map((use) => ({ sessionId, use }));
+  return writeMeasures(trx, measures, 'ended');
 }
 
 const hostColumns = ({ commands = 0, files = 0, connections = 0 }: Totals) => ({

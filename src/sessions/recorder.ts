@@ -130,6 +130,8 @@ class FileRecorder implements Recorder {
   readonly #uses = new Map<string, Required<UseCount>>();
   #batch: Columns = emptyColumns();
   #batchUses: Recorded['uses'][] = [];
+  /** How many rows of the batch are in `#uses` already: it is asked for in the middle of one, too. */
+  #countedRows = 0;
   #batchCharacters = 0;
   #lastText: string | null = null;
   #announced = new Set<number>();
@@ -233,6 +235,8 @@ class FileRecorder implements Recorder {
     const batch = this.#batch;
     if (batch.index.length > 0) {
       this.#countUses();
+      this.#batchUses = [];
+      this.#countedRows = 0;
       this.#batch = emptyColumns();
       this.#batchCharacters = 0;
       this.#lastText = null;
@@ -251,29 +255,30 @@ class FileRecorder implements Recorder {
   }
 
   #countUses(): void {
-    this.#batchUses.forEach((uses, position) => {
-      for (const { verb, object } of uses) {
-        const key = `${verb} ${object}`;
-        let count = this.#uses.get(key);
-        if (count === undefined) {
-          if (this.#uses.size >= MOST_USES) continue;
-          count = {
-            ...{ verb, object: object.slice(0, LONGEST_OBJECT) },
-            ...{ statements: 0, rows: 0, bytes: 0, durationMs: 0, errors: 0 },
-          };
-          this.#uses.set(key, count);
-        }
-        if (this.#batch.errors[position] !== undefined) {
-          count.errors++;
-          continue;
-        }
-        count.statements++;
-        count.rows += this.#batch.rows[position] ?? 0;
-        count.bytes += this.#batch.bytes[position] ?? 0;
-        count.durationMs += Math.max(0, this.#batch.duration[position] ?? 0) / 1000;
+    for (let position = this.#countedRows; position < this.#batchUses.length; position++)
+      this.#countRow(position, this.#batchUses[position] ?? NO_USES);
+    this.#countedRows = this.#batchUses.length;
+  }
+
+  #countRow(position: number, uses: Recorded['uses']): void {
+    for (const { verb, object: whole } of uses) {
+      const object = storedObject(whole);
+      const key = `${verb} ${object}`;
+      let count = this.#uses.get(key);
+      if (count === undefined) {
+        if (this.#uses.size >= MOST_USES) continue;
+        count = { verb, object, statements: 0, rows: 0, bytes: 0, durationMs: 0, errors: 0 };
+        this.#uses.set(key, count);
       }
-    });
-    this.#batchUses = [];
+      if (this.#batch.errors[position] !== undefined) {
+        count.errors++;
+        continue;
+      }
+      count.statements++;
+      count.rows += this.#batch.rows[position] ?? 0;
+      count.bytes += this.#batch.bytes[position] ?? 0;
+      count.durationMs += Math.max(0, this.#batch.duration[position] ?? 0) / 1000;
+    }
   }
 
   uses(): UseCount[] {
@@ -354,6 +359,12 @@ class FileRecorder implements Recorder {
 }
 
 const NO_USES: Recorded['uses'] = [];
+
+/** As the store takes it: a path on a host may hold anything. */
+function storedObject(object: string): string {
+  const cut = object.length > LONGEST_OBJECT ? object.slice(0, LONGEST_OBJECT) : object;
+  return (cut.includes('\0') ? cut.replaceAll('\0', '\ufffd') : cut).toWellFormed();
+}
 
 /** In place of a SQLSTATE: the statement was sent, and skipped by the target after an earlier error. */
 export const NOT_RUN = '';

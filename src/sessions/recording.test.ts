@@ -273,6 +273,33 @@ describe('a recording', () => {
     assert.deepEqual(figures(closing.totals), [3, 2, 1], 'the shell that was open is one more');
   });
 
+  test('tells its measures in the middle of a batch, each statement once, as names that a store takes', async () => {
+    const one = await recorder();
+    const failed = { error: { sqlstate: '42P01', message: 'no' } };
+    const of = () =>
+      one
+        .uses()
+        .map(({ verb, object, statements, rows, errors }) => [verb, object, statements, rows, errors]);
+    one.add(statement(1));
+    one.add(statement(2, failed));
+    assert.deepEqual(of(), [['select', 'orders', 1, 1, 1]]);
+    assert.deepEqual(of(), [['select', 'orders', 1, 1, 1]], 'asked again it is the same');
+    one.add(statement(3));
+    one.add(statement(4, { ...failed, uses: [{ verb: 'put', object: 'a\0b' }] }));
+    one.flush([]);
+    one.add(statement(5));
+    const whole = [
+      ['select', 'orders', 3, 9, 1],
+      ['put', 'a\ufffdb', 0, 0, 1],
+    ];
+    assert.deepEqual(of(), whole);
+    const long = `${'x'.repeat(130)}`;
+    one.add(statement(6, { uses: [{ verb: 'get', object: `${long}1` }] }));
+    one.add(statement(7, { uses: [{ verb: 'get', object: `${long}2` }] }));
+    assert.deepEqual(of(), [...whole, ['get', long, 2, 13, 0]]);
+    await one.close('done', 1);
+  });
+
   test('lies where its session’s id says, and nowhere else', () => {
     assert.equal(
       recordingPath('ses_01jd00000000000000000000ab'),

@@ -34,7 +34,7 @@ export interface SessionReader {
   watch(by: Caller, id: string, query: WatchQuery, signal: AbortSignal): Promise<SessionLive>;
   /** What was on that terminal, asciicast v2. Errors: `unknown-session`, `unknown-terminal`, those of `showTerminal`. */
   terminal(reader: Caller, id: string, entry: number): Promise<string>;
-  /** What it did by verb and object, once it has ended; the most statements first. Errors: `unknown-session`. */
+  /** What it did by verb and object, of one that runs some seconds late; the most statements first. Errors: `unknown-session`. */
   measures(reader: Caller, id: string): Promise<SessionMeasures>;
   /** Its own principal or an administrator. Errors: `unknown-session`, `may-not`, `session-ended`. */
   end(by: Caller, id: string, reason: string): Promise<Session>;

@@ -8,6 +8,7 @@ import { startWorld, type World, type WorldGrant } from '../../test/harness/gate
 import { fields, logInByWire, msg, openWire } from '../../test/harness/wire.ts';
 import { newId } from '../base/ids.ts';
 import { createLog } from '../base/log.ts';
+import { writeMeasures } from './measure.ts';
 import { readRecording } from './read-recording.ts';
 import { createRecorder } from './recorder.ts';
 import { recordingPath } from './recording-path.ts';
@@ -81,6 +82,54 @@ describe('sessions and the store', () => {
     assert.equal((await endedRow(grant)).statements, 2);
   });
 
+  const measuresOf = (sessionId: string) =>
+    world.db
+      .selectFrom('session_use')
+      .select(['verb', 'object', 'statements', 'rows', 'errors'])
+      .where('session_id', '=', sessionId)
+      .orderBy('verb')
+      .execute();
+  const measured = (verb: string, statements: number, rows: number, errors = 0) => ({
+    ...{ verb, object: 'orders', statements, rows, errors },
+  });
+
+  async function untilMeasured(sessionId: string, statements: number): Promise<void> {
+    const endsAt = Date.now() + 40_000;
+    while ((await measuresOf(sessionId)).find((one) => one.verb === 'select')?.statements !== statements) {
+      assert.ok(Date.now() < endsAt, `the store does not know of ${statements} statements`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  test('a session is measured while it runs, again with what came since, and at its end each statement counts once', async () => {
+    const grant = await world.grant();
+    const wire = await openWire(world.gateway.port);
+    await logInByWire(wire, grant.login, grant.secret);
+    const run = async (text: string) => {
+      wire.send(msg('Q', text));
+      await wire.until('Z');
+    };
+    await run('select * from orders limit 3');
+    await run('select nothing from orders');
+    const { id } = await rowOf(grant);
+    await untilMeasured(id, 1);
+    assert.deepEqual(await measuresOf(id), [measured('select', 1, 3, 1)]);
+    await run('select * from orders limit 4');
+    await run("insert into orders (note) values ('measured')");
+    await untilMeasured(id, 2);
+    assert.deepEqual(await measuresOf(id), [measured('insert', 1, 1), measured('select', 2, 7, 1)]);
+    assert.equal((await rowOf(grant)).ended_at, null);
+    await run('select * from orders limit 5');
+    wire.send(msg('X'));
+    await endedRow(grant);
+    const whole = [measured('insert', 1, 1), measured('select', 3, 12, 1)];
+    assert.deepEqual(await measuresOf(id), whole);
+    // A round that was under way when it ended comes too late, whatever it would say.
+    const late = { sessionId: id, use: { verb: 'select', object: 'orders', statements: 99, rows: 99 } };
+    await world.db.transaction().execute((trx) => writeMeasures(trx, [late], 'open'));
+    assert.deepEqual(await measuresOf(id), whole);
+  });
+
   test('an end that the store cannot take is written when it is back, once', async () => {
     const grant = await world.grant();
     const wire = await openWire(world.gateway.port);
@@ -150,8 +199,15 @@ describe('sessions and the store', () => {
       await new Promise((resolve) => setTimeout(resolve, 30));
       if (id === closedOnly) await one.close('the client left', 1_000);
     }
+    // Both had told the store what they did before their process died.
+    const told = [died, closedOnly].map((sessionId) => ({
+      ...{ sessionId, use: { verb: 'select', object: 'orders', statements: 1, rows: 1 } },
+    }));
+    await world.db.transaction().execute((trx) => writeMeasures(trx, told, 'open'));
     const sessions = another('gateway-crashed');
     await sessions.start();
+    for (const id of [died, closedOnly])
+      assert.deepEqual(await measuresOf(id), [measured('select', 1, 1)], 'nothing is counted twice');
     const rows = await world.db
       .selectFrom('sessions')
       .selectAll()

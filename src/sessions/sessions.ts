@@ -11,6 +11,7 @@ import type { OpenInput, SessionAdmission, SessionTicket } from '../grants/sessi
 import { createBudgets } from './budgets.ts';
 import { createCloser } from './close.ts';
 import { Live, type LiveSession } from './live-session.ts';
+import { createMeasuring, MEASURE_MS } from './measure.ts';
 import { createRecorder, type Recorder } from './recorder.ts';
 import { recordingPath } from './recording-path.ts';
 import { closeAbandoned, recoverSessions } from './recover.ts';
@@ -59,6 +60,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
   const closer = createCloser(ctx);
   const budgets = createBudgets(ctx);
   const showing = createShowing(ctx);
+  const measuring = createMeasuring(ctx);
   const stops: (() => void)[] = [];
   let asking = false;
   /** Monotonic ms before the last poll that the store answered. */
@@ -69,6 +71,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
     const closed = await live.recorder.close(reason, durationMs);
     open.delete(sessionId);
     showing.over(live);
+    measuring.over(live);
     const closing = closed?.closing ?? {
       endedAtMs: Date.now(),
       durationMs: Math.round(durationMs),
@@ -132,6 +135,7 @@ export function createSessions(ctx: SessionsContext): Sessions {
           for (const live of open.values()) live.tick();
         }),
         every(SHOW_MS, () => void showLive(ctx, [...open.values()])),
+        every(MEASURE_MS, () => void measuring.write([...open.values()])),
         showing.start(() => [...open.values()]),
       );
     },

@@ -35,7 +35,7 @@ export function command(): Command {
     "session ses_01jd2q0v6w8x9y0z1a2b3c4d5e --json | jq '.statementList[].text'",
   ])
     .option('--cast [entry]', 'a terminal of it as an asciicast file on stdout (default: the first)')
-    .option('--measures', 'what it did, by verb and object, once it has ended')
+    .option('--measures', 'what it did, by verb and object')
     .option('--follow', 'watch it while it runs: a line for each statement')
     .action(async (id: string, options: Options, self: Command) => {
       const run = startRun(self);
@@ -56,7 +56,7 @@ export function command(): Command {
 async function showMeasures(run: Run, api: Api, id: string): Promise<void> {
   const { items } = await api.get(path`/api/sessions/${id}/measures`, sessionMeasures);
   showTable(run, items, {
-    none: 'Nothing yet: measures are written when a session ends.',
+    none: 'Nothing yet: of a session that runs, measures are written every ten seconds.',
     columns: [
       { title: 'VERB', cell: (one) => one.verb, whole: true },
       { title: 'OBJECT', cell: (one) => one.object },
