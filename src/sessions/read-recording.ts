@@ -107,7 +107,7 @@ class Reader {
       this.#result.hash = slot.hash.toString('hex');
       if (slot.closing.tail !== undefined) this.#tail(slot.closing.tail);
       if (slot.closing.lost !== null)
-        this.#result.problem = `${slot.closing.lost} statements could not be written.`;
+        this.#result.problem = `${slot.closing.lost} statements or pieces of output could not be written.`;
     }
     this.#finish();
   }

@@ -7,7 +7,7 @@ import type { Session, SessionLive, WatchQuery } from '../api/sessions.ts';
 import { append } from '../audit/append.ts';
 import { Failure } from '../base/errors.ts';
 import { monotonicMs, sleep } from '../base/timer.ts';
-import type { Db } from '../db/client.ts';
+import type { Db, Trx } from '../db/client.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
 import { shownSession } from './shown-session.ts';
@@ -56,11 +56,8 @@ async function keepWatch(db: Db, by: Caller, { session, targetId }: Looked): Pro
     from session_watches where session_id = ${session.id} and until > now()`.execute(db);
   const { watchers, left_s: leftS } = rows[0] ?? { watchers: 0, left_s: null };
   if (leftS !== null && leftS > RENEW_S) return watchers;
-  if (leftS === null && watchers >= MOST_WATCHERS)
-    throw new Failure('limit', 'too-many-watchers', `${MOST_WATCHERS} people watch this session already.`, {
-      hint: 'Read its recording.',
-    });
   await db.transaction().execute(async (trx) => {
+    if (leftS === null) await takePlace(trx, session.id);
     const { rows: kept } = await sql<{ begun: boolean }>`
       insert into session_watches as w (session_id, principal_id, until)
       values (${session.id}, ${by.principal.id}, now() + make_interval(secs => ${WATCH_S}))
@@ -80,6 +77,19 @@ async function keepWatch(db: Db, by: Caller, { session, targetId }: Looked): Pro
     });
   });
   return leftS === null ? watchers + 1 : watchers;
+}
+
+/** One after the other, so that the last place is not taken twice. Errors: `too-many-watchers`. */
+async function takePlace(trx: Trx, sessionId: string): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtextextended(${`watch ${sessionId}`}, 0))`.execute(trx);
+  const { rows } = await sql<{ watchers: number }>`
+    select count(*)::int as watchers from session_watches where session_id = ${sessionId} and until > now()`.execute(
+    trx,
+  );
+  if ((rows[0]?.watchers ?? 0) < MOST_WATCHERS) return;
+  throw new Failure('limit', 'too-many-watchers', `${MOST_WATCHERS} people watch this session already.`, {
+    hint: 'Read its recording.',
+  });
 }
 
 async function viewOf(db: Db, session: Session, watchers: number): Promise<SessionLive> {

@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { issuedCredential, receipt } from '../../src/api/grants.ts';
 import { labelList, suggestedLabels } from '../../src/api/labels.ts';
 import { submitted } from '../../src/api/requests.ts';
-import { session as sessionSchema } from '../../src/api/sessions.ts';
+import { sessionLive, session as sessionSchema } from '../../src/api/sessions.ts';
 import { statementCard } from '../../src/api/statements.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
@@ -100,6 +100,64 @@ test('columns are suggested, confirmed by a person, and come out as tokens; in t
     message: /email is masked and may only be read as it is/,
   });
   await client.end();
+});
+
+test('who watches such a session sees no masked value either, live and afterwards', async () => {
+  const target = new pg.Client({ connectionString: sallyport.adminUrl() });
+  await target.connect();
+  const { rows } = await target.query('select email from customers order by id limit 200');
+  await target.end();
+  const canaries = rows.map((row) => String(row.email));
+  assert.equal(canaries.length, 200);
+  const client = await session();
+  const { items } = await sallyport.ask('auditor', 'GET', '/api/sessions?state=live', pageOf(sessionSchema));
+  const id = items.find((one) => one.task === 'look-at-customers')?.id ?? '';
+  const seen: string[] = [];
+  const look = async () => {
+    const live = await sallyport.ask('auditor', 'GET', `/api/sessions/${id}/live`, sessionLive);
+    seen.push(JSON.stringify(live));
+    return live;
+  };
+  await look();
+  const asked = [
+    'select email from customers limit 200',
+    'select * from customers order by id limit 200',
+    'select email::int from customers',
+    "select id from customers where email like '%@%'",
+    "select ('x' || id)::int from customers",
+    "do $$ begin raise exception '%', (select email from customers limit 1); end $$",
+    'declare c cursor for select email from customers',
+    'copy (select email from customers) to stdout',
+  ];
+  for (const text of asked) await client.query(text).catch(() => undefined);
+  for (const endsAt = Date.now() + 20_000; (await look()).statements.length < asked.length; )
+    assert.ok(Date.now() < endsAt, 'they are not all shown');
+  const store = new pg.Client({ connectionString: sallyport.storeUrl() });
+  await store.connect();
+  const { rows: views } = await store.query('select body from session_views where session_id = $1', [id]);
+  assert.equal(views.length, 1);
+
+  // Twenty others watch too: one more is told so.
+  await store.query(
+    `insert into principals (id, kind, name, display_name) select 'prn_watch' || n, 'person', 'watch' || n, 'w' from generate_series(1, 20) n`,
+  );
+  await store.query(
+    `insert into session_watches (session_id, principal_id, until)
+     select $1, 'prn_watch' || n, now() + interval '1 minute' from generate_series(1, 20) n`,
+    [id],
+  );
+  await look();
+  const tooMany = await sallyport.call('admin', 'GET', `/api/sessions/${id}/live`);
+  assert.equal(tooMany.status, 429);
+  assert.equal((tooMany.body as { code: string }).code, 'too-many-watchers');
+  assert.match((tooMany.body as { detail: string }).detail, /20 people watch this session already/);
+  await store.end();
+
+  await client.end();
+  const after = await sallyport.cli('auditor', 'session', id, '--json');
+  const shown = [...seen, String(views[0]?.body), after.stdout, sallyport.output()].join('\n');
+  assert.match(shown, /look-at-customers/);
+  for (const canary of canaries) assert.ok(!shown.includes(canary), canary);
 });
 
 test('a session whose columns are labelled meanwhile, or where policy masks more now, does not go on', async () => {

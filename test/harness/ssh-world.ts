@@ -94,8 +94,8 @@ const CERTIFICATE_SECONDS = 3_600;
 
 export async function startSshWorld(options: Partial<SshGatewayContext> = {}): Promise<SshWorld> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-ssh-'));
-  const dataFolder = join(folder, 'data');
-  mkdirSync(dataFolder);
+  const dataFolder = options.dataFolder ?? join(folder, 'data');
+  mkdirSync(dataFolder, { recursive: true });
   const [store, host] = await Promise.all([startPostgres({ version: 18 }), startSshd(folder)]);
   const log = createLog(process.env.SALLY_TEST_LOG ?? 'silent');
   const db = openStore({ connectionString: store.adminUrl, poolSize: 8, onError: () => undefined });

@@ -293,6 +293,49 @@ describe('the SSH gateway', { skip: skipWithout('ssh', 'sshd') }, () => {
     assert.equal((await recorded(soft)).reason, 'expired');
   });
 
+  test('a terminal is warned a quarter of an hour and five minutes before the end, in the recording too; a program is not', async () => {
+    const warned = async (minutes: number) => {
+      const warning = `*** Your access ends in ${minutes} minutes. Extend it with: sally extend`;
+      // In its own time: it warns as soon as that much is left.
+      const grant = await world.grant({ forMs: minutes * 60_000 + 12_000 });
+      const child = world.start(grant, to(grant, '-tt', 'echo begun; read line; echo "got $line"'));
+      const program = world.start(grant, to(grant, 'cat'));
+      let seen = '';
+      let heard = '';
+      child.stdout?.on('data', (chunk: Buffer) => {
+        seen += chunk.toString();
+      });
+      for (const stream of [program.stdout, program.stderr])
+        stream?.on('data', (chunk: Buffer) => {
+          heard += chunk.toString();
+        });
+      await until('it has begun', () => seen.includes('begun'));
+      assert.ok(!seen.includes('***'), 'not at once');
+      await until('it is warned', () => seen.includes(warning));
+      assert.ok(seen.includes(`\r\n${warning} ${grant.id}\r\n`), JSON.stringify(seen));
+      // The session goes on.
+      const ran = await finished(child, 'on\r');
+      assert.match(seen, /got on/);
+      assert.equal(ran.code, 0);
+      const said = await finished(program, 'through');
+      assert.equal(heard, 'through', 'what a program reads is the program’s alone');
+      assert.equal(said.code, 0);
+      await until('both are over', () =>
+        world.sessions.live().every((one) => one.ticket.grantId !== grant.id),
+      );
+      const rows = await world.db
+        .selectFrom('sessions')
+        .select('id')
+        .where('grant_id', '=', grant.id)
+        .execute();
+      const casts = await Promise.all(
+        rows.map(async ({ id }) => (await readTerminal(join(world.dataFolder, recordingPath(id)), 0)) ?? ''),
+      );
+      assert.equal(casts.filter((cast) => cast.includes(warning)).length, 1);
+    };
+    await Promise.all([warned(15), warned(5)]);
+  });
+
   test('a budget of bytes ends a session that reads more', async () => {
     const grant = await world.grant({ budget: { rows: null, bytes: 1024 * 1024 } });
     const ran = await world.run(grant, to(grant, 'head -c 50000000 /dev/zero'));
