@@ -66,7 +66,7 @@ const doneOnHost = (session: SessionDetail): Fact[] => [
 ];
 
 function recordingWords(session: SessionDetail): string {
-  if (session.recording.state === 'elsewhere') return 'On another replica';
+  if (session.recording.state === 'elsewhere') return 'Not here';
   if (session.recording.state === 'removed') return 'Removed, its time was over';
   if (!session.recording.intact) return 'Not intact';
   return {

@@ -19,6 +19,11 @@ test('one side of a difference says who has to say yes, and for how long', () =>
     sideText(side({ outcome: 'needs-approval', obligations: { ...OWED, mask: [], approvals } })),
     'Needs approval: 2 approvals from dba, 1 h at most',
   );
+  const kept = { ...OWED, mask: [], approvals: [], keepRecordingSeconds: 365 * 86_400, maxRows: 1000 };
+  assert.equal(
+    sideText(side({ obligations: kept })),
+    'Allowed at once, 1 h at most, at most 1,000 rows read, recordings kept for 365d',
+  );
 });
 
 test('one file is named, more are counted', () => {

@@ -2,6 +2,7 @@
 
 import type { FileChange, ProposalState } from '../../src/api/policy-changes.ts';
 import type { PlanExample, PolicyPlan } from '../../src/api/policy-plan.ts';
+import { controlWords } from '../../src/base/control-words.ts';
 import { describeDuration } from '../../src/base/duration.ts';
 import { approvalsText, counted } from './counts.ts';
 import { OUTCOMES, type StateWords } from './states.ts';
@@ -47,7 +48,7 @@ export function replayedText({ decisions, days }: PolicyPlan): string {
   return unreadable === 0 ? read : `${read} ${unreadable} could not be read.`;
 }
 
-/** `Allowed at once`, `Needs approval: 2 approvals from dba`, with the longest duration. */
+/** `Allowed at once`, `Needs approval: 2 approvals from dba`, with the longest duration and what sessions are held to. */
 export function sideText(side: PlanExample['before']): string {
   const { outcome, obligations } = side;
   const { word } = OUTCOMES[outcome];
@@ -56,5 +57,6 @@ export function sideText(side: PlanExample['before']): string {
     outcome === 'deny' || obligations.maxDurationSeconds === null
       ? ''
       : `, ${describeDuration(obligations.maxDurationSeconds)} at most`;
-  return `${word}${stages}${most}`;
+  const held = outcome === 'deny' ? [] : controlWords(obligations);
+  return [`${word}${stages}${most}`, ...held].join(', ');
 }

@@ -126,6 +126,8 @@ export const sessionQuery = pageQuery.extend({
   state: z.enum(['live', 'ended']).optional(),
   view: z.enum(['mine', 'all']).default('all'),
   grant: idText.optional(),
+  /** Only those whose recording is held, or was removed by its time. */
+  recording: z.enum(['held', 'removed']).optional(),
 });
 
 /** What a session did, by verb and object; a statement counts whole for each object that it touches. */

@@ -1,6 +1,7 @@
 // A plan in words and figures for a terminal: what would be decided differently, for whom, and what would end.
 
 import type { PlanExample, PlanTally, PolicyPlan } from '../api/policy-plan.ts';
+import { controlWords } from '../base/control-words.ts';
 import { formatDuration } from '../base/duration.ts';
 import type { Output, Paint } from './output.ts';
 import { printable } from './printable.ts';
@@ -47,8 +48,14 @@ function exampleText(one: PlanExample, nowMs: number): string {
       outcome === 'deny' || obligations.maxDurationSeconds === null
         ? ''
         : ` ≤ ${formatDuration(obligations.maxDurationSeconds)}`;
+    const held =
+      outcome === 'deny'
+        ? ''
+        : controlWords(obligations)
+            .map((words) => `, ${words}`)
+            .join('');
     const by = policies.length === 0 ? '' : ` [${policies.join(', ')}]`;
-    return `${outcome}${stages === '' ? '' : ` by ${stages}`}${most}${by}`;
+    return `${outcome}${stages === '' ? '' : ` by ${stages}`}${most}${held}${by}`;
   };
   const what = `${one.action} ${one.task} on ${one.target} for ${formatDuration(one.durationSeconds)}`;
   return printable(

@@ -53,6 +53,8 @@ const policyCase = z.strictObject({
   record: z.enum(['on', 'required']).optional(),
   mask: z.array(z.string()).optional(),
   stepUp: z.enum(['none', 'passkey']).optional(),
+  /** `365d`, `forever`; `default` where no determining permit names a time. */
+  keepRecording: durationText.optional(),
 });
 export type PolicyCase = z.infer<typeof policyCase>;
 

@@ -55,6 +55,8 @@ export function createSessionReader(ctx: SessionReaderContext): SessionReader {
         .$if(query.state === 'live', (q) => q.where('s.ended_at', 'is', null))
         .$if(query.state === 'ended', (q) => q.where('s.ended_at', 'is not', null))
         .$if(query.grant !== undefined, (q) => q.where('s.grant_id', '=', query.grant ?? ''))
+        .$if(query.recording === 'held', (q) => q.where('s.held_at', 'is not', null))
+        .$if(query.recording === 'removed', (q) => q.where('s.removed_at', 'is not', null))
         .$if(query.cursor !== undefined, (q) => q.where('s.id', '<', query.cursor ?? ''))
         .orderBy('s.id', 'desc')
         .limit(query.limit + 1)

@@ -199,6 +199,13 @@ test('a hold keeps it, whatever its time; whoever releases it lets it go', async
   const other = await work();
   await until(other, isRemoved);
   const kept = await detail(id);
+  const listed = async (recording: string) => {
+    const { stdout } = await sallyport.cli('auditor', 'sessions', '--recording', recording, '--json');
+    return (JSON.parse(stdout) as { id: string }[]).map((one) => one.id);
+  };
+  assert.deepEqual(await listed('held'), [id]);
+  const removed = await listed('removed');
+  assert.deepEqual([removed.includes(other), removed.includes(id)], [true, false]);
   assert.equal(isRemoved(kept), false);
   assert.deepEqual([kept.kept.hold?.by, kept.kept.hold?.reason], ['admin', 'case 1042']);
   assert.equal(kept.recording.intact, true);

@@ -120,6 +120,7 @@ function resultOf(one: PolicyCase, told: Told): Result {
     difference('record', one.record, told.obligations.record),
     difference('mask', one.mask && sorted(one.mask), sorted(told.obligations.mask)),
     difference('stepUp', one.stepUp, told.obligations.stepUp),
+    difference('keepRecording', keptText(one.keepRecording), keepText(told.obligations)),
   ].filter((text) => text !== null);
   return {
     name: titleOf(one),
@@ -148,6 +149,16 @@ function stagesOf(obligations: Obligations): string[] {
 
 function secondsText(text: string | undefined): string | undefined {
   return text === undefined ? undefined : formatDuration(parseDuration(text, 'maxDuration'));
+}
+
+function keptText(text: string | undefined): string | undefined {
+  if (text === undefined || text === 'default' || text === 'forever') return text;
+  return formatDuration(parseDuration(text, 'keepRecording', Number.MAX_SAFE_INTEGER));
+}
+
+function keepText({ keepRecordingSeconds: seconds }: Obligations): string {
+  if (seconds === undefined) return 'default';
+  return seconds === null ? 'forever' : formatDuration(seconds);
 }
 
 function mostText({ maxDurationSeconds }: Obligations): string {

@@ -80,7 +80,7 @@ test('policy test decides by the files beside it, without a server, and tells wh
   mkdirSync(folder);
   writeFileSync(
     join(folder, 'orders.cedar'),
-    `@id("fix") @description("Fixing takes two.") @approvals("2 of Group::\\"dba\\"") @maxDuration("2h")
+    `@id("fix") @description("Fixing takes two.") @keepRecording("365d") @approvals("2 of Group::\\"dba\\"") @maxDuration("2h")
      permit (principal in Group::"engineering", action == Action::"request", resource in Segment::"prod")
      when { context.localTime < duration("18h") };
      @id("use") permit (principal in Group::"engineering", action == Action::"connect", resource in Segment::"prod");`,
@@ -91,11 +91,11 @@ test('policy test decides by the files beside it, without a server, and tells wh
       `principals: {ada: {groups: [engineering]}}\ntargets: {db: {segment: prod/eu, timeZone: Europe/Berlin}}\ncases:\n${cases}`,
     );
   const day = 'principal: ada, target: db, task: fix, at: 2026-11-02T12:00:00Z';
-  file(`  - {${day}, expect: needs-approval, approvals: ['2 of Group::"dba"'], maxDuration: 120m}
+  file(`  - {${day}, expect: needs-approval, approvals: ['2 of Group::"dba"'], maxDuration: 120m, keepRecording: 8760h}
   - {${day}, duration: 3h, expect: deny}
   - {principal: ada, target: db, task: fix, at: 2026-11-02T17:30:00Z, expect: deny}
   - {principal: {groups: [other]}, target: {segment: prod}, task: fix, expect: deny}
-  - {${day}, action: connect, expect: allow}
+  - {${day}, action: connect, expect: allow, keepRecording: default}
 `);
   const before = server.calls.length;
   const good = await sally.run(['policy', 'test', 'candidate']);
@@ -109,6 +109,9 @@ test('policy test decides by the files beside it, without a server, and tells wh
     bad.stdout,
     /fail {2}one is enough\n\s+approvals: expected 1 of Group::"dba", policy says 2 of Group::"dba"\n\s+orders\/fix: Fixing/,
   );
+  file(`  - {${day}, expect: needs-approval, keepRecording: forever}\n`);
+  const kept = await sally.run(['policy', 'test', 'candidate']);
+  assert.match(kept.stdout, /keepRecording: expected forever, policy says 365d/);
   file(`  - {${day}, expect: allow, aprovals: []}\n`);
   assert.match((await sally.run(['policy', 'test', 'candidate'])).stderr, /cases\.0: Unrecognized key/);
   writeFileSync(join(folder, 'orders.cedar'), 'permit (');

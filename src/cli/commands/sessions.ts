@@ -13,6 +13,7 @@ interface Options {
   state?: string;
   mine?: boolean;
   grant?: string;
+  recording?: string;
   limit: string;
 }
 
@@ -24,14 +25,16 @@ export function command(): Command {
   ])
     .option('--state <state>', 'only live, ended')
     .option('--mine', 'only your own')
-    .option('--grant <grant-id>', 'only those of one grant');
+    .option('--grant <grant-id>', 'only those of one grant')
+    .option('--recording <state>', 'only those whose recording is held, removed');
   list.addCommand(holdCommand()).addCommand(releaseCommand());
   return addLimit(list).action(async (options: Options, self: Command) => {
     const run = startRun(self);
     const state = oneOf('--state', options.state, ['live', 'ended']);
     const view = options.mine === true ? 'mine' : 'all';
     const api = await run.api();
-    const query = { state, view, grant: options.grant };
+    const recording = oneOf('--recording', options.recording, ['held', 'removed']);
+    const query = { state, view, grant: options.grant, recording };
     const rows = await api.list('/api/sessions', sessionSchema, query, limitFrom(options.limit));
     const now = api.nowMs();
     showTable(run, rows, {

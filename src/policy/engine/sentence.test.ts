@@ -246,6 +246,15 @@ const clauses = fc.array(fc.tuple(fc.constantFrom('when', 'unless'), expression)
   maxLength: 3,
 });
 
+test('how long recordings are kept is said in words', () => {
+  const said = (value: string) =>
+    rulesOf({
+      'a.cedar': `@keepRecording("${value}") permit (principal, action == Action::"connect", resource);`,
+    }).map((rule) => sentenceOf(rule).text)[0];
+  assert.equal(said('365d'), 'Anyone may open sessions on any target, with recordings kept for 365d.');
+  assert.equal(said('forever'), 'Anyone may open sessions on any target, with recordings kept for ever.');
+});
+
 test('an obligation that has no words yet is shown as it is written', () => {
   const [rule] = rulesOf({
     'a.cedar': '@approvals("1 of manager") permit (principal, action == Action::"request", resource);',
