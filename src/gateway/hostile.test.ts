@@ -2,7 +2,7 @@
 // notices. The targets here are fakes on purpose: no real server sends such things.
 
 import assert from 'node:assert/strict';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import { connect as connectTls } from 'node:tls';
 import pg from 'pg';
@@ -298,20 +298,63 @@ describe('hostile targets', () => {
     }
   });
 
+  const functions: Record<string, Buffer> = {
+    'rows for ever': msg('D', int(2, 2), int(0), int(1), Buffer.from('f')),
+    'rows of 60 kB': msg('D', int(2, 2), int(0), int(60_000), Buffer.alloc(60_000, 'f')),
+    'rows that claim more than they are': msg('D', int(2, 2), int(0), int(2_000_000_000), Buffer.from('f')),
+    'a message of 1 GB': Buffer.concat([Buffer.from('D'), int(1_073_741_824)]),
+    'something else': msg('G', int(0, 1), int(0, 2)),
+  };
+  for (const [what, bytes] of Object.entries(functions)) {
+    test(`that is asked for its functions and answers with ${what}: a clear error, little memory`, async () => {
+      const grant = await world.grant({
+        guard: { lists: { mode: 'enforce', relations: [], functions: [] } },
+      });
+      const relayTo = world.target.port;
+      const before = process.memoryUsage().rss;
+      await withTarget(
+        (socket) => {
+          const real = connect(relayTo, '127.0.0.1');
+          real.on('error', () => socket.destroy()).on('data', (chunk: Buffer) => socket.write(chunk));
+          socket.on('close', () => real.destroy());
+          socket.on('data', (chunk: Buffer) => {
+            if (!chunk.includes('pg_proc')) return void real.write(chunk);
+            const many = Buffer.concat(Array<Buffer>(Math.ceil(64_000 / bytes.length)).fill(bytes));
+            const more = () => {
+              while (!socket.destroyed && socket.write(many));
+            };
+            socket.on('drain', more);
+            more();
+          });
+        },
+        async () => {
+          const wire = await openWire(world.gateway.port);
+          // Told, or over with the login's time: never let in.
+          await assert.rejects(
+            logInByWire(wire, grant.login, grant.secret),
+            /The target "orders-db"|the connection ended/,
+          );
+          await wire.closed;
+        },
+      );
+      const grown = process.memoryUsage().rss - before;
+      assert.ok(grown < 120 * MEGABYTE, `grew by ${Math.round(grown / MEGABYTE)} MB`);
+      assert.equal(world.gateway.live().filter((live) => live.ticket.grantId === grant.id).length, 0);
+    });
+  }
+
   test('that breaks the protocol in a session: the session ends with a reason, in the record too', async () => {
     const grant = await world.grant();
     // A real server behind, whose stream is spoiled after the login.
     const relayTo = world.target.port;
     await withTarget(
       (socket) => {
-        import('node:net').then(({ connect }) => {
-          const real = connect(relayTo, '127.0.0.1');
-          real.on('error', () => socket.destroy());
-          socket.on('close', () => real.destroy());
-          socket.pipe(real);
-          real.on('data', (chunk: Buffer) => {
-            socket.write(chunk.includes('spoil') ? Buffer.concat([chunk, msg('C', 'SELECT 1')]) : chunk);
-          });
+        const real = connect(relayTo, '127.0.0.1');
+        real.on('error', () => socket.destroy());
+        socket.on('close', () => real.destroy());
+        socket.pipe(real);
+        real.on('data', (chunk: Buffer) => {
+          socket.write(chunk.includes('spoil') ? Buffer.concat([chunk, msg('C', 'SELECT 1')]) : chunk);
         });
       },
       async () => {

@@ -11,6 +11,8 @@ import { ANY_ROW, type ColumnFunctions } from './guard/column-calls.ts';
 
 const MOST_FUNCTIONS = 20_000;
 const LARGEST_MESSAGE_BYTES = 64 * 1024;
+/** Two names, their lengths, and the count of both. */
+const LARGEST_ROW_BYTES = 200;
 const PG_CATALOG = 11;
 
 // Operators and types by schema: the client may have chosen the search path. Pseudo-types take any row; a function of a
@@ -72,7 +74,7 @@ function functionsOf(found: [string, string][], target: string): ColumnFunctions
 /** Both columns of the answer, which are text: the relation (nothing: a value), the function. */
 function rowOf(body: Buffer, target: string): [string, string] {
   const texts: string[] = [];
-  for (let at = 2; at + 4 <= body.length && texts.length < 2; ) {
+  for (let at = 2; body.length <= LARGEST_ROW_BYTES && at + 4 <= body.length && texts.length < 2; ) {
     const length = body.readInt32BE(at);
     if (length < 0 || at + 4 + length > body.length) break;
     texts.push(body.toString('utf8', at + 4, at + 4 + length));
