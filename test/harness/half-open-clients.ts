@@ -4,7 +4,7 @@
 import { connect, type Socket } from 'node:net';
 import { z } from 'zod';
 
-const AT_ONCE = 200;
+const AT_ONCE = 500;
 
 export interface HalfOpen {
   port: number;
