@@ -34,7 +34,7 @@ export const statementCard = z.object({
   decidedBy: principalRef.nullable(),
   reason: z.string().nullable(),
   /** Each yes to it, in order. */
-  approvals: z.array(approval),
+  approvals: z.array(approval).default([]),
   stages: z.array(stageProgress),
   mayApprove: z.boolean(),
   /** Why not, where the reader sees it and may not. */

@@ -68,7 +68,7 @@ function changedOf(
   const states = new Map<Live, Written>();
   const atMs = monotonicMs();
   const lastAt = (live: Live) => written.get(live)?.atMs ?? Number.NEGATIVE_INFINITY;
-  const inTurn = [...open].sort((a, b) => (lastAt(a) < lastAt(b) ? -1 : 1));
+  const inTurn = [...open].sort((a, b) => Math.sign(lastAt(a) - lastAt(b)) || 0);
   for (const live of inTurn) {
     const before = written.get(live);
     const { statements } = live.recorder.totals;

@@ -5,8 +5,9 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
-import { grant, issuedCredential } from '../../src/api/grants.ts';
+import { grant, issuedCredential, receipt } from '../../src/api/grants.ts';
 import { submitted } from '../../src/api/requests.ts';
+import { sessionMeasures, session as sessionSchema } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
@@ -120,7 +121,25 @@ test('a session that was open in the crash is closed in the record, and its gran
   client.on('error', () => undefined);
   await client.connect();
   await client.query('select 1 as before_the_crash');
-  await delay(600);
+  const counted = 'select count(*) from orders';
+  for (let time = 0; time < 2; time++) await client.query(counted);
+  const measured = async () => {
+    const { items } = await sallyport.ask(
+      'auditor',
+      'GET',
+      `/api/sessions?grant=${granted.id}`,
+      pageOf(sessionSchema),
+    );
+    const path = `/api/sessions/${items.find((one) => one.application !== 'again')?.id}/measures`;
+    const measures = await sallyport.ask('auditor', 'GET', path, sessionMeasures);
+    return measures.items.find((one) => one.object === 'orders')?.statements ?? 0;
+  };
+  // Written while it runs, so that a crash does not take it along.
+  const endsAt = Date.now() + CONVERGENCE_LIMIT_MS;
+  while ((await measured()) !== 2) {
+    assert.ok(Date.now() < endsAt, 'the open session was not measured');
+    await delay(200);
+  }
   await sallyport.crash();
   await sallyport.start();
   const list = (await sallyport.call('auditor', 'GET', `/api/sessions?grant=${granted.id}`)).body as {
@@ -135,10 +154,19 @@ test('a session that was open in the crash is closed in the record, and its gran
   assert.equal(detail.recording.intact, true, detail.recording.problem);
   assert.deepEqual(
     detail.statementList.map((one) => one.text),
-    ['select 1 as before_the_crash'],
+    ['select 1 as before_the_crash', counted, counted],
   );
-  const again = new pg.Client({ connectionString: (await credential()).dsn });
+  assert.equal(await measured(), 2, 'nothing is counted twice');
+  const again = new pg.Client({ connectionString: (await credential()).dsn, application_name: 'again' });
   await again.connect();
   assert.equal((await again.query('select count(*) from orders')).rows[0]?.count, '120000');
   await again.end();
+  await sallyport.ask('engineer', 'POST', `/api/grants/${granted.id}/done?wait=20`, grant);
+  let told = 0;
+  while (told !== 3) {
+    const { used } = await sallyport.ask('engineer', 'GET', `/api/grants/${granted.id}/receipt`, receipt);
+    told = used.reduce((sum, one) => sum + one.statements, 0);
+    assert.ok(Date.now() < endsAt + CONVERGENCE_LIMIT_MS && told <= 3, `the receipt counts ${told}`);
+    await delay(200);
+  }
 });
