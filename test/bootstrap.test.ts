@@ -180,8 +180,8 @@ describe('signals', () => {
     const program = run(folder, [...BOOTSTRAP, 'start']);
     const pid = await up(program);
     program.child.kill('SIGKILL');
-    await eventually('ended', 5_000, () => identityOf(pid) === null);
-    await eventually('its last word', 1_000, () => program.words().includes('clean end'));
+    await eventually('ended', 15_000, () => identityOf(pid) === null);
+    await eventually('its last word', 5_000, () => program.words().includes('clean end'));
     assert.deepEqual(program.words().slice(1), ['parent gone', 'clean end']);
   });
 
@@ -190,8 +190,8 @@ describe('signals', () => {
       const program = run(folder, ['npm', 'start', '--silent']);
       const pid = await up(program);
       program.child.kill(signal);
-      await eventually('ended', 8_000, () => identityOf(pid) === null);
-      await eventually('its last word', 1_000, () => program.words().includes('clean end'));
+      await eventually('ended', 15_000, () => identityOf(pid) === null);
+      await eventually('its last word', 5_000, () => program.words().includes('clean end'));
       assert.deepEqual(program.words().slice(1), ['SIGTERM', 'clean end']);
     });
   }
