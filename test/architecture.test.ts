@@ -222,6 +222,9 @@ function moduleOf(path: string): string {
 }
 
 /** Every breach of the rules in one file, each with its line; `path` is relative to the checkout. */
+const WRITES_HTML =
+  /\b(dangerouslySetInnerHTML|innerHTML|outerHTML|insertAdjacentHTML|srcdoc|srcDoc|document\.write)\b/;
+
 function breaches(path: string, text: string): string[] {
   const facts = readSource(path, text);
   const isTest = /\.test\.tsx?$/.test(path);
@@ -235,6 +238,8 @@ function breaches(path: string, text: string): string[] {
     }
   }
   for (const line of facts.anyLines) found.push(`line ${line}: any`);
+  if (path.startsWith('portal/') && WRITES_HTML.test(text))
+    found.push('writes HTML: what hosts, databases and people say is shown as text only');
   if (!MAY_EXPORT_DEFAULT.includes(path)) {
     for (const line of facts.defaultExportLines) found.push(`line ${line}: default export`);
   }
@@ -470,6 +475,12 @@ describe('the rules bite', () => {
       'portal/pages/x.tsx',
       "import { a } from '../../src/grants/submit.ts';",
       /portal may not import grants/,
+    ],
+    [
+      'portal: HTML',
+      'portal/pages/x.tsx',
+      'export const a = <p dangerouslySetInnerHTML={{ __html: reason }} />;',
+      /writes HTML/,
     ],
     ['portal: Node', 'portal/pages/x.tsx', "import { a } from 'node:fs';", /a browser has no node:fs/],
     ['driver', 'src/grants/x.ts', "import pg from 'pg';", /grants may not import the package pg/],
