@@ -109,7 +109,8 @@ function Line({
           <strong className={styles.bad}>Refused</strong>
         ) : (
           <>
-            {sized ? <span>{bytesText(entry.bytes)}</span> : null}
+            {/* How much it is stands in the recording when it has ended. */}
+            {sized && entry.durationMs !== null ? <span>{bytesText(entry.bytes)}</span> : null}
             <span>{entry.durationMs === null ? 'running' : millisText(entry.durationMs)}</span>
             {entry.exit === null || entry.exit === 0 ? null : (
               <strong className={styles.bad}>exit {entry.exit}</strong>
