@@ -30,7 +30,9 @@ let host: TestHost;
 
 describe('hosts and crashes', { skip: skipWithoutHost() }, () => {
   before(async () => {
-    [sallyport, host] = await Promise.all([startSallyport(), startHost({ prepared: false })]);
+    // One after the other: should one fail, the other is there to be ended.
+    sallyport = await startSallyport();
+    host = await startHost({ prepared: false });
     await sallyport.ask('admin', 'POST', '/api/tasks', taskSchema, {
       name: 'web-root',
       kind: 'ssh',

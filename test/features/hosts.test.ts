@@ -108,7 +108,9 @@ const codeOf = (answer: { body: unknown }) => (answer.body as { code?: string })
 
 describe('hosts', { skip: skipWithoutHost() }, () => {
   before(async () => {
-    [sallyport, host] = await Promise.all([startSallyport(), startHost({ prepared: false })]);
+    // One after the other: should one fail, the other is there to be ended.
+    sallyport = await startSallyport();
+    host = await startHost({ prepared: false });
     for (const [name, entitlement] of Object.entries(TASKS))
       await sallyport.ask('admin', 'POST', '/api/tasks', taskSchema, {
         ...{ name, kind: 'ssh', description: name, segment: 'prod/web', entitlement },
