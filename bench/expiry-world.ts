@@ -36,6 +36,9 @@ export const ENTITLEMENT = {
   tables: [{ name: 'public.items', privileges: ['SELECT'] }],
 };
 const LIFETIME_S = 3_600;
+/** Nobody holds thousands by himself: a question about the engineer must not be one about all of them. */
+const HOLDERS = 10;
+const COLLEAGUE_ID = 'prn_00000000000000000000beef';
 /** Intents in one transaction; few enough that all of them are brought up long before they would be given up. */
 const BATCH = 2_000;
 const BRING_UP_LIMIT_MS = 300_000;
@@ -59,7 +62,7 @@ export interface ExpiryWorld extends AsyncDisposable {
   sallyport: Sallyport;
   /** The target's superuser, in the database of the grants. */
   targetUrl: string;
-  /** Brings up that many; gives their ids. */
+  /** Brings up that many, of the engineer and colleagues in turn; gives the ids of the engineer's own. */
   bringUp(count: number): Promise<string[]>;
   /** A secret for a grant; gives the connection string through the gateway. */
   credential(grantId: string): Promise<string>;
@@ -105,12 +108,15 @@ function worldOf(sallyport: Sallyport, target: TestPostgres): ExpiryWorld {
     targetUrl: target.url(DATABASE),
     async bringUp(count) {
       const example = await exampleRequest(sallyport);
-      const ids = [example.grantId];
-      while (ids.length < count) {
-        ids.push(...(await withStore((db) => intendMany(db, example, Math.min(BATCH, count - ids.length)))));
-        await until(BRING_UP_LIMIT_MS, async () => (await withStore(activeOf)) === ids.length);
+      const holders = await withStore((db) => holdersLike(db, example.grantId));
+      const own = [example.grantId];
+      for (let made = 1; made < count; ) {
+        const now = Math.min(BATCH, count - made);
+        own.push(...(await withStore((db) => intendMany(db, example, now, holders))));
+        made += now;
+        await until(BRING_UP_LIMIT_MS, async () => (await withStore(activeOf)) === made);
       }
-      return ids;
+      return own;
     },
     async credential(grantId) {
       const { dsn } = await sallyport.ask(
@@ -163,8 +169,32 @@ async function exampleRequest(sallyport: Sallyport): Promise<Example> {
   return { requestId: got.request.id, grantId: grant.id };
 }
 
-/** As many as asked for, each with a request, its decision and its entry, like the one that policy has decided. */
-async function intendMany(db: Db, example: Example, count: number): Promise<string[]> {
+/** Whoever holds the example, and colleagues in the same groups, made here the first time. */
+async function holdersLike(db: Db, grantId: string): Promise<string[]> {
+  const { rows } = await sql<{ id: string }>`
+    with own as (
+      select p.* from principals p join grants g on g.principal_id = p.id where g.id = ${grantId}),
+    made as (
+      insert into principals (id, kind, name, display_name, account_type)
+      select ${COLLEAGUE_ID} || lpad(n::text, 2, '0'), kind, name || '-' || n, display_name || ' ' || n, account_type
+      from own, generate_series(1, ${HOLDERS - 1}::int) n on conflict do nothing returning id),
+    joined as (
+      insert into memberships (group_id, principal_id)
+      select m.group_id, made.id from memberships m join own on m.principal_id = own.id, made returning principal_id)
+    select id from own union all select id from made
+    union all select id from principals where id like ${COLLEAGUE_ID} || '%' order by id desc`.execute(db);
+  return [...new Set(rows.map(({ id }) => id))].sort(
+    (a, b) => Number(isColleague(a)) - Number(isColleague(b)),
+  );
+}
+
+const isColleague = (id: string) => id.startsWith(COLLEAGUE_ID);
+
+/**
+ * As many as asked for, each with a request, its decision and its entry, like the one that policy has decided; `holders`
+ * in turn. Gives the ids of those of the first holder.
+ */
+async function intendMany(db: Db, example: Example, count: number, holders: string[]): Promise<string[]> {
   return db.transaction().execute(async (trx) => {
     const like = await trx
       .selectFrom('grants as g')
@@ -177,10 +207,11 @@ async function intendMany(db: Db, example: Example, count: number): Promise<stri
     await copyRows(trx, 'requests', example.requestId, requestIds);
     await copyRows(trx, 'decisions', example.requestId, requestIds);
     const ids: string[] = [];
-    for (const requestId of requestIds) {
+    for (const [at, requestId] of requestIds.entries()) {
+      const principalId = holders[at % holders.length] ?? like.principal_id;
       const intent = intentOf({
         requestId,
-        principalId: like.principal_id,
+        principalId,
         asked,
         durationSeconds: LIFETIME_S,
         actor: SYSTEM_ACTOR,
@@ -190,8 +221,10 @@ async function intendMany(db: Db, example: Example, count: number): Promise<stri
       await sql`with intended as (${intent.insert} returning id) ${appendFor('intended', [intent.entry])}`.execute(
         trx,
       );
-      ids.push(intent.id);
+      if (principalId === like.principal_id) ids.push(intent.id);
     }
+    await sql`update requests r set requester_id = g.principal_id from grants g
+      where g.request_id = r.id and r.id = any(${requestIds}::text[])`.execute(trx);
     return ids;
   });
 }

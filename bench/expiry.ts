@@ -156,10 +156,10 @@ interface OpenSession {
 /** All grants, and sessions that hold a cursor, sleep, or idle. */
 async function open({ world, count, say }: Stage): Promise<OpenSession[]> {
   const startedAt = performance.now();
-  const ids = await world.bringUp(count);
+  const own = await world.bringUp(count);
   say(`${count} grants are active after ${((performance.now() - startedAt) / 1000).toFixed(0)} s.`);
   const sessions: OpenSession[] = [];
-  for (const [at, id] of ids.slice(-SESSIONS).entries())
+  for (const [at, id] of own.slice(-SESSIONS).entries())
     sessions.push(await openSession(await world.credential(id), at));
   return sessions;
 }

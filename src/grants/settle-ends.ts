@@ -15,7 +15,7 @@ import type { GrantRow, StepGrant } from './lease.ts';
 const MOST_TOGETHER = 200;
 /** After a statement with as many as this the next one waits a little, so that a busy store is asked for more at once. */
 const MANY = 6;
-const GATHER_MS = 20;
+const GATHER_MS = 40;
 
 /** What the target said after a revocation. */
 export interface SettledEnd {

@@ -29,7 +29,7 @@ const POLL_MS = 1_000;
 const LOOK_GAP_MS = 200;
 const SHORTEST_POLL_MS = 20;
 /** While more is due than is under way: a look costs the store a fair part of a step, and what runs lasts that long. */
-const BUSY_POLL_MS = 100;
+const BUSY_POLL_MS = 150;
 const OVERDUE_LOOK_MS = 5_000;
 /** Grants that are ended in one transaction. */
 const EXPIRED_BATCH = 500;

@@ -230,6 +230,8 @@ describe('in Chromium', { skip }, () => {
     await page.getByText('Removed, its time was over').waitFor();
     await page.getByText(/Its recording was removed on .* by retention of 1s\./).waitFor();
     assert.equal(await page.getByRole('button', { name: 'Hold recording' }).count(), 0);
+    const given = await sallyport.call('engineer', 'POST', `/api/grants/${grantId}/done?wait=20`);
+    assert.equal(given.status, 200);
     await chromium.settle();
   });
 

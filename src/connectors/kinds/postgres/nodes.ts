@@ -8,7 +8,7 @@ import type { Handle, NodeReport, Observation, Observed, RevokeReport } from '..
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
 import { type LoginState, loginState, markedOid, observedOf } from './login-state.ts';
 import { type GrantHandle, quoteName, readHandle } from './names.ts';
-import { flag, number, only, text } from './row.ts';
+import { flag, number, numbers, only, text } from './row.ts';
 import { terminate } from './statements.ts';
 
 /** For what the primary committed to arrive; with the primary's own 4 s it stays within the 5 s of lifecycle.md. */
@@ -139,7 +139,7 @@ function endOnStandby(
     let until = monotonicMs() + REPLAY_LIMIT_MS;
     let waited = false;
     let pauseMs = SHORTEST_PAUSE_MS;
-    let ended = 0;
+    const ended = new Set<number>();
     for (;;) {
       // Taken before the look: what it sees then is at least as new.
       const { done } = says;
@@ -149,14 +149,15 @@ function endOnStandby(
       }
       const state = await standbyState(connection, standby, known, says);
       if (state.login !== null && state.login.sessions > 0 && !state.login.foreign) {
-        ended += number(only(await connection.rows(terminate(state.login.oid))), 'ended');
+        const told = only(await connection.rows(terminate(state.login.oid)));
+        for (const pid of numbers(told, 'ended')) ended.add(pid);
       }
       const report = readStandby(state, says);
       const enough = done && (says.observed === null || says.observed === 'present');
       const over = done && (report.observed === 'absent' || report.observed === says.observed);
       const noSessions = (state.login?.sessions ?? 0) === 0;
       if (over || (enough && noSessions) || monotonicMs() > until || signal.aborted)
-        return { report: { node: standby.node, role: 'standby', ...report }, ended };
+        return { report: { node: standby.node, role: 'standby', ...report }, ended: ended.size };
       await sleep(pauseMs, signal);
       pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
     }

@@ -6,7 +6,7 @@ import { codeOf } from '../../../base/errors.ts';
 import { monotonicMs, sleep } from '../../../base/timer.ts';
 import type { Handle, RevokeReport } from '../../contract.ts';
 import { describeLockHolders, LOCK_CODES } from './blockers.ts';
-import { type Connection, type PostgresClient, withConnection, withDatabase } from './client.ts';
+import { type Connection, type PostgresClient, type Row, withConnection, withDatabase } from './client.ts';
 import { isDatabaseError } from './failures.ts';
 import {
   absent,
@@ -23,7 +23,7 @@ import { type GrantHandle, quoteName, readHandle } from './names.ts';
 import { onEveryNode } from './nodes.ts';
 import { clearDependents } from './owned.ts';
 import { newSince } from './owner-rights.ts';
-import { number, only, texts } from './row.ts';
+import { number, numbers, only, texts } from './row.ts';
 import { type EndPlan, endLogin, NOT_OURS, stripMemberships, terminate } from './statements.ts';
 
 /** Sessions must be gone within this; lifecycle.md gives 5 s to be inert. */
@@ -98,7 +98,8 @@ async function end(
   const plan: EndPlan = { login: known.login, oid, memberships: named, mark };
   const until = monotonicMs() + SESSIONS_LIMIT_MS;
   let pauseMs = SHORTEST_PAUSE_MS;
-  let state = await tryToEnd(connection, plan, report);
+  const ended = new Set<number>();
+  let state = await tryToEnd(connection, plan, report, ended);
   while (!settled(state, report) && monotonicMs() < until && !signal.aborted) {
     if (state.foreign) break;
     // Renamed by hand, or a member of more than we gave: by its OID it is still ours, in the cluster that gave the OID.
@@ -107,7 +108,7 @@ async function end(
     plan.memberships = await revocableMemberships(connection, oid);
     await sleep(pauseMs, signal);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
-    state = await tryToEnd(connection, plan, report);
+    state = await tryToEnd(connection, plan, report, ended);
   }
   return { ...state, cluster };
 }
@@ -127,11 +128,21 @@ const madeElsewhere = (known: GrantHandle, cluster: string | null) =>
 const settled = (state: LoginState, report: RevokeReport) =>
   isGone(state) || (isInert(state) && (state.dependents > 0 || report.blockers.length > 0));
 
-async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeReport): Promise<LoginState> {
+/** `ended`: process ids so far; a session that is told twice to stop is one. */
+async function tryToEnd(
+  connection: Connection,
+  plan: EndPlan,
+  report: RevokeReport,
+  ended: Set<number>,
+): Promise<LoginState> {
+  const count = (rows: Row[]) => {
+    for (const pid of numbers(only(rows), 'ended')) ended.add(pid);
+    report.sessionsEnded = ended.size;
+  };
   report.blockers = [];
   try {
-    const [ended = [], found = []] = await connection.results(endLogin(plan));
-    report.sessionsEnded += number(only(ended), 'ended');
+    const [told = [], found = []] = await connection.results(endLogin(plan));
+    count(told);
     const left = only(found);
     const gone = left.name === null && number(left, 'sessions') + number(left, 'memberships') === 0;
     return gone ? absent(plan.oid) : loginState(connection, plan.oid, plan.mark);
@@ -141,8 +152,7 @@ async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeRep
       // Gone already, renamed by hand, or somebody else's; sessions of a role that is gone are ended by its OID.
       await connection.rows('ROLLBACK');
       const state = await loginState(connection, plan.oid, plan.mark);
-      if (state.name === null && state.sessions > 0)
-        report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
+      if (state.name === null && state.sessions > 0) count(await connection.rows(terminate(plan.oid)));
       return state;
     }
     if (code === undefined || !isDatabaseError(error)) throw error;
@@ -157,7 +167,7 @@ async function tryToEnd(connection: Connection, plan: EndPlan, report: RevokeRep
     // sessions are ended all the same.
     await connection.rows('ROLLBACK');
     await tryToStrip(connection, plan);
-    report.sessionsEnded += number(only(await connection.rows(terminate(plan.oid))), 'ended');
+    count(await connection.rows(terminate(plan.oid)));
     report.blockers = await describeLockHolders(connection, plan.oid);
     return loginState(connection, plan.oid, plan.mark);
   }

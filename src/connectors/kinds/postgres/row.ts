@@ -44,6 +44,12 @@ export function texts(row: Row, column: string): string[] {
   throw wrong(column);
 }
 
+export function numbers(row: Row, column: string): number[] {
+  const value = row[column];
+  if (Array.isArray(value) && value.every((item) => typeof item === 'number')) return value;
+  throw wrong(column);
+}
+
 /** The one row of a query that always gives one. */
 export function only(rows: Row[]): Row {
   const [row] = rows;

@@ -131,9 +131,9 @@ export function stripMemberships(plan: EndPlan): string {
   return inTransaction(block(`BEGIN IF ${stillIts(plan)} THEN ${revokes(plan)} END IF; END`));
 }
 
-/** Gives `ended`: how many backends of that role were told to stop. */
+/** Gives `ended`: the backends of that role that were told to stop, by process id; one that takes its time is told again. */
 export function terminate(oid: number): string {
-  return `SELECT count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid}`;
+  return `SELECT coalesce(array_agg(pid) FILTER (WHERE pg_terminate_backend(pid)), '{}') AS ended FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid}`;
 }
 
 /**
