@@ -43,16 +43,16 @@ export async function findPlaces(sallyport: LeanSallyport): Promise<Place[]> {
 
 /** Tried this often: what happens in the background, or only in a program that has just started, may not come at once. */
 const MOST_TRIES = 4;
-const LONG_WAIT_MS = 15_000;
 
 /**
- * Dies there, starts again, converges. Gives how long that took from the start, in ms; null when it never came to that
+ * Dies there, starts again, converges. `lastWaitMs`: how long it may take to come there, the last time that it is tried. Gives how long that took from the start, in ms; null when it never came to that
  * step. Errors: AssertionError when it does not converge, or the log does not verify.
  */
 export async function crashAt(
   sallyport: LeanSallyport,
   { scenario, label }: Place,
   step: Omit<Armed, 'label'>,
+  lastWaitMs: number,
 ): Promise<number | null> {
   for (let tried = 1; tried <= MOST_TRIES; tried++) {
     await makeRoom(sallyport);
@@ -64,7 +64,7 @@ export async function crashAt(
     const ended = sallyport.ended();
     sallyport.arm({ ...step, label });
     await scenario.act(sallyport, id).catch(() => undefined);
-    const waitMs = tried === MOST_TRIES ? LONG_WAIT_MS : END_LIMIT_MS;
+    const waitMs = tried === MOST_TRIES ? lastWaitMs : END_LIMIT_MS;
     if (await Promise.race([ended.then(() => true), delay(waitMs, false)])) {
       await sallyport.start();
       const convergedMs = await converge(sallyport);
