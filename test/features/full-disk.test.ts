@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { grant as grantSchema, issuedCredential } from '../../src/api/grants.ts';
 import { type Submitted, submitted } from '../../src/api/requests.ts';
-import { codeOf } from '../../src/base/errors.ts';
+import { fillDisk } from '../harness/full-disk.ts';
 import { type MainProcess, runMain } from '../harness/main-process.ts';
 import { type RawAnswer, rawHttp } from '../harness/raw-http.ts';
 import { runCli } from '../harness/sallyport.ts';
@@ -65,21 +65,6 @@ describe('a full disk under the store', { skip: cannotMount }, () => {
     return got.grant;
   }
 
-  function fill(): void {
-    const file = openSync(join(disk, 'filler'), 'w');
-    const block = Buffer.alloc(1024 * 1024, 1);
-    for (let size = block.length; size >= 4096; ) {
-      try {
-        writeSync(file, block, 0, size);
-      } catch (error) {
-        assert.equal(codeOf(error), 'ENOSPC');
-        size /= 2;
-      }
-    }
-    // An open file keeps its space after it was removed.
-    closeSync(file);
-  }
-
   async function rolesOnTarget(): Promise<string[]> {
     const admin = new pg.Client({ connectionString: facts.targets['orders-db']?.admin });
     await admin.connect();
@@ -105,7 +90,7 @@ describe('a full disk under the store', { skip: cannotMount }, () => {
     await session.connect();
     await session.query('select count(*) from orders');
 
-    fill();
+    fillDisk(disk, 4096);
     const acknowledged: string[] = [kept.login];
     let refused: RawAnswer | null = null;
     // What PostgreSQL has set aside already takes a few more; then it is over.

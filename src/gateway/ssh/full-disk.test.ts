@@ -3,10 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { fillDisk } from '../../../test/harness/full-disk.ts';
 import { skipWithout } from '../../../test/harness/services.ts';
 import {
   finished,
@@ -16,7 +17,6 @@ import {
   startSshWorld,
   until,
 } from '../../../test/harness/ssh-world.ts';
-import { codeOf } from '../../base/errors.ts';
 import { readRecording } from '../../sessions/read-recording.ts';
 import { readTerminal } from '../../sessions/read-terminal.ts';
 import { recordingPath } from '../../sessions/recording-path.ts';
@@ -42,20 +42,6 @@ describe('a full disk under sessions on a host', { skip: cannotMount || skipWith
     rmSync(disk, { recursive: true, force: true });
   });
 
-  function fill(): void {
-    const file = openSync(join(disk, 'filler'), 'w');
-    const block = Buffer.alloc(1024 * 1024, 1);
-    for (let size = block.length; size >= 1_024; ) {
-      try {
-        writeSync(file, block, 0, size);
-      } catch (error) {
-        assert.equal(codeOf(error), 'ENOSPC');
-        size /= 2;
-      }
-    }
-    closeSync(file);
-  }
-
   const sessionsOf = (grant: HostGrant) =>
     world.db.selectFrom('sessions').selectAll().where('grant_id', '=', grant.id).execute();
 
@@ -74,7 +60,7 @@ describe('a full disk under sessions on a host', { skip: cannotMount || skipWith
     await until('it has begun', () => seen.includes('begun'));
     // What was seen so far is on the disk.
     await new Promise((resolve) => setTimeout(resolve, 600));
-    fill();
+    fillDisk(disk, 1_024);
     const more = setInterval(() => child.stdin?.write('more\r'), 200);
     const code = await ending;
     clearInterval(more);
