@@ -103,10 +103,8 @@ async function start(
     servers.push(store);
     storeUrl = store.url(STORE_DATABASE);
   }
-  const demo: DemoTarget | null =
-    config.mode === 'demo'
-      ? await startDemoTarget(config.dataFolder, log, say, signal, (server) => servers.unshift(server))
-      : null;
+  const isDemo = config.mode === 'demo';
+  let target = null as DemoTarget | null;
   let tokens = new Map<string, string>();
   const program = await startProgram({
     config,
@@ -114,14 +112,17 @@ async function start(
     log,
     version: version(),
     ...asked,
-    demo: demo === null ? null : { people: DEMO_PRINCIPALS.filter((one) => one.kind === 'person') },
+    demo: isDemo ? { people: DEMO_PRINCIPALS.filter((one) => one.kind === 'person') } : null,
     portalFolder: join(ROOT, 'portal', 'dist'),
+    // After the store has shown that it can be used: filling the target takes its time.
     prepare: async (ctx) => {
-      if (demo !== null) tokens = await seedDemo(ctx, demo);
+      if (!isDemo) return;
+      target = await startDemoTarget(config.dataFolder, log, say, signal, (one) => servers.unshift(one));
+      tokens = await seedDemo(ctx, target);
     },
   });
-  if (demo !== null && !signal.aborted)
-    writeDemoFile(config.dataFolder, program.httpUrl, tokens, demo.server);
+  if (target !== null && !signal.aborted)
+    writeDemoFile(config.dataFolder, program.httpUrl, tokens, target.server);
   return { program, servers };
 }
 

@@ -23,8 +23,12 @@ async function freePort(): Promise<number> {
 describe('what does not start', () => {
   let folder: string;
   let postgres: TestPostgres;
+  /** Of an installation that is no demo: where a demo's own target would only take time. */
+  let own: { SALLY_CONFIG: string };
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'sallyport-start-'));
+    own = { SALLY_CONFIG: join(folder, 'sallyport.yaml') };
+    writeFileSync(own.SALLY_CONFIG, 'http: {host: 127.0.0.1}\n', { mode: 0o600 });
     postgres = await startPostgres({ version: 18 });
   });
   after(async () => {
@@ -121,7 +125,7 @@ describe('what does not start', () => {
     await root.connect();
     await root.query('create database shared');
     await root.end();
-    const env = { DATABASE_URL: postgres.url('shared') };
+    const env = { ...own, DATABASE_URL: postgres.url('shared') };
     {
       await using first = runMain({ SALLY_DATA: join(folder, 'key-a'), ...env }, folder);
       await first.ready();
@@ -157,6 +161,7 @@ describe('what does not start', () => {
         await root.query(`create database ${name.toLowerCase()}`);
         await root.end();
         const said = await refused(name, {
+          ...own,
           DATABASE_URL: postgres.url(name.toLowerCase()),
           [name]: port,
         });
@@ -171,7 +176,7 @@ describe('what does not start', () => {
   test('what starts with few open files says how many connections fit, and how to have more', {
     skip: process.platform !== 'linux' && 'only Linux says how many files a process may open',
   }, async () => {
-    const env = { SALLY_DATA: join(folder, 'few-files'), DATABASE_URL: postgres.url('few_files') };
+    const env = { ...own, SALLY_DATA: join(folder, 'few-files'), DATABASE_URL: postgres.url('few_files') };
     const maker = new pg.Client({ connectionString: postgres.adminUrl });
     await maker.connect();
     await maker.query('create database few_files');
