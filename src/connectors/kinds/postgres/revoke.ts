@@ -7,6 +7,7 @@ import { monotonicMs, sleep } from '../../../base/timer.ts';
 import type { Handle, RevokeReport } from '../../contract.ts';
 import { describeLockHolders, LOCK_CODES } from './blockers.ts';
 import { type Connection, type PostgresClient, type Row, withConnection, withDatabase } from './client.ts';
+import { endTogether } from './end-together.ts';
 import { isDatabaseError } from './failures.ts';
 import {
   absent,
@@ -55,9 +56,7 @@ async function revokeOnPrimary(
     blockers: [],
     leftBehind: [...(known.leftBehind ?? [])],
   };
-  const state = await withConnection(client, signal, (connection) =>
-    end(client, connection, known, report, signal),
-  );
+  const state = await endLoginOf(client, known, report, signal);
   if (state === null) return report;
   report.handle = { ...handle, oid: state.oid };
   if (state.cluster !== null) report.handle.cluster = state.cluster;
@@ -74,17 +73,38 @@ async function revokeOnPrimary(
   return report;
 }
 
+/** With others while the target is busy; alone otherwise, and for what is left then. */
+async function endLoginOf(
+  client: PostgresClient,
+  known: GrantHandle,
+  report: RevokeReport,
+  signal: AbortSignal,
+): Promise<Ended | null> {
+  const going = endTogether(client, known, signal);
+  // Without a pause where it goes alone: who asks next is to find that connection taken.
+  const together = going === null ? null : await going;
+  report.sessionsEnded = together?.ended.length ?? 0;
+  if (together?.gone === true) return { ...absent(together.oid), cluster: together.cluster };
+  return withConnection(client, signal, (connection) =>
+    end(client, connection, known, report, together?.ended ?? [], signal),
+  );
+}
+
 /** What the server says at the end, and which cluster it is. */
 interface Ended extends LoginState {
   cluster: string | null;
 }
 
-/** Door and sessions, and the drop where nothing is in its way. null: there is no such login of ours. */
+/**
+ * Door and sessions, and the drop where nothing is in its way. null: there is no such login of ours. `before`: process
+ * ids of sessions that were told to stop before.
+ */
 async function end(
   client: PostgresClient,
   connection: Connection,
   known: GrantHandle,
   report: RevokeReport,
+  before: number[],
   signal: AbortSignal,
 ): Promise<Ended | null> {
   const { cluster } = connection;
@@ -98,7 +118,7 @@ async function end(
   const plan: EndPlan = { login: known.login, oid, memberships: named, mark };
   const until = monotonicMs() + SESSIONS_LIMIT_MS;
   let pauseMs = SHORTEST_PAUSE_MS;
-  const ended = new Set<number>();
+  const ended = new Set<number>(before);
   let state = await tryToEnd(connection, plan, report, ended);
   while (!settled(state, report) && monotonicMs() < until && !signal.aborted) {
     if (state.foreign) break;

@@ -13,6 +13,11 @@ export class Slots {
     this.#free = size;
   }
 
+  /** Nobody would have to wait. */
+  get free(): boolean {
+    return this.#free > 0;
+  }
+
   /** Resolves when a slot is the caller's, first come first served. Errors: `target-aborted`, `target-busy`. */
   async take(signal: AbortSignal): Promise<void> {
     if (signal.aborted) throw aborted();

@@ -36,16 +36,20 @@ export const NOT_OURS = 'SP001';
 
 /**
  * The role that we made, still under that name. Its OID says so; the comment may have been changed by hand since, and
- * only a mark of another installation, or of an epoch of ours that we do not know, takes it away from us.
+ * only a mark of somebody else takes it away from us.
  */
 const isOurs = (plan: EndPlan) =>
-  `to_regrole(${quoteText(quoteName(plan.login))})::oid = ${plan.oid} AND NOT EXISTS (SELECT FROM pg_shdescription
-WHERE objoid = ${plan.oid} AND classoid = ${ROLES} AND starts_with(description, ${quoteText(ANY_MARK_PREFIX)})
-AND NOT (starts_with(description, ${quoteText(ownMarkPrefix(plan.mark))})
-AND substring(description FROM '"epoch":([0-9]{1,9})')::int <= ${plan.mark.epoch}))`;
+  `to_regrole(${quoteText(quoteName(plan.login))})::oid = ${plan.oid} AND NOT ${markedByOthers(plan.oid, plan.mark)}`;
 
-/** What hangs on a role. Memberships do too since 16, and go with it. */
-const dependents = (oid: number) =>
+/** By another installation, or in an epoch of ours that we do not know. `oid`: of a role, a number or a column. */
+export const markedByOthers = (oid: number | string, mark: Mark) =>
+  `EXISTS (SELECT FROM pg_shdescription
+WHERE objoid = ${oid} AND classoid = ${ROLES} AND starts_with(description, ${quoteText(ANY_MARK_PREFIX)})
+AND NOT (starts_with(description, ${quoteText(ownMarkPrefix(mark))})
+AND substring(description FROM '"epoch":([0-9]{1,9})')::int <= ${mark.epoch}))`;
+
+/** What hangs on a role, a number or a column. Memberships do too since 16, and go with it. */
+export const dependents = (oid: number | string) =>
   `FROM pg_shdepend WHERE refclassid = ${ROLES} AND refobjid = ${oid} AND classid <> ${MEMBERSHIPS}`;
 
 /** The login's attributes and memberships, in PL/pgSQL; `verb` is CREATE or ALTER (which makes an old one whole). */
@@ -110,11 +114,14 @@ export function endLogin(plan: EndPlan): string {
   return `${shutDoor(plan)};\n${terminate(plan.oid)};\n${dropOrStrip(plan)};\n${verify(plan.oid)}`;
 }
 
-/** No new login and no password: committed before anything else is looked at. */
+/** No new login and no password. */
+export const SHUT = "NOLOGIN PASSWORD NULL VALID UNTIL '-infinity'";
+
+/** Committed before anything else is looked at. */
 function shutDoor(plan: EndPlan): string {
   return inTransaction(
     block(`BEGIN IF (${isOurs(plan)}) IS NOT TRUE THEN RAISE EXCEPTION 'not ours' USING ERRCODE = '${NOT_OURS}'; END IF;
-ALTER ROLE ${quoteName(plan.login)} NOLOGIN PASSWORD NULL VALID UNTIL '-infinity'; END`),
+ALTER ROLE ${quoteName(plan.login)} ${SHUT}; END`),
   );
 }
 
@@ -167,4 +174,4 @@ export function readState(oid: number): string {
 FROM (SELECT) one LEFT JOIN pg_roles r ON r.oid = ${oid}`;
 }
 
-const inTransaction = (statement: string) => `BEGIN;\n${statement};\nCOMMIT`;
+export const inTransaction = (statement: string) => `BEGIN;\n${statement};\nCOMMIT`;
