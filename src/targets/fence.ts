@@ -76,6 +76,8 @@ async function anotherRun(
   let reading: FenceReading | null = first;
   const before = new Map(first.others.map((one) => [one.run, one.activeSecondsAgo]));
   for (let waitedMs = 0; reading !== null; waitedMs += LOOK_AGAIN_MS) {
+    // Who else is alive shows after a while; the first grant does not wait for that where nobody else is connected.
+    if (reading.others.length === 0) return null;
     const living = new Set(await ctx.livingRuns());
     const others = reading.others.filter(
       (one) => !living.has(one.run) && one.activeSecondsAgo < STILL_CONNECTED_SECONDS,
