@@ -21,6 +21,15 @@ describe('the budget of steps', () => {
     assert.equal(fill(budget, 'well').length, 128);
   });
 
+  it('begins with less, for as long as the program is cold', () => {
+    const budget = createStepBudget();
+    budget.start();
+    const ends = fill(budget, 'well');
+    assert.equal(ends.length, 32);
+    assert.deepEqual(budget.full(), ['well']);
+    assert.equal(fill(budget, 'well too').length, 32, 'each of them');
+  });
+
   it('gives a target that failed a few at a time, beside the others, until one succeeds', () => {
     const budget = createStepBudget();
     budget.begin('dead')(true);

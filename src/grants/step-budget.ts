@@ -1,19 +1,27 @@
 // How many steps may be under way, so that a target that does not answer stalls nobody else: a step that hangs soon
 // no longer counts against the others', and a target whose last step failed gets a few at a time until one succeeds.
 
-import { after } from '../base/timer.ts';
+import { after, monotonicMs } from '../base/timer.ts';
 
 /** Steps that are getting on, on all targets that answer. */
 const MOST_SWIFT = 256;
 /** Half of them, so that one target with thousands to do leaves the others room; enough to keep its connections busy. */
 const MOST_ON_TARGET = 128;
 const MOST_ON_FAILING_TARGET = 4;
+/**
+ * While the program is cold: a start may find thousands of steps due, and people's first requests are not to wait until
+ * all of that has been compiled and run for the first time.
+ */
+const MOST_ON_TARGET_COLD = 32;
+const COLD_MS = 3_000;
 /** Hanging ones included; each costs memory and a lease, no connection to the store. */
 const MOST_IN_ALL = 1_000;
 /** A step that takes longer waits for its target. */
 const SWIFT_MS = 1_000;
 
 export interface StepBudget {
+  /** The program begins to work: it is cold from now on, and warm soon. Never called, it is warm. */
+  start(): void;
   mayBegin(targetId: string): boolean;
   /** Counts a step; the answer is called once, when it is over. */
   begin(targetId: string): (failed: boolean) => void;
@@ -30,11 +38,19 @@ export function createStepBudget(): StepBudget {
   const targets = new Map<string, OnTarget>();
   let swift = 0;
   let inAll = 0;
+  let warmAtMs = 0;
 
-  const hasRoom = (target: OnTarget | undefined) =>
-    target === undefined || target.underWay < (target.failing ? MOST_ON_FAILING_TARGET : MOST_ON_TARGET);
+  const hasRoom = (target: OnTarget | undefined) => target === undefined || target.underWay < mostOn(target);
+  const mostOn = ({ failing }: OnTarget) => {
+    if (failing) return MOST_ON_FAILING_TARGET;
+    return monotonicMs() < warmAtMs ? MOST_ON_TARGET_COLD : MOST_ON_TARGET;
+  };
 
   return {
+    start() {
+      warmAtMs = monotonicMs() + COLD_MS;
+    },
+
     mayBegin(targetId) {
       const target = targets.get(targetId);
       return inAll < MOST_IN_ALL && hasRoom(target) && (target?.failing === true || swift < MOST_SWIFT);

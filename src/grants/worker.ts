@@ -135,6 +135,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
 
   return {
     start() {
+      budget.start();
       loop.start();
       alarm.start();
     },
