@@ -61,6 +61,8 @@ function activeGrants(ctx: GrantsContext, targetId: string) {
     .where('g.target_id', '=', targetId)
     .where('g.wanted', '=', 'present')
     .where('g.observed', '=', 'present')
+    // What is over is ended by now, or about to be: nothing of it is to be compared or put right.
+    .where(sql<boolean>`g.expires_at + make_interval(secs => g.landing_s) > now()`)
     .orderBy('g.id')
     .limit(MOST_HELD)
     .execute();

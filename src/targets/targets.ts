@@ -109,6 +109,8 @@ export function createTargets(ctx: TargetsContext): Targets {
   const clients = new Map<string, { version: number; client: OpenTarget }>();
   /** Clients whose target was found to be ours to work on. */
   const fenced = new WeakSet<OpenTarget>();
+  /** Those that are being looked at now: a start may come with thousands of steps, and one look is enough for all. */
+  const fencing = new WeakMap<OpenTarget, Promise<void>>();
   const common = {
     mark: ctx.mark,
     dial: ctx.dial,
@@ -120,6 +122,15 @@ export function createTargets(ctx: TargetsContext): Targets {
     const row = await ctx.db.selectFrom('targets').selectAll().where(column, '=', value).executeTakeFirst();
     if (row === undefined) throw notFound('target', value);
     return row;
+  }
+
+  async function fence(id: string, client: OpenTarget): Promise<void> {
+    try {
+      await ctx.fence?.check({ id, name: await nameOf(id), client });
+      fenced.add(client);
+    } finally {
+      fencing.delete(client);
+    }
   }
 
   /** False only when the target itself refuses the login. Errors: the target's. */
@@ -216,8 +227,9 @@ export function createTargets(ctx: TargetsContext): Targets {
     async open(id, version) {
       const client = await this.openUnfenced(id, version);
       if (ctx.fence === undefined || fenced.has(client)) return client;
-      await ctx.fence.check({ id, name: await nameOf(id), client });
-      fenced.add(client);
+      const looking = fencing.get(client) ?? fence(id, client);
+      fencing.set(client, looking);
+      await looking;
       return client;
     },
 
