@@ -4,15 +4,15 @@
 import { after, monotonicMs } from '../base/timer.ts';
 
 /** Steps that are getting on, on all targets that answer. */
-const MOST_SWIFT = 256;
+const MOST_SWIFT = 320;
 /** Half of them, so that one target with thousands to do leaves the others room; enough to keep its connections busy. */
-const MOST_ON_TARGET = 128;
+const MOST_ON_TARGET = 160;
 const MOST_ON_FAILING_TARGET = 4;
 /**
  * While the program is cold: a start may find thousands of steps due, and people's first requests are not to wait until
  * all of that has been compiled and run for the first time.
  */
-const MOST_ON_TARGET_COLD = 32;
+const MOST_ON_TARGET_COLD = 8;
 const COLD_MS = 3_000;
 /** Hanging ones included; each costs memory and a lease, no connection to the store. */
 const MOST_IN_ALL = 1_000;
@@ -22,6 +22,8 @@ const SWIFT_MS = 1_000;
 export interface StepBudget {
   /** The program begins to work: it is cold from now on, and warm soon. Never called, it is warm. */
   start(): void;
+  /** Whatever comes in thousands comes in smaller parts. */
+  isCold(): boolean;
   mayBegin(targetId: string): boolean;
   /** Counts a step; the answer is called once, when it is over. */
   begin(targetId: string): (failed: boolean) => void;
@@ -43,13 +45,16 @@ export function createStepBudget(): StepBudget {
   const hasRoom = (target: OnTarget | undefined) => target === undefined || target.underWay < mostOn(target);
   const mostOn = ({ failing }: OnTarget) => {
     if (failing) return MOST_ON_FAILING_TARGET;
-    return monotonicMs() < warmAtMs ? MOST_ON_TARGET_COLD : MOST_ON_TARGET;
+    return isCold() ? MOST_ON_TARGET_COLD : MOST_ON_TARGET;
   };
+  const isCold = () => monotonicMs() < warmAtMs;
 
   return {
     start() {
       warmAtMs = monotonicMs() + COLD_MS;
     },
+
+    isCold,
 
     mayBegin(targetId) {
       const target = targets.get(targetId);

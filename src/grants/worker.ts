@@ -16,13 +16,13 @@ import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
 import { createStepBudget } from './step-budget.ts';
 
 /** Taken from one look at the store: in all, and of one target. */
-const MOST_DUE = 256;
-const MOST_DUE_OF_TARGET = 128;
+const MOST_DUE = 320;
+const MOST_DUE_OF_TARGET = 160;
 /**
  * Looked through for them. A target with more than that due fills its own room first, and is left out of the next look
  * while it is full: it hides another's few for one look.
  */
-const MOST_LOOKED_AT = 512;
+const MOST_LOOKED_AT = 640;
 /** The longest that anything due waits for a worker that heard no kick. */
 const POLL_MS = 1_000;
 /** Hints that something changed come in bursts, mostly of our own work: they are one look. */
@@ -33,6 +33,7 @@ const BUSY_POLL_MS = 150;
 const OVERDUE_LOOK_MS = 5_000;
 /** Grants that are ended in one transaction. */
 const EXPIRED_BATCH = 500;
+const EXPIRED_BATCH_COLD = 100;
 
 export interface GrantWorker {
   start(): void;
@@ -115,7 +116,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
   const loop: Repeating = repeat(ctx, 'grants', POLL_MS, async () => {
     const full = budget.full();
     const { due, expired, nextMs } = await lookForWork(ctx, full);
-    if (expired) due.push(...(await endExpired(ctx)));
+    if (expired) due.push(...(await endExpired(ctx, budget.isCold() ? EXPIRED_BATCH_COLD : EXPIRED_BATCH)));
     const begun = await beginAll(due);
     short = full.length > 0 || begun < due.length;
     if (begun > 0) return BUSY_POLL_MS;
@@ -229,7 +230,7 @@ async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
 }
 
 /** Ends what is past its deadline, a batch at a time. */
-async function endExpired(ctx: GrantsContext): Promise<Due[]> {
+async function endExpired(ctx: GrantsContext, most: number): Promise<Due[]> {
   return ctx.db.transaction().execute(async (trx) => {
     const grants = await trx
       .selectFrom('grants as g')
@@ -240,7 +241,7 @@ async function endExpired(ctx: GrantsContext): Promise<Due[]> {
       .where('expires_at', '<=', sql<Date>`now()`)
       .where((eb) => eb.or([eb('landing_s', '=', 0), LANDED]))
       .orderBy('expires_at')
-      .limit(EXPIRED_BATCH)
+      .limit(most)
       .forUpdate()
       .skipLocked()
       .execute();

@@ -11,7 +11,7 @@ import type { GrantHandle } from './names.ts';
 import { number, numbers } from './row.ts';
 import { dropAll, type Login, shutDoors } from './statements-together.ts';
 
-const MOST_TOGETHER = 32;
+const MOST_TOGETHER = 40;
 /** Of the connections to one target; the others are for what does not end. */
 const MOST_CONNECTIONS = 4;
 
