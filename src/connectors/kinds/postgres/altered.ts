@@ -1,6 +1,7 @@
 // What somebody changed by hand on the logins of active grants: one statement for all of them, and the roles of their
 // tasks. A login is what `statements.ts` makes of it and nothing more; every difference is told, with its direction.
 
+import { setImmediate } from 'node:timers/promises';
 import { Failure } from '../../../base/errors.ts';
 import { scramKeys, verifierText } from '../../../base/scram.ts';
 import type { Alteration, Handle, HeldGrant } from '../../contract.ts';
@@ -14,6 +15,8 @@ import { ensureTaskRole } from './task-role.ts';
 
 /** Clocks and the time between two looks; an extension moves the target's expiry a moment before the store's. */
 const EXPIRY_SLACK_SECONDS = 120;
+/** Of thousands; then others get their turn. */
+const COMPARED_AT_A_STRETCH = 50;
 
 type Held = HeldGrant<Entitlement>;
 
@@ -27,7 +30,8 @@ export async function altered(
   const tasks = await alteredTasks(client, held, signal);
   const byOid = await withConnection(client, signal, (connection) => readLogins(connection, held));
   const found: { handle: Handle; alterations: Alteration[] }[] = [];
-  for (const one of held) {
+  for (const [n, one] of held.entries()) {
+    if (n % COMPARED_AT_A_STRETCH === 0) await setImmediate();
     const known = readHandle(one.handle);
     const row = known.oid === undefined ? undefined : byOid.get(known.oid);
     if (row === undefined) continue;

@@ -1,6 +1,7 @@
 // Looking without touching: what the target says of one grant, which logins carry our mark, and the two verbs that
 // are one statement each: a later expiry, and the end of sessions that started under a login already gone.
 
+import { setImmediate } from 'node:timers/promises';
 import { conflict } from '../../../base/errors.ts';
 import type { Handle, Observation } from '../../contract.ts';
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
@@ -20,6 +21,8 @@ import { inspectEveryNode } from './nodes.ts';
 import { number, text, textOrNull } from './row.ts';
 
 const MOST_MARKED = 20_000;
+/** Of thousands; then others get their turn. */
+const READ_AT_A_STRETCH = 500;
 
 /**
  * `Connector.inspect`, on every node. An account that somebody removed while its sessions run is `inert`: no longer
@@ -71,10 +74,11 @@ export async function sweep(
   handles: Handle[],
   signal: AbortSignal,
 ): Promise<{ handle: Handle; ended: number }[]> {
-  const byOid = new Map<number, Handle>();
-  for (const handle of handles) {
-    const { oid } = readHandle(handle);
-    if (oid !== undefined) byOid.set(oid, handle);
+  const byOid = new Map<number, Sought>();
+  for (const [n, handle] of handles.entries()) {
+    const known = readHandle(handle);
+    if (known.oid !== undefined) byOid.set(known.oid, { handle, known });
+    if (n % READ_AT_A_STRETCH === 0) await setImmediate();
   }
   if (byOid.size === 0) return [];
   const nodes = [client, ...client.standbys];
@@ -88,6 +92,11 @@ export async function sweep(
   return found;
 }
 
+interface Sought {
+  handle: Handle;
+  known: GrantHandle;
+}
+
 /** A standby proves that it belongs to the cluster; the primary is the target. */
 const meansHere = (connection: Connection, handle: GrantHandle, standby: boolean) =>
   standby
@@ -97,12 +106,12 @@ const meansHere = (connection: Connection, handle: GrantHandle, standby: boolean
 async function sweepNode(
   node: PostgresClient,
   standby: boolean,
-  byOid: Map<number, Handle>,
+  byOid: Map<number, Sought>,
   signal: AbortSignal,
 ): Promise<{ handle: Handle; ended: number }[]> {
   const rows = await withConnection(node, signal, async (connection) => {
-    const here = [...byOid].flatMap(([oid, handle]) =>
-      meansHere(connection, readHandle(handle), standby) ? [oid] : [],
+    const here = [...byOid].flatMap(([oid, { known }]) =>
+      meansHere(connection, known, standby) ? [oid] : [],
     );
     return connection.rows(
       `SELECT usesysid::int8 AS oid, count(*) FILTER (WHERE pg_terminate_backend(pid))::int AS ended
@@ -113,8 +122,8 @@ async function sweepNode(
     );
   });
   return rows.flatMap((row) => {
-    const handle = byOid.get(number(row, 'oid'));
-    return handle === undefined ? [] : [{ handle, ended: number(row, 'ended') }];
+    const sought = byOid.get(number(row, 'oid'));
+    return sought === undefined ? [] : [{ handle: sought.handle, ended: number(row, 'ended') }];
   });
 }
 
@@ -129,9 +138,12 @@ export async function marked(client: PostgresClient, signal: AbortSignal): Promi
       [ownMarkPrefix(client.access.mark)],
     ),
   );
-  return rows.flatMap((row) => {
+  const found: Handle[] = [];
+  for (const [n, row] of rows.entries()) {
     const mark = readMark(textOrNull(row, 'comment'));
-    if (mark?.grant === undefined || !isOurs(mark, client.access.mark)) return [];
-    return [{ login: text(row, 'login'), oid: number(row, 'oid'), grantId: mark.grant }];
-  });
+    if (mark?.grant !== undefined && isOurs(mark, client.access.mark))
+      found.push({ login: text(row, 'login'), oid: number(row, 'oid'), grantId: mark.grant });
+    if (n % READ_AT_A_STRETCH === 0) await setImmediate();
+  }
+  return found;
 }
