@@ -204,6 +204,12 @@ describe('the demo', () => {
     await sallyport.start();
   });
 
+  test('stopped as soon as it is ready, every part of it stops', async () => {
+    await using fresh = await startSallyport();
+    assert.equal(await fresh.stop(), 0);
+    assert.doesNotMatch(fresh.output(), /took too long to stop|did not stop cleanly/);
+  });
+
   test('killed hard, the next start takes over what was left and recovers', async () => {
     const granted = await activeGrant();
     await sallyport.crash();

@@ -4,7 +4,17 @@
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, globSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  globSync,
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  utimesSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -12,6 +22,8 @@ import { ROOT } from './checks.ts';
 
 const run = promisify(execFile);
 const INGREDIENTS = ['src/demo/**/*', 'src/db/**/*.ts', 'src/audit/**/*.ts', 'package-lock.json'];
+/** One that nobody has copied for so long is of an older state of the sources. */
+const KEPT_MS = 12 * 3_600_000;
 /** What belongs to a run and not to the data. */
 const OF_A_RUN = [
   'demo.json',
@@ -28,9 +40,14 @@ export async function copyPreparedDemo(
   make: (draft: string) => Promise<void>,
 ): Promise<void> {
   const uid = process.getuid?.() ?? 0;
-  const kept = join(tmpdir(), `sallyport-test-demo-${uid}-${digest()}`);
-  if (!existsSync(kept)) await prepare(kept, make);
+  const prefix = `sallyport-test-demo-${uid}-`;
+  const kept = join(tmpdir(), `${prefix}${digest()}`);
+  if (!existsSync(kept)) {
+    await prepare(kept, make);
+    removeUnused(prefix, uid);
+  }
   if (lstatSync(kept).uid !== uid) throw new Error(`${kept} belongs to somebody else.`);
+  utimesSync(kept, new Date(), new Date());
   // Node's own copy would widen the folders' modes, and PostgreSQL then refuses them.
   await run('cp', ['-Rp', '--reflink=auto', `${kept}/.`, folder]);
 }
@@ -46,6 +63,15 @@ async function prepare(kept: string, make: (draft: string) => Promise<void>): Pr
     if (!existsSync(kept)) throw error;
   } finally {
     rmSync(draft, { recursive: true, force: true });
+  }
+}
+
+function removeUnused(prefix: string, uid: number): void {
+  for (const name of readdirSync(tmpdir()).filter((one) => one.startsWith(prefix))) {
+    const folder = join(tmpdir(), name);
+    const found = lstatSync(folder, { throwIfNoEntry: false });
+    if (found?.uid === uid && Date.now() - found.mtimeMs > KEPT_MS)
+      rmSync(folder, { recursive: true, force: true });
   }
 }
 
