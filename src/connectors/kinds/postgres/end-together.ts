@@ -86,7 +86,7 @@ async function nextOnes(client: PostgresClient, gathering: Gathering): Promise<v
 
 async function endAll(connection: Connection, together: Waiting[], mark: Mark): Promise<void> {
   const here = together.filter(({ known }) => sameCluster(connection, known));
-  const told = await unlessRefused(connection, shutDoors(here, mark));
+  const told = here.length === 0 ? null : await unlessRefused(connection, shutDoors(here, mark));
   const gone = told === null ? null : await unlessRefused(connection, dropAll(here, mark));
   const ended = new Map(told?.map((row) => [number(row, 'oid'), numbers(row, 'ended')]));
   const absent = new Set(gone?.map((row) => number(row, 'oid')));
