@@ -1,7 +1,7 @@
 // A row of the fault table must not pass by accident: by a test that was renamed, skipped or never ran.
 
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ROOT } from '../harness/checks.ts';
@@ -53,6 +53,16 @@ test('one that failed, is missing, or was skipped shows', () => {
   assert.equal(partly.result, 'passed');
   assert.match(partly.why, /skipped: cut: needs root/);
   assert.equal(judge({ ...ROW, shownBy: [] }, [], []).result, 'failed');
+});
+
+test('what only the table runs stands in the table', () => {
+  const named = new Set(FAULT_TABLE.flatMap(({ shownBy }) => shownBy.map(({ file }) => file)));
+  const files = globSync('test/**/*.fault.ts', { cwd: ROOT });
+  assert.ok(files.length > 0);
+  assert.deepEqual(
+    files.filter((file) => !named.has(file)),
+    [],
+  );
 });
 
 test('the table names files that there are, and each row once', () => {

@@ -153,6 +153,12 @@ export const FAULT_TABLE: readonly FaultRow[] = [
     shownBy: [{ file: 'test/faults/policy-model.test.ts' }],
   },
   {
+    key: 'policy-large',
+    fault: '50,000 policies at once; one more; files that are too large',
+    passMark: 'in force while others are answered within 5 s; errors that name the limit',
+    shownBy: [{ file: 'test/faults/large-policies.fault.ts' }],
+  },
+  {
     key: 'replicas',
     fault: 'one of two replicas killed under load; sessions and grants ended from the other',
     passMark: 'no grant lost, none doubled; revocation on time',
