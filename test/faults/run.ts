@@ -5,7 +5,7 @@
 import { join } from 'node:path';
 import { run } from 'node:test';
 import { COMPILE_CACHE, ROOT } from '../harness/checks.ts';
-import { readFigure } from '../harness/figure.ts';
+import { readFigure, readProgress } from '../harness/figure.ts';
 import { setUp } from '../harness/set-up.ts';
 import { judge, type RowResult, type SeenTest } from './judge.ts';
 import { FAULT_TABLE, type FaultRow } from './table.ts';
@@ -80,6 +80,9 @@ async function runFile(
       const found = readFigure(event.data.message);
       if (found !== null) figures.set(found.row, [...(figures.get(found.row) ?? []), found.text]);
       if (found !== null || event.data.message.startsWith('SALLY_SEED')) say(`    ${event.data.message}`);
+    } else if (event.type === 'test:stderr') {
+      const found = readProgress(event.data.message);
+      if (found !== null) say(`    ${found}`);
     } else if (event.type === 'test:pass' || event.type === 'test:fail') {
       const { name, skip, details } = event.data;
       const failed = event.type === 'test:fail';

@@ -11,7 +11,7 @@ import { ROOT } from '../harness/checks.ts';
 import { prepareScenarios } from '../harness/crash-scenarios.ts';
 import { crashAt, findPlaces, type Place } from '../harness/crash-steps.ts';
 import { createDice } from '../harness/dice.ts';
-import { figure } from '../harness/figure.ts';
+import { figure, progress } from '../harness/figure.ts';
 import { type LeanSallyport, startLeanSallyport } from '../harness/lean-sallyport.ts';
 
 /** `all`; `new`: those that are not in the list yet; else part of a scenario's name. Without it a few are drawn. */
@@ -21,8 +21,11 @@ const DRAWN = 4;
 /** What broke one may break all after it; a few are enough to look at. */
 const MOST_FAILURES = 5;
 const RUN_LIMIT_MS = 90_000;
-/** Where all are to be seen: enough for what comes once a minute. */
+/** For a step's first time, where all are to be seen: enough for what comes once a minute. */
 const LAST_WAIT_MS = EVERYWHERE ? 75_000 : 15_000;
+/** For another time, which is chance. */
+const SHORT_WAIT_MS = 5_000;
+const TOLD_EVERY = 20;
 /** Some four hundred crashes of a few seconds each. */
 const LONGEST_MS = 3 * 3_600_000;
 /** One line a step. Who adds a step sees this test fail, lets it crash there in the long run, and adds its line. */
@@ -91,9 +94,11 @@ test(`killed ${EVERYWHERE ? `at every step (${WHERE})` : `at ${DRAWN} steps that
   const took: number[] = [];
   const diedAt = new Set<string>();
   const failures: Error[] = [];
-  for (const { place, occurrence, when } of runs) {
+  for (const [n, { place, occurrence, when }] of runs.entries()) {
+    if (EVERYWHERE && n % TOLD_EVERY === 0) progress(n, runs.length, 'crashes');
     const name = `${place.scenario.name}: ${when} ${place.label} #${occurrence}`;
-    const convergedMs = await crashAt(sallyport, place, { occurrence, when }, LAST_WAIT_MS).catch(
+    const lastWaitMs = occurrence === 1 ? LAST_WAIT_MS : SHORT_WAIT_MS;
+    const convergedMs = await crashAt(sallyport, place, { occurrence, when }, lastWaitMs).catch(
       (cause: unknown) => {
         failures.push(new Error(`killed at ${name}, it did not converge`, { cause }));
       },
