@@ -125,7 +125,13 @@ async function addTask(sallyport: LeanSallyport, name: string): Promise<string> 
     segment: 'prod/eu/orders',
     description: 'Read orders once.',
     ...(name === FAMILY ? {} : { parent: FAMILY }),
-    entitlement: { readOnly: true, tables: [{ name: 'public.orders', privileges: ['SELECT'] }] },
+    // With a right on a column, which is looked at in a way of its own when the task's role is made.
+    entitlement: {
+      tables: [
+        { name: 'public.orders', privileges: ['SELECT'] },
+        { name: 'public.orders', privileges: ['UPDATE'], columns: ['status'] },
+      ],
+    },
   });
   return name;
 }
