@@ -51,23 +51,21 @@ export async function patrolAlterations(
 
 type Active = Awaited<ReturnType<typeof activeGrants>>[number];
 
+/** Without what is over: that is ended by now, or about to be, and nothing of it is to be compared or put right. */
 function activeGrants(ctx: GrantsContext, targetId: string) {
-  return (
-    ctx.db
-      .selectFrom('grants as g')
-      .innerJoin('tasks as k', 'k.id', 'g.task_id')
-      .select(['g.id', 'g.request_id', 'g.target_id', 'g.login', 'g.handle', 'g.task_id', 'g.altered'])
-      .select(['g.version', 'k.entitlement', 'g.password_key'])
-      .select(sql<number>`extract(epoch from g.native_expires_at - now())::float8`.as('native_s'))
-      .where('g.target_id', '=', targetId)
-      .where('g.wanted', '=', 'present')
-      .where('g.observed', '=', 'present')
-      // What is over is ended by now, or about to be: nothing of it is to be compared or put right.
-      .where(sql<boolean>`g.expires_at + make_interval(secs => g.landing_s) > now()`)
-      .orderBy('g.id')
-      .limit(MOST_HELD)
-      .execute()
-  );
+  return ctx.db
+    .selectFrom('grants as g')
+    .innerJoin('tasks as k', 'k.id', 'g.task_id')
+    .select(['g.id', 'g.request_id', 'g.target_id', 'g.login', 'g.handle', 'g.task_id', 'g.altered'])
+    .select(['g.version', 'k.entitlement', 'g.password_key'])
+    .select(sql<number>`extract(epoch from g.native_expires_at - now())::float8`.as('native_s'))
+    .where('g.target_id', '=', targetId)
+    .where('g.wanted', '=', 'present')
+    .where('g.observed', '=', 'present')
+    .where(sql<boolean>`g.expires_at + make_interval(secs => g.landing_s) > now()`)
+    .orderBy('g.id')
+    .limit(MOST_HELD)
+    .execute();
 }
 
 async function settle(

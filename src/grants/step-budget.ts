@@ -4,9 +4,9 @@
 import { after, monotonicMs } from '../base/timer.ts';
 
 /** Steps that are getting on, on all targets that answer. */
-const MOST_SWIFT = 320;
+export const MOST_SWIFT = 320;
 /** Half of them, so that one target with thousands to do leaves the others room; enough to keep its connections busy. */
-const MOST_ON_TARGET = 160;
+export const MOST_ON_TARGET = 160;
 const MOST_ON_FAILING_TARGET = 4;
 /**
  * While the program is cold: a start may find thousands of steps due, and people's first requests are not to wait until
@@ -42,12 +42,12 @@ export function createStepBudget(): StepBudget {
   let inAll = 0;
   let warmAtMs = 0;
 
+  const isCold = () => monotonicMs() < warmAtMs;
   const hasRoom = (target: OnTarget | undefined) => target === undefined || target.underWay < mostOn(target);
   const mostOn = ({ failing }: OnTarget) => {
     if (failing) return MOST_ON_FAILING_TARGET;
     return isCold() ? MOST_ON_TARGET_COLD : MOST_ON_TARGET;
   };
-  const isCold = () => monotonicMs() < warmAtMs;
 
   return {
     start() {

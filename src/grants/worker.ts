@@ -13,16 +13,13 @@ import { type GrantViewRow, OVERDUE_SECONDS } from './grant-view.ts';
 import { grantIdentity } from './known-grants.ts';
 import { claimAll, release, type StepGrant } from './lease.ts';
 import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
-import { createStepBudget } from './step-budget.ts';
+import { createStepBudget, MOST_ON_TARGET, MOST_SWIFT } from './step-budget.ts';
 
-/** Taken from one look at the store: in all, and of one target. */
-const MOST_DUE = 320;
-const MOST_DUE_OF_TARGET = 160;
 /**
- * Looked through for them. A target with more than that due fills its own room first, and is left out of the next look
+ * Looked through at once for what there is room for, in all and of one target. A target with more than that due fills its own room first, and is left out of the next look
  * while it is full: it hides another's few for one look.
  */
-const MOST_LOOKED_AT = 640;
+const MOST_LOOKED_AT = 2 * MOST_SWIFT;
 /** The longest that anything due waits for a worker that heard no kick. */
 const POLL_MS = 1_000;
 /** Hints that something changed come in bursts, mostly of our own work: they are one look. */
@@ -220,8 +217,8 @@ async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
       select min(next_attempt_at) as at from grants
       where ${unsettled} and (lease_until is null or lease_until < now()) and target_id <> all(${full}::text[]))
     select
-      array(select json_build_object('id', id, 'target', target_id) from ranked where place <= ${MOST_DUE_OF_TARGET}
-        order by place, next_attempt_at limit ${MOST_DUE}) as due,
+      array(select json_build_object('id', id, 'target', target_id) from ranked where place <= ${MOST_ON_TARGET}
+        order by place, next_attempt_at limit ${MOST_SWIFT}) as due,
       deadline.at <= now() or exists (select 1 from grants g where ${LANDED}) as expired,
       extract(epoch from least(deadline.at, retry.at) - clock_timestamp())::float8 * 1000 as ms
     from deadline, retry`.execute(ctx.db);

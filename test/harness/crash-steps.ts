@@ -45,8 +45,8 @@ export async function findPlaces(sallyport: LeanSallyport): Promise<Place[]> {
 const MOST_TRIES = 4;
 
 /**
- * Dies there, starts again, converges. `lastWaitMs`: how long it may take to come there, the last time that it is tried. Gives how long that took from the start, in ms; null when it never came to that
- * step. Errors: AssertionError when it does not converge, or the log does not verify.
+ * Dies there, starts again, converges. `lastWaitMs`: how long it may take to come there, the last time that it is tried.
+ * Gives how long that took from the start, in ms; null when it never came to that step. Errors: AssertionError when it does not converge, or the log does not verify.
  */
 export async function crashAt(
   sallyport: LeanSallyport,

@@ -63,14 +63,16 @@ export function endTogether(
 
 async function work(client: PostgresClient, gathering: Gathering): Promise<void> {
   gathering.connections++;
-  while (gathering.waiting.length > 0) await nextOnes(client, gathering);
+  for (let [first] = gathering.waiting; first !== undefined; [first] = gathering.waiting)
+    await nextOnes(client, gathering, first.signal);
   gathering.connections--;
 }
 
-/** Those who wait when a connection is free; all of them hear what came of it. Never rejects. */
-async function nextOnes(client: PostgresClient, gathering: Gathering): Promise<void> {
-  // Who has waited longest: when he gives up, the others who went with him are on their own.
-  const [{ signal } = { signal: AbortSignal.abort() }] = gathering.waiting;
+/**
+ * Those who wait when a connection is free; all of them hear what came of it. `signal`: of who has waited longest; when he
+ * gives up, the others who went with him are on their own. Never rejects.
+ */
+async function nextOnes(client: PostgresClient, gathering: Gathering, signal: AbortSignal): Promise<void> {
   let together: Waiting[] = [];
   try {
     await withConnection(client, signal, async (connection) => {

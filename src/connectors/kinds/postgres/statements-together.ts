@@ -4,12 +4,9 @@
 
 import type { Mark } from '../../contract.ts';
 import { block, quoteText } from './names.ts';
-import { dependents, inTransaction, markedByOthers, SHUT } from './statements.ts';
+import { dependents, type EndPlan, inTransaction, markedByOthers, SHUT, sessionsOf } from './statements.ts';
 
-export interface Login {
-  login: string;
-  oid: number;
-}
+export type Login = Pick<EndPlan, 'login' | 'oid'>;
 
 /**
  * No new login and no password, committed; then the backends of those logins are told to stop. Gives `oid` and `ended`
@@ -27,11 +24,11 @@ FROM pg_stat_get_activity(NULL) WHERE usesysid IN (SELECT r.oid ${ours(logins, m
  */
 export function dropAll(logins: Login[], mark: Mark): string {
   const free = `${ours(logins, mark)} AND NOT EXISTS (SELECT ${dependents('r.oid')})
-AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) WHERE usesysid = r.oid)`;
+AND NOT EXISTS (SELECT ${sessionsOf('r.oid')})`;
   return `${inTransaction(forEach('DROP ROLE %I', free))};
 SELECT o.oid::int8 AS oid FROM unnest(ARRAY[${logins.map(({ oid }) => oid).join(', ')}]::oid[]) o (oid)
 WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = o.oid)
-AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) WHERE usesysid = o.oid)
+AND NOT EXISTS (SELECT ${sessionsOf('o.oid')})
 AND NOT EXISTS (SELECT FROM pg_auth_members WHERE member = o.oid)
 AND NOT EXISTS (SELECT FROM pg_auth_members WHERE roleid = o.oid)`;
 }

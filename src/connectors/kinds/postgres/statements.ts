@@ -52,6 +52,9 @@ AND substring(description FROM '"epoch":([0-9]{1,9})')::int <= ${mark.epoch}))`;
 export const dependents = (oid: number | string) =>
   `FROM pg_shdepend WHERE refclassid = ${ROLES} AND refobjid = ${oid} AND classid <> ${MEMBERSHIPS}`;
 
+/** Of a role, a number or a column; by OID, since a name is NULL there once its role is dropped (lifecycle.md). */
+export const sessionsOf = (oid: number | string) => `FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid}`;
+
 /** The login's attributes and memberships, in PL/pgSQL; `verb` is CREATE or ALTER (which makes an old one whole). */
 function loginBody(plan: LoginPlan, verb: 'CREATE' | 'ALTER'): string {
   const login = quoteName(plan.login);
@@ -140,7 +143,7 @@ export function stripMemberships(plan: EndPlan): string {
 
 /** Gives `ended`: the backends of that role that were told to stop, by process id; one that takes its time is told again. */
 export function terminate(oid: number): string {
-  return `SELECT coalesce(array_agg(pid) FILTER (WHERE pg_terminate_backend(pid)), '{}') AS ended FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid}`;
+  return `SELECT coalesce(array_agg(pid) FILTER (WHERE pg_terminate_backend(pid)), '{}') AS ended ${sessionsOf(oid)}`;
 }
 
 /**
@@ -153,7 +156,7 @@ function dropOrStrip(plan: EndPlan): string {
   return inTransaction(
     block(`BEGIN IF ${stillIts(plan)}
 AND NOT EXISTS (SELECT ${dependents(plan.oid)})
-AND NOT EXISTS (SELECT FROM pg_stat_get_activity(NULL) WHERE usesysid = ${plan.oid})
+AND NOT EXISTS (SELECT ${sessionsOf(plan.oid)})
 THEN DROP ROLE ${quoteName(plan.login)}; ${strip}END IF; END`),
   );
 }
@@ -161,14 +164,14 @@ THEN DROP ROLE ${quoteName(plan.login)}; ${strip}END IF; END`),
 /** Absence by OID: no role, no session, no membership in either direction. */
 function verify(oid: number): string {
   return `SELECT (SELECT rolname FROM pg_roles WHERE oid = ${oid}) AS name,
-(SELECT count(*) FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid})::int AS sessions,
+(SELECT count(*) ${sessionsOf(oid)})::int AS sessions,
 (SELECT count(*) FROM pg_auth_members WHERE member = ${oid} OR roleid = ${oid})::int AS memberships`;
 }
 
 /** What the server says of that OID now: name, whether it may log in, sessions, memberships, what hangs on it. */
 export function readState(oid: number): string {
   return `SELECT r.rolname AS name, r.rolcanlogin AS can_login, shobj_description(r.oid, 'pg_authid') AS comment,
-(SELECT count(*) FROM pg_stat_get_activity(NULL) WHERE usesysid = ${oid})::int AS sessions,
+(SELECT count(*) ${sessionsOf(oid)})::int AS sessions,
 (SELECT count(*) FROM pg_auth_members WHERE member = ${oid})::int AS memberships,
 (SELECT count(*) ${dependents(oid)})::int AS dependents
 FROM (SELECT) one LEFT JOIN pg_roles r ON r.oid = ${oid}`;
