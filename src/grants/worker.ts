@@ -16,8 +16,8 @@ import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
 import { createStepBudget, MOST_ON_TARGET, MOST_SWIFT } from './step-budget.ts';
 
 /**
- * Looked through at once for what there is room for, in all and of one target. A target with more than that due fills its own room first, and is left out of the next look
- * while it is full: it hides another's few for one look.
+ * Looked through at once for what there is room for, in all and of one target. A target with more than that due fills its
+ * own room first, and is left out of the next look while it is full: it hides another's few for one look.
  */
 const MOST_LOOKED_AT = 2 * MOST_SWIFT;
 /** The longest that anything due waits for a worker that heard no kick. */
