@@ -9,11 +9,11 @@ import { grant, issuedCredential, receipt } from '../../src/api/grants.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { sessionMeasures, session as sessionSchema } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
+import { CONVERGENCE_LIMIT_MS, converged } from '../harness/converged.ts';
 import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 /** `npm run test:faults` asks for more. */
 const CRASHES = Number(process.env.SALLY_CRASHES ?? 5);
-const CONVERGENCE_LIMIT_MS = 60_000;
 
 let sallyport: Sallyport;
 before(async () => {
@@ -41,46 +41,15 @@ async function churn(signal: AbortSignal): Promise<void> {
   await Promise.allSettled(Array.from({ length: 4 }, one));
 }
 
-async function loginsOnTarget(): Promise<string[]> {
+async function loginsOnTarget(): Promise<{ roles: string[] }> {
   const admin = new pg.Client({ connectionString: sallyport.adminUrl() });
   await admin.connect();
   try {
-    const { rows } = await admin.query(
-      "select rolname from pg_roles where rolname like 'sp\\_0%' order by rolname",
-    );
-    return rows.map((row: { rolname: string }) => row.rolname);
+    const { rows } = await admin.query("select rolname from pg_roles where rolname like 'sp\\_0%'");
+    return { roles: rows.map((row: { rolname: string }) => row.rolname) };
   } finally {
     await admin.end();
   }
-}
-
-async function live(): Promise<{ login: string; state: string }[]> {
-  const all: { login: string; state: string }[] = [];
-  let cursor = '';
-  do {
-    const page = await sallyport.ask('admin', 'GET', `/api/grants?state=live&limit=200${cursor}`, grants);
-    all.push(...page.items);
-    cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor}`;
-  } while (cursor !== '');
-  return all;
-}
-
-async function converged(round: number): Promise<void> {
-  const endsAt = Date.now() + CONVERGENCE_LIMIT_MS;
-  let seen = '';
-  while (Date.now() < endsAt) {
-    const grantsNow = await live();
-    const expected = grantsNow.map((one) => one.login).sort();
-    const there = await loginsOnTarget();
-    seen = JSON.stringify({ states: grantsNow.map((one) => one.state), expected, there });
-    if (
-      grantsNow.every((one) => one.state === 'active') &&
-      JSON.stringify(expected) === JSON.stringify(there)
-    )
-      return;
-    await delay(200);
-  }
-  assert.fail(`round ${round} did not converge: ${seen}`);
 }
 
 test(`${CRASHES} crashes at random moments of granting and revoking`, {
@@ -94,7 +63,7 @@ test(`${CRASHES} crashes at random moments of granting and revoking`, {
     stopping.abort();
     await work;
     await sallyport.start();
-    await converged(round);
+    await converged(sallyport, round, loginsOnTarget);
     // Leave a few for the next crash, not all of them for ever.
     for (const one of (
       await sallyport.ask('engineer', 'GET', '/api/grants?view=mine&state=active&limit=200', grants)
@@ -102,7 +71,7 @@ test(`${CRASHES} crashes at random moments of granting and revoking`, {
       await sallyport.ask('engineer', 'POST', `/api/grants/${one.id}/done`, grant);
     }
   }
-  await converged(CRASHES + 1);
+  await converged(sallyport, CRASHES + 1, loginsOnTarget);
   const verified = await sallyport.cli('auditor', 'audit', 'verify', '--json');
   assert.equal(verified.code, 0, verified.stderr);
 });

@@ -21,7 +21,7 @@ import { pageOf } from '../../src/api/text.ts';
 import { type Chromium, startChromium } from '../harness/browser.ts';
 import { ROOT } from '../harness/checks.ts';
 import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
-import { runClient } from '../harness/host-login.ts';
+import { type GatewayLogin, gatewayLogin, runClient } from '../harness/host-login.ts';
 import {
   type Person,
   policiesInForce,
@@ -70,31 +70,9 @@ async function says(page: Page, name: string, wanted: string): Promise<void> {
   }
 }
 
-/** Options, environment and address of OpenSSH's clients at the gateway. */
-async function gatewayOf(grant: Grant) {
+async function gatewayOf(grant: Grant): Promise<GatewayLogin> {
   const path = `/api/grants/${grant.id}/credentials`;
-  const { dsn, hostKey } = await sallyport.ask('engineer', 'POST', path, issuedCredential);
-  const url = new URL(dsn.replace(/^ssh:/, 'http:'));
-  writeFileSync(join(folder, 'known_hosts'), `[${url.hostname}]:${url.port} ${hostKey}\n`);
-  writeFileSync(join(folder, 'ask'), '#!/bin/sh\necho "$SECRET"\n', { mode: 0o700 });
-  const named = {
-    UserKnownHostsFile: join(folder, 'known_hosts'),
-    StrictHostKeyChecking: 'yes',
-    PubkeyAuthentication: 'no',
-    NumberOfPasswordPrompts: '1',
-    ControlMaster: 'no',
-  };
-  const options = Object.entries(named).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-  const secret = decodeURIComponent(url.password);
-  return {
-    env: {
-      ...process.env,
-      ...{ SSH_ASKPASS: join(folder, 'ask'), SSH_ASKPASS_REQUIRE: 'force', SECRET: secret },
-    },
-    options: ['-F', 'none', ...options],
-    port: url.port,
-    at: `${grant.login}@${url.hostname}`,
-  };
+  return gatewayLogin(folder, await sallyport.ask('engineer', 'POST', path, issuedCredential));
 }
 
 async function granted(): Promise<Grant> {

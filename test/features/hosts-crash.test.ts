@@ -4,17 +4,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Grant, grant as grantSchema } from '../../src/api/grants.ts';
+import { grant as grantSchema } from '../../src/api/grants.ts';
 import { hostKeys } from '../../src/api/hosts.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { task as taskSchema } from '../../src/api/targets.ts';
-import { pageOf } from '../../src/api/text.ts';
+import { converged } from '../harness/converged.ts';
 import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 /** `npm run test:faults` asks for more. */
 const CRASHES = Math.ceil(Number(process.env.SALLY_CRASHES ?? 4) / 2);
-const CONVERGENCE_LIMIT_MS = 60_000;
 const WORKERS = 3;
 
 const POLICY = `@id("web")
@@ -75,12 +74,12 @@ describe('hosts and crashes', { skip: skipWithoutHost() }, () => {
       await sallyport.crash();
       stopping.abort();
       await work;
-      most = Math.max(most, onHost().accounts.length);
+      most = Math.max(most, (await onHost()).accounts.length);
       await sallyport.start();
-      for (const one of (await converged(round)).slice(2))
+      for (const one of (await converged(sallyport, round, onHost)).slice(2))
         await sallyport.ask('engineer', 'POST', `/api/grants/${one.id}/done`, grantSchema);
     }
-    await converged(CRASHES + 1);
+    await converged(sallyport, CRASHES + 1, onHost);
     assert.ok(most > 0, 'some crash found accounts on the host');
     const verified = await sallyport.cli('auditor', 'audit', 'verify', '--json');
     assert.equal(verified.code, 0, verified.stderr);
@@ -106,36 +105,14 @@ async function churn(signal: AbortSignal): Promise<void> {
 }
 
 /** By the host's own word. */
-function onHost(): { accounts: string[]; sudoers: string[] } {
+async function onHost(): Promise<{ accounts: string[]; sudoers: string[] }> {
   const lines = (script: string) =>
     host
       .run(script)
       .split('\n')
-      .filter((line) => line !== '')
-      .sort();
+      .filter((line) => line !== '');
   return {
     accounts: lines("getent passwd | cut -d: -f1 | grep '^sp_' || true"),
     sudoers: lines("ls /etc/sudoers.d | sed -n 's/^sallyport_//p'"),
   };
-}
-
-/** Errors: AssertionError that says what is still wrong. */
-async function converged(round: number): Promise<Grant[]> {
-  const endsAt = performance.now() + CONVERGENCE_LIMIT_MS;
-  let seen = '';
-  while (performance.now() < endsAt) {
-    const { items } = await sallyport.ask(
-      'admin',
-      'GET',
-      '/api/grants?state=live&limit=200',
-      pageOf(grantSchema),
-    );
-    const expected = items.map(({ login }) => login).sort();
-    const { accounts, sudoers } = onHost();
-    const same = [accounts, sudoers].every((there) => JSON.stringify(there) === JSON.stringify(expected));
-    if (same && items.every(({ state }) => state === 'active')) return items;
-    seen = JSON.stringify({ grants: items.map(({ login, state }) => [login, state]), accounts, sudoers });
-    await delay(200);
-  }
-  return assert.fail(`round ${round} did not converge: ${seen}`);
 }

@@ -16,7 +16,14 @@ import { pageOf } from '../../src/api/text.ts';
 import { newKeyPair, opensshPrivateKey, publicLine } from '../../src/ssh/keys.ts';
 import { startChromium } from '../harness/browser.ts';
 import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
-import { type HostIdentity, identityFor, type Ran, runClient, sshTo } from '../harness/host-login.ts';
+import {
+  gatewayLogin,
+  type HostIdentity,
+  identityFor,
+  type Ran,
+  runClient,
+  sshTo,
+} from '../harness/host-login.ts';
 import {
   type Person,
   policiesInForce,
@@ -69,29 +76,11 @@ async function certified(grant: Grant): Promise<{ issued: IssuedCertificate; ide
 }
 
 /** How one runs a command with the grant's secret, through the gateway. */
-async function gatewayLogin(grant: Grant): Promise<(words: string) => Promise<Ran>> {
+async function throughGateway(grant: Grant): Promise<(words: string) => Promise<Ran>> {
   const path = `/api/grants/${grant.id}/credentials`;
-  const { dsn, hostKey } = await sallyport.ask('engineer', 'POST', path, issuedCredential);
-  const url = new URL(dsn.replace(/^ssh:/, 'http:'));
-  const folder = identityFor(host, grant.login).folder;
-  writeFileSync(join(folder, 'known_hosts'), `[${url.hostname}]:${url.port} ${hostKey}\n`);
-  writeFileSync(join(folder, 'ask'), '#!/bin/sh\necho "$SECRET"\n', { mode: 0o700 });
-  const named = {
-    UserKnownHostsFile: join(folder, 'known_hosts'),
-    StrictHostKeyChecking: 'yes',
-    PubkeyAuthentication: 'no',
-    NumberOfPasswordPrompts: '1',
-  };
-  const options = Object.entries(named).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-  const secret = decodeURIComponent(url.password);
-  const env = { SSH_ASKPASS: join(folder, 'ask'), SSH_ASKPASS_REQUIRE: 'force', SECRET: secret };
-  return (words) =>
-    runClient(
-      'ssh',
-      ['-F', 'none', ...options, '-p', url.port, `${grant.login}@${url.hostname}`, words],
-      '',
-      { ...process.env, ...env },
-    );
+  const issued = await sallyport.ask('engineer', 'POST', path, issuedCredential);
+  const { options, env, port, at } = gatewayLogin(identityFor(host, grant.login).folder, issued);
+  return (words) => runClient('ssh', [...options, '-p', port, at, words], '', env);
 }
 
 async function over(grant: Grant): Promise<void> {
@@ -272,7 +261,7 @@ describe('hosts', { skip: skipWithoutHost() }, () => {
       ['web-status', 'id -un', /^deploy$/],
     ] as const) {
       const grant = await granted(task);
-      const through = await gatewayLogin(grant);
+      const through = await throughGateway(grant);
       const ran = await through(words);
       assert.match(ran.out.trim(), said, ran.err);
       assert.notEqual((await through('cat /etc/shadow')).code, 0);

@@ -5,6 +5,7 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { IssuedCredential } from '../../src/api/grants.ts';
 import { type CertificateTerms, signUserCertificate } from '../../src/ssh/certificate.ts';
 import { newKeyPair, opensshPrivateKey, type SshKeyPair } from '../../src/ssh/keys.ts';
 import type { TestHost } from './host.ts';
@@ -52,9 +53,43 @@ export function identityFor(
     LogLevel: 'ERROR',
     ConnectTimeout: '10',
   };
-  const options = Object.entries(named).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
-  return { folder, options: ['-F', 'none', ...options, '-p', String(host.port)] };
+  return { folder, options: ['-F', 'none', ...asOptions(named), '-p', String(host.port)] };
 }
+
+/** What OpenSSH's clients need to log in at the gateway with a grant's secret. */
+export interface GatewayLogin {
+  /** Before `-p port` and the address. */
+  options: string[];
+  env: NodeJS.ProcessEnv;
+  port: string;
+  /** `login@host`. */
+  at: string;
+}
+
+/** Writes what the clients read into `folder`: the gateway's key, and a program that says the secret. */
+export function gatewayLogin(folder: string, { dsn, hostKey }: IssuedCredential): GatewayLogin {
+  const url = new URL(dsn.replace(/^ssh:/, 'http:'));
+  const askpass = join(folder, 'ask');
+  writeFileSync(join(folder, 'known_hosts'), `[${url.hostname}]:${url.port} ${hostKey}\n`);
+  writeFileSync(askpass, '#!/bin/sh\necho "$SECRET"\n', { mode: 0o700 });
+  const named = {
+    UserKnownHostsFile: join(folder, 'known_hosts'),
+    StrictHostKeyChecking: 'yes',
+    PubkeyAuthentication: 'no',
+    NumberOfPasswordPrompts: '1',
+    ControlMaster: 'no',
+  };
+  const secret = decodeURIComponent(url.password);
+  return {
+    options: ['-F', 'none', ...asOptions(named)],
+    env: { ...process.env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: 'force', SECRET: secret },
+    port: url.port,
+    at: `${url.username}@${url.hostname}`,
+  };
+}
+
+const asOptions = (named: Record<string, string>): string[] =>
+  Object.entries(named).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
 
 export interface Ran {
   code: number | null;
