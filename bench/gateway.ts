@@ -70,7 +70,7 @@ async function benchGateway({ quick, say }: BenchOptions): Promise<Row[]> {
     const direct = world.direct.href;
     const context: Context = { plan, pgbench, through, direct, say };
     const idle = await idleRow(world, plan, say);
-    const rows = [...(await selectOnly(context, peers)), ...(await otherLoads(context))];
+    const rows = [...(await selectOnly(context, peers)), ...(await otherLoads(context, peers))];
     rows.push(...(await masked(context, (await world.throughMask()).href)));
     if (psql === null) say(`${MISSING.psql}: the row "copy out / direct" is left out.`);
     else rows.push(await copyOut(context, psql));
@@ -111,14 +111,9 @@ const SELECT_GOALS: Readonly<Record<string, number | null>> = {
 async function selectOnly(context: Context, peers: Record<string, Peer>): Promise<Row[]> {
   const { plan, pgbench, through, direct, say } = context;
   const load: Load = { script: 'select-only', protocol: 'simple', seconds: TURN_SECONDS };
-  const at = (port: number) => {
-    const url = new URL(direct);
-    url.port = String(port);
-    return url.href;
-  };
   const urls = {
     gateway: through,
-    ...Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, at(peer.port)])),
+    ...Object.fromEntries(Object.entries(peers).map(([name, peer]) => [name, atPort(direct, peer.port)])),
     direct,
   };
   await transactionsPerSecond(pgbench, through, { ...load, seconds: plan.warmUpSeconds });
@@ -140,23 +135,26 @@ async function selectOnly(context: Context, peers: Record<string, Peer>): Promis
   return rows;
 }
 
-async function otherLoads({ plan, pgbench, through, direct, say }: Context): Promise<Row[]> {
+async function otherLoads(context: Context, peers: Record<string, Peer>): Promise<Row[]> {
+  const { plan, pgbench, through, direct, say } = context;
   const loads: [name: string, goal: number | null, load: Omit<Load, 'seconds'>][] = [
-    ['prepared / direct', null, { script: 'select-only', protocol: 'prepared' }],
-    ['tpcb-like / direct', 0.85, { script: 'tpcb-like', protocol: 'simple' }],
+    ['prepared', null, { script: 'select-only', protocol: 'prepared' }],
+    ['tpcb-like', 0.85, { script: 'tpcb-like', protocol: 'simple' }],
   ];
   const rows: Row[] = [];
   for (const [name, goal, kind] of loads) {
     const load = { ...kind, seconds: TURN_SECONDS };
-    const results = await interleave(
-      {
-        gateway: () => transactionsPerSecond(pgbench, through, load),
-        direct: () => transactionsPerSecond(pgbench, direct, load),
-      },
-      plan.otherRounds,
-      (who, value) => say(`  ${name.split(' ')[0]}, ${who.padEnd(9)} ${value.toFixed(0)} tps`),
+    const at = (url: string) => () => transactionsPerSecond(pgbench, url, load);
+    const { pgbouncer } = peers;
+    const contenders: Record<string, () => Promise<number>> = { gateway: at(through), direct: at(direct) };
+    if (pgbouncer !== undefined) contenders.pgbouncer = at(atPort(direct, pgbouncer.port));
+    const results = await interleave(contenders, plan.otherRounds, (who, value) =>
+      say(`  ${name}, ${who.padEnd(9)} ${value.toFixed(0)} tps`),
     );
-    rows.push(ratioRow(name, results.gateway, results.direct, goal));
+    const { gateway = [], direct: floor = [], pgbouncer: peer } = results;
+    rows.push(ratioRow(`${name} / direct`, gateway, floor, goal));
+    // Every proxy takes its time from the same processors; this is what PgBouncer takes.
+    if (peer !== undefined) rows.push(ratioRow(`${name}, pgbouncer / direct`, peer, floor, null));
   }
   return rows;
 }
@@ -242,6 +240,12 @@ async function idleRow(world: BenchWorld, plan: Plan, say: BenchOptions['say']):
     return [];
   }
   return [{ name: 'idle session kB', value: rounded(kb), unit: 'kB', goal: 100, better: 'lower' }];
+}
+
+function atPort(url: string, port: number): string {
+  const moved = new URL(url);
+  moved.port = String(port);
+  return moved.href;
 }
 
 function ratioRow(name: string, values: number[], floors: number[], goal: number | null): Row {
