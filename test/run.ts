@@ -9,11 +9,17 @@ import { watchParent } from '../src/parent-watch.ts';
 import { COMPILE_CACHE, ROOT } from './harness/checks.ts';
 import { setUp } from './harness/set-up.ts';
 
-const FOLDERS = ['src', 'portal', 'test', 'bench'];
+/** The long ones first: short ones then fill what is left at the end. */
+const FOLDERS = ['test', 'src', 'portal', 'bench'];
 const IN_ORDER = join(ROOT, 'test', 'in-order.ts');
-const TEST_CONCURRENCY = 3;
-/** They mostly wait: begun last they would keep everybody waiting. */
-const FIRST = ['target-trouble', 'crash-steps', 'refused-start', 'recovery', 'own-installation', 'bundles'];
+const TEST_CONCURRENCY = 4;
+/** They mostly wait: all at once they would leave the processors idle, and begun last keep everybody waiting. */
+const WAITING = [
+  ...['target-trouble', 'recovery', 'own-installation', 'bundles', 'deadline', 'refused-start'],
+  ...['full-disk', 'grant-changes', 'store-away', 'bypasses'],
+];
+/** How many others are begun between two of them. */
+const APART = 6;
 const TEST_TIMEOUT_MS = 600_000;
 const HARD_END_MS = 8_000;
 /** A file that never ends would hold everything up; what runs at that time is then reported as cancelled. */
@@ -28,10 +34,11 @@ const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 const options = process.argv.slice(2).filter((word) => word.startsWith('-'));
 
 for (const line of await setUp(say)) say(line);
-const files = FOLDERS.flatMap((folder) => testFiles(join(ROOT, folder)))
-  .map((file) => relative(ROOT, file))
-  .filter((file) => words.length === 0 || words.some((word) => file.includes(word)))
-  .sort((a, b) => placeOf(a) - placeOf(b));
+const files = spread(
+  FOLDERS.flatMap((folder) => testFiles(join(ROOT, folder)))
+    .map((file) => relative(ROOT, file))
+    .filter((file) => words.length === 0 || words.some((word) => file.includes(word))),
+);
 if (files.length === 0) {
   say(`No test file has ${words.map((word) => `"${word}"`).join(' or ')} in its path.`);
   process.exitCode = 1;
@@ -39,9 +46,13 @@ if (files.length === 0) {
   runTests(files);
 }
 
-function placeOf(file: string): number {
-  const place = FIRST.findIndex((name) => file.endsWith(`/${name}.test.ts`));
-  return place < 0 ? FIRST.length : place;
+function spread(files: string[]): string[] {
+  const waiting = WAITING.flatMap((name) => files.filter((file) => file.endsWith(`/${name}.test.ts`)));
+  const others = files.filter((file) => !waiting.includes(file));
+  return [
+    ...waiting.flatMap((file, n) => [file, ...others.slice(n * APART, (n + 1) * APART)]),
+    ...others.slice(waiting.length * APART),
+  ];
 }
 
 function testFiles(folder: string): string[] {
