@@ -4,6 +4,7 @@
 
 import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { briefly } from '../audit/briefly.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Handle } from '../connectors/contract.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
@@ -160,7 +161,7 @@ async function removeOrphan(
         handle,
         observed: report.observed,
         sessionsEnded: report.sessionsEnded,
-        blockers: report.blockers,
+        blockers: briefly(report.blockers),
       },
     }),
   );
