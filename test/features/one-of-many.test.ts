@@ -3,8 +3,10 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
 import type { Handle } from '../../src/connectors/contract.ts';
+import { patrolAlterations } from '../../src/grants/alterations.ts';
 import { claim, type StepGrant } from '../../src/grants/lease.ts';
 import { targetPassword } from '../../src/grants/plan.ts';
 import { settleEnd } from '../../src/grants/settle-ends.ts';
@@ -35,6 +37,18 @@ describe('one of many', () => {
     const row = await world.see(id);
     assert.equal(grantState(row), 'active', row.last_error ?? '');
     return row;
+  }
+
+  /** More grants like this one, before it in order, that are only in the store. */
+  async function copies(id: string, count: number): Promise<void> {
+    await sql`insert into requests select c.* from grants g join requests r on r.id = g.request_id, generate_series(1, ${count}::int) n,
+      jsonb_populate_record(r, jsonb_build_object('id', 'req_0' || n)) c where g.id = ${id}`.execute(
+      world.ctx.db,
+    );
+    await sql`insert into grants select c.* from grants g, generate_series(1, ${count}::int) n, jsonb_populate_record(g,
+        jsonb_build_object('id', 'grt_0' || n, 'request_id', 'req_0' || n, 'login', 'sp_0' || n,
+          'handle', jsonb_build_object('login', 'sp_0' || n, 'grantId', 'grt_0' || n))) c
+      where g.id = ${id}`.execute(world.ctx.db);
   }
 
   test('what a target says without end does not keep the end from being written', async () => {
@@ -79,5 +93,38 @@ describe('one of many', () => {
       settled.map(({ status }) => status),
       ['fulfilled', 'rejected', 'fulfilled'],
     );
+  });
+
+  test('an orphan that may not be touched keeps the patrol from nothing else', async () => {
+    const { id, login } = await active();
+    const gone = await active();
+    await target.superuser.query(`CREATE ROLE sp_orphan LOGIN;
+      DO $$ BEGIN EXECUTE format('COMMENT ON ROLE sp_orphan IS %L', replace(
+        shobj_description('${login}'::regrole, 'pg_authid'), '${id}', 'grt_of_nobody')); END $$;
+      GRANT pg_monitor TO ${login}; DROP ROLE ${gone.login}`);
+    await world.patrol();
+    assert.equal((await world.see(id)).end_reason, 'account-altered');
+    assert.equal((await world.see(gone.id)).end_reason, 'account-vanished');
+    await target.superuser.query('DROP ROLE sp_orphan');
+  });
+
+  test('an identity that cannot be put right keeps the patrol from no other', async () => {
+    const shut = await active();
+    const wider = await active();
+    await target.superuser.query(`ALTER ROLE ${shut.login} NOLOGIN; COMMENT ON ROLE ${shut.login} IS NULL`);
+    await world.patrol();
+    await target.superuser.query(`GRANT pg_monitor TO ${wider.login}`);
+    await world.patrol();
+    assert.equal((await world.see(wider.id)).end_reason, 'account-altered');
+    assert.equal(grantState(await world.see(shut.id)), 'active');
+  });
+
+  test('of thousands on a target, each is compared with what was granted', async () => {
+    const { id, login } = await active();
+    await target.superuser.query(`GRANT pg_monitor TO ${login}`);
+    await copies(id, 2_000);
+    const client = await world.ctx.targets.open(targetId);
+    await patrolAlterations(world.ctx, targetId, client, AbortSignal.timeout(20_000));
+    assert.equal((await world.see(id)).end_reason, 'account-altered');
   });
 });
