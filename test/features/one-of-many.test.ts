@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
 import type { Handle } from '../../src/connectors/contract.ts';
@@ -11,6 +12,7 @@ import { claim, type StepGrant } from '../../src/grants/lease.ts';
 import { targetPassword } from '../../src/grants/plan.ts';
 import { settleEnd } from '../../src/grants/settle-ends.ts';
 import { grantState } from '../../src/grants/transitions.ts';
+import { createGrantWorker } from '../../src/grants/worker.ts';
 import { type LedgerWorld, startLedgerWorld } from '../harness/ledger-world.ts';
 import { type PostgresTarget, startPostgresTarget, TASKS } from '../harness/postgres-target.ts';
 
@@ -31,8 +33,8 @@ describe('one of many', () => {
     await target.stop();
   });
 
-  async function active(task = taskId) {
-    const id = await world.intend(targetId, task);
+  async function active(task = taskId, on = targetId) {
+    const id = await world.intend(on, task);
     await world.step(id);
     const row = await world.see(id);
     assert.equal(grantState(row), 'active', row.last_error ?? '');
@@ -41,6 +43,8 @@ describe('one of many', () => {
 
   /** More grants like this one, before it in order, that are only in the store. */
   async function copies(id: string, count: number): Promise<void> {
+    await sql`delete from grants where length(id) < 12`.execute(world.ctx.db);
+    await sql`delete from requests where length(id) < 12`.execute(world.ctx.db);
     await sql`insert into requests select c.* from grants g join requests r on r.id = g.request_id, generate_series(1, ${count}::int) n,
       jsonb_populate_record(r, jsonb_build_object('id', 'req_0' || n)) c where g.id = ${id}`.execute(
       world.ctx.db,
@@ -126,5 +130,42 @@ describe('one of many', () => {
     const client = await world.ctx.targets.open(targetId);
     await patrolAlterations(world.ctx, targetId, client, AbortSignal.timeout(20_000));
     assert.equal((await world.see(id)).end_reason, 'account-altered');
+  });
+
+  test('a target with thousands of steps hides no other target’s few', async () => {
+    const { settings, admin } = target.access;
+    const few = await world.addTarget('few', 'postgres', { ...settings }, admin);
+    const ids: string[] = [];
+    while (ids.length < 5) ids.push((await active(taskId, few)).id);
+    await copies((await active()).id, 8_000);
+    await sql`update grants set wanted = 'absent', end_reason = 'revoked', ended_at = now(),
+      next_attempt_at = now() - interval '1 minute' where length(id) < 12`.execute(world.ctx.db);
+    const left = async () => {
+      const { rows } = await sql<{ n: number }>`select count(*)::int as n from grants
+        where observed <> 'absent' and length(id) < 12`.execute(world.ctx.db);
+      return rows[0]?.n ?? 0;
+    };
+    // It answers at once, and so is never full when somebody looks.
+    const open: typeof world.ctx.targets.open = async (at, version) => {
+      const client = await world.ctx.targets.open(at, version);
+      const revoke: typeof client.revoke = async (handle) => ({
+        ...{ observed: 'absent', handle, sessionsEnded: 0, blockers: [], leftBehind: [] },
+      });
+      return at === few ? client : { ...client, revoke };
+    };
+    const worker = createGrantWorker({ ...world.ctx, targets: { ...world.ctx.targets, open } });
+    worker.start();
+    // While a program is cold it begins few steps, whose target is then full and left out.
+    await delay(3_500);
+    let most = 0;
+    for (const id of ids) {
+      const before = await left();
+      await world.end(id);
+      while (grantState(await world.see(id)) !== 'revoked') await delay(20);
+      most = Math.max(most, before - (await left()));
+    }
+    const after = await left();
+    await worker.stop();
+    assert.ok(after > 0 && most < 1_000, `up to ${most} went before one, ${after} are left`);
   });
 });
