@@ -95,6 +95,7 @@ export function createPatrol(ctx: GrantsContext): {
 async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
   const client = await ctx.targets.open(targetId);
   await lookAtNodes(ctx, targetId, client, signal);
+  await ctx.targets.fenceAgain(targetId);
   const expected = await ctx.db
     .selectFrom('grants')
     .select(['id', 'request_id', 'target_id', 'login', 'handle', 'wanted', 'observed'])
