@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { SYSTEM_ACTOR } from '../../src/audit/append.ts';
-import type { Handle } from '../../src/connectors/contract.ts';
+import type { Handle, NodeReport } from '../../src/connectors/contract.ts';
 import { patrolAlterations } from '../../src/grants/alterations.ts';
 import { claim, type StepGrant } from '../../src/grants/lease.ts';
 import { targetPassword } from '../../src/grants/plan.ts';
@@ -41,6 +41,23 @@ describe('one of many', () => {
     return row;
   }
 
+  /** Ended, and in our hands. */
+  async function ending(): Promise<StepGrant> {
+    const { id } = await active();
+    await world.end(id);
+    const row = await claim(world.ctx.db, id, world.ctx.run);
+    assert.ok(row !== undefined);
+    return row;
+  }
+
+  /** The target says that it is gone. */
+  const gone = (row: StepGrant, said: string, nodes?: NodeReport[]) =>
+    settleEnd(world.ctx.db, {
+      ...{ row, handle: row.handle as Handle, report: {}, nodes },
+      ...{ observed: 'absent', retryMs: 0, lastError: null },
+      entry: { kind: 'grant.revoked', actor: SYSTEM_ACTOR, grantId: row.id, detail: { said } },
+    });
+
   /** More grants like this one, before it in order, that are only in the store. */
   async function copies(id: string, count: number): Promise<void> {
     await sql`delete from grants where length(id) < 12`.execute(world.ctx.db);
@@ -74,29 +91,25 @@ describe('one of many', () => {
   });
 
   test('an end that cannot be written leaves the others that are written with it', async () => {
-    const claimed: StepGrant[] = [];
-    for (let n = 0; n < 3; n += 1) {
-      const { id } = await active();
-      await world.end(id);
-      const row = await claim(world.ctx.db, id, world.ctx.run);
-      assert.ok(row !== undefined);
-      claimed.push(row);
-    }
+    const [first, long, last] = [await ending(), await ending(), await ending()];
     // The first is on its way at once; the other two go together.
-    const settled = await Promise.allSettled(
-      claimed.map((row, n) => {
-        const detail = { said: 'x'.repeat(n === 1 ? 70_000 : 1) };
-        return settleEnd(world.ctx.db, {
-          ...{ row, handle: row.handle as Handle, report: {}, nodes: undefined },
-          ...{ observed: 'absent', retryMs: 0, lastError: null },
-          entry: { kind: 'grant.revoked', actor: SYSTEM_ACTOR, grantId: row.id, detail },
-        });
-      }),
-    );
+    const settled = await Promise.allSettled([
+      gone(first, 'x'),
+      gone(long, 'x'.repeat(70_000)),
+      gone(last, 'x'),
+    ]);
     assert.deepEqual(
       settled.map(({ status }) => status),
       ['fulfilled', 'rejected', 'fulfilled'],
     );
+  });
+
+  test('a node’s long word is cut between characters', async () => {
+    const error = `${'x'.repeat(499)}😀`;
+    const settled = await gone(await ending(), 'x', [
+      { node: 'one', role: 'primary', observed: 'absent', error },
+    ]);
+    assert.equal(settled?.observed, 'absent');
   });
 
   test('an orphan that may not be touched keeps the patrol from nothing else', async () => {
@@ -110,6 +123,27 @@ describe('one of many', () => {
     assert.equal((await world.see(id)).end_reason, 'account-altered');
     assert.equal((await world.see(gone.id)).end_reason, 'account-vanished');
     await target.superuser.query('DROP ROLE sp_orphan');
+  });
+
+  test('an orphan that waits for somebody else is told once, not in every patrol', async () => {
+    const { id, login } = await active();
+    await target.superuser.query(`GRANT CREATE ON SCHEMA public TO ${login}`);
+    await sql`update grants set wanted = 'absent', observed = 'absent', end_reason = 'revoked' where id = ${id}`.execute(
+      world.ctx.db,
+    );
+    for (let n = 0; n < 3; n += 1) await world.patrol();
+    const told = await world.ctx.db
+      .selectFrom('audit_entries')
+      .select('leaf')
+      .where('kind', '=', 'grant.orphan-removed')
+      .where('leaf', 'like', `%${login}%`)
+      .execute();
+    assert.equal(told.length, 1);
+    assert.match(told[0]?.leaf ?? '', /rights on schema public/);
+    await target.superuser.query(`REVOKE CREATE ON SCHEMA public FROM ${login}`);
+    await world.patrol();
+    const { rowCount } = await target.superuser.query(`SELECT FROM pg_roles WHERE rolname = '${login}'`);
+    assert.equal(rowCount, 0);
   });
 
   test('an identity that cannot be put right keeps the patrol from no other', async () => {
