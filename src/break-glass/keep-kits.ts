@@ -4,6 +4,7 @@
 
 import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { briefly } from '../audit/briefly.ts';
 import { Failure, messageOf } from '../base/errors.ts';
 import { Secret } from '../base/secret.ts';
 import type { RevokeReport } from '../connectors/contract.ts';
@@ -169,8 +170,8 @@ async function settleDown(ctx: GrantsContext, row: KitLoginRow, report: RevokeRe
           generation: row.generation,
           opened: row.opened_at !== null,
           sessionsEnded: report.sessionsEnded,
-          blockers: report.blockers,
-          leftBehind: report.leftBehind,
+          blockers: briefly(report.blockers),
+          leftBehind: briefly(report.leftBehind),
         },
       });
     await publish(trx, { topic: 'break-glass', id: row.kit_id });

@@ -5,6 +5,7 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Alteration, Handle } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from './context.ts';
@@ -12,8 +13,10 @@ import { endGrant } from './end.ts';
 import { targetPassword } from './plan.ts';
 import type { TargetClient } from './target-health.ts';
 
-/** Of one target, in one patrol; the rest has its turn in the next, the longest unchanged first. */
+/** In one question to a target. */
 const MOST_HELD = 2_000;
+/** The last grant that was looked at by a patrol whose time was over: the next one goes on behind it. */
+const reached = new WeakMap<TargetClient, string>();
 
 const stored = z.array(
   z.object({ kind: z.enum(['wider', 'narrower', 'renewable', 'mended']), what: z.string() }),
@@ -31,7 +34,20 @@ export async function patrolAlterations(
   client: TargetClient,
   signal: AbortSignal,
 ): Promise<void> {
-  const active = await activeGrants(ctx, targetId);
+  for (let more = true; more; ) {
+    const active = await activeGrants(ctx, targetId, reached.get(client) ?? '');
+    await compare(ctx, client, active, signal);
+    more = active.length === MOST_HELD;
+    reached.set(client, more ? (active.at(-1)?.id ?? '') : '');
+  }
+}
+
+async function compare(
+  ctx: GrantsContext,
+  client: TargetClient,
+  active: Active[],
+  signal: AbortSignal,
+): Promise<void> {
   const held = active.map((row) => ({
     handle: row.handle as Handle,
     login: row.login,
@@ -45,14 +61,26 @@ export async function patrolAlterations(
   );
   for (const row of active) {
     const now = found.get(row.id) ?? [];
-    if (now.length > 0 || row.altered !== null) await settle(ctx, client, row, now, signal);
+    if (now.length === 0 && row.altered === null) continue;
+    try {
+      await settle(ctx, client, row, now, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      ctx.log.warn(
+        { target: row.target_id, grant: row.id, reason: messageOf(error) },
+        'what was changed on an identity could not be dealt with; it is looked at again',
+      );
+    }
   }
 }
 
 type Active = Awaited<ReturnType<typeof activeGrants>>[number];
 
-/** Without what is over: that is ended by now, or about to be, and nothing of it is to be compared or put right. */
-function activeGrants(ctx: GrantsContext, targetId: string) {
+/**
+ * Without what is over: that is ended by now, or about to be, and nothing of it is to be compared or put right. Of a bundle
+ * that is not complete yet, nothing has an end.
+ */
+function activeGrants(ctx: GrantsContext, targetId: string, after: string) {
   return ctx.db
     .selectFrom('grants as g')
     .innerJoin('tasks as k', 'k.id', 'g.task_id')
@@ -62,7 +90,8 @@ function activeGrants(ctx: GrantsContext, targetId: string) {
     .where('g.target_id', '=', targetId)
     .where('g.wanted', '=', 'present')
     .where('g.observed', '=', 'present')
-    .where(sql<boolean>`g.expires_at + make_interval(secs => g.landing_s) > now()`)
+    .where(sql<boolean>`coalesce(g.expires_at + make_interval(secs => g.landing_s) > now(), true)`)
+    .where('g.id', '>', after)
     .orderBy('g.id')
     .limit(MOST_HELD)
     .execute();

@@ -7,6 +7,10 @@ import type { NodeReport } from '../connectors/contract.ts';
 
 const LONGEST_ERROR = 500;
 
+/** Half of a character would be no JSON to the store. */
+export const cutError = (error: string | null): string | null =>
+  error?.slice(0, LONGEST_ERROR).toWellFormed() ?? null;
+
 export interface NodesOfGrant {
   grantId: string;
   nodes: NodeReport[];
@@ -18,7 +22,7 @@ export interface NodesOfGrant {
  */
 export function noteNodes(from: string, of: NodesOfGrant[]): RawBuilder<unknown> {
   const said = of.flatMap(({ grantId, nodes }) =>
-    nodes.map((one) => ({ ...one, grant: grantId, error: one.error?.slice(0, LONGEST_ERROR) ?? null })),
+    nodes.map((one) => ({ ...one, grant: grantId, error: cutError(one.error) })),
   );
   return sql`said as materialized (
       select * from jsonb_to_recordset(${JSON.stringify(said)}::jsonb)

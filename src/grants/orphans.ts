@@ -4,8 +4,9 @@
 
 import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { briefly } from '../audit/briefly.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Handle } from '../connectors/contract.ts';
+import type { Handle, Observed, RevokeReport } from '../connectors/contract.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import { patrolAlterations } from './alterations.ts';
 import type { GrantsContext } from './context.ts';
@@ -94,6 +95,7 @@ export function createPatrol(ctx: GrantsContext): {
 async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
   const client = await ctx.targets.open(targetId);
   await lookAtNodes(ctx, targetId, client, signal);
+  await ctx.targets.fenceAgain(targetId);
   const expected = await ctx.db
     .selectFrom('grants')
     .select(['id', 'request_id', 'target_id', 'login', 'handle', 'wanted', 'observed'])
@@ -104,13 +106,6 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const marked = await client.marked(signal);
   const known = new Map(expected.map((row) => [row.id, row]));
   const byGrant = Map.groupBy(marked, (handle) => String(handle.grantId));
-  for (const handle of marked) {
-    const row = known.get(String(handle.grantId));
-    // A mark can be copied by hand to another identity, which is then nobody's; one that was renamed is the grant's.
-    const alone = byGrant.get(String(handle.grantId))?.length === 1;
-    const its = row === undefined ? await isLive(ctx, handle) : alone || handle.login === row.login;
-    if (!its) await removeOrphan(ctx, targetId, handle, signal);
-  }
   const there = new Set(marked.map((handle) => String(handle.login)));
   for (const row of expected) {
     const active = row.wanted === 'present' && row.observed === 'present';
@@ -124,6 +119,14 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const lost = new Set(await vanishedShared(ctx, targetId, client, signal));
   for (const row of expected) if (lost.has(row.id)) await tellVanished(ctx, row);
   await patrolAlterations(ctx, targetId, client, signal);
+  // Last, since each may take its time.
+  for (const handle of marked) {
+    const row = known.get(String(handle.grantId));
+    // A mark can be copied by hand to another identity, which is then nobody's; one that was renamed is the grant's.
+    const alone = byGrant.get(String(handle.grantId))?.length === 1;
+    const its = row === undefined ? await isLive(ctx, handle) : alone || handle.login === row.login;
+    if (!its) await removeOrphan(ctx, targetId, handle, signal);
+  }
 }
 
 /** Made since the list of the expected was read. */
@@ -137,20 +140,38 @@ async function isLive(ctx: GrantsContext, handle: Handle): Promise<boolean> {
   return row !== undefined;
 }
 
+/** One that cannot be removed (another administrator's, say) keeps nobody from the others. */
 async function removeOrphan(
   ctx: GrantsContext,
   targetId: string,
   handle: Handle,
   signal: AbortSignal,
 ): Promise<void> {
-  const client = await ctx.targets.open(targetId);
-  // A revocation may have removed it since it was listed.
-  if ((await client.inspect(handle, signal)).observed === 'absent') return;
-  const report = await client.revoke(handle, signal);
+  try {
+    const client = await ctx.targets.open(targetId);
+    const { observed } = await client.inspect(handle, signal);
+    // A revocation may have removed it since it was listed.
+    if (observed === 'absent') return;
+    await tellOrphan(ctx, targetId, handle, observed, await client.revoke(handle, signal));
+  } catch (error) {
+    if (signal.aborted) throw error;
+    ctx.log.error({ target: targetId, handle, reason: messageOf(error) }, 'an orphan could not be removed');
+  }
+}
+
+async function tellOrphan(
+  ctx: GrantsContext,
+  targetId: string,
+  handle: Handle,
+  before: Observed,
+  report: RevokeReport,
+): Promise<void> {
   ctx.log.error(
     { target: targetId, handle, observed: report.observed },
     'an orphan was found on a target and revoked',
   );
+  // What waits for somebody else is looked at in every patrol, and has its entry when it was shut.
+  if (before === 'inert' && report.observed === 'inert') return;
   await ctx.db.transaction().execute((trx) =>
     append(trx, {
       kind: 'grant.orphan-removed',
@@ -160,7 +181,7 @@ async function removeOrphan(
         handle,
         observed: report.observed,
         sessionsEnded: report.sessionsEnded,
-        blockers: report.blockers,
+        blockers: briefly(report.blockers),
       },
     }),
   );

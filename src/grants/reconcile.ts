@@ -3,6 +3,7 @@
 
 import { sql } from 'kysely';
 import { type Entry, SYSTEM_ACTOR } from '../audit/append.ts';
+import { briefly } from '../audit/briefly.ts';
 import { Failure, messageOf } from '../base/errors.ts';
 import type { RevokeReport } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
@@ -147,6 +148,8 @@ function reportSoFar(row: StepGrant, report: RevokeReport) {
 }
 
 function revokedEntry(row: StepGrant, report: RevokeReport): Entry {
+  // Said once; the grant keeps all of it.
+  const { leftBehind: _, ...handle } = report.handle;
   return {
     kind: report.observed === 'absent' ? 'grant.revoked' : 'grant.inert',
     actor: SYSTEM_ACTOR,
@@ -155,10 +158,10 @@ function revokedEntry(row: StepGrant, report: RevokeReport): Entry {
     targetId: row.target_id,
     detail: {
       login: row.login,
-      handle: report.handle,
+      handle,
       sessionsEnded: report.sessionsEnded,
-      leftBehind: report.leftBehind,
-      blockers: report.blockers,
+      leftBehind: briefly(report.leftBehind),
+      blockers: briefly(report.blockers),
       attempts: row.attempts,
       ...(report.nodes === undefined
         ? {}

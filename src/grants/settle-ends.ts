@@ -4,6 +4,7 @@
 
 import { sql } from 'kysely';
 import { appendForGrants, type Entry } from '../audit/append.ts';
+import { codeOf, Failure } from '../base/errors.ts';
 import { sleep } from '../base/timer.ts';
 import type { Handle, NodeReport, Observed } from '../connectors/contract.ts';
 import type { Db } from '../db/client.ts';
@@ -62,18 +63,29 @@ async function writeAll(db: Db, gathering: Gathering): Promise<void> {
   while (gathering.waiting.length > 0) {
     const together = gathering.waiting.splice(0, MOST_TOGETHER);
     const pause = together.length < MANY ? undefined : sleep(GATHER_MS);
-    try {
-      const settled = await write(
-        db,
-        together.map(({ end }) => end),
-      );
-      for (const { end, resolve } of together) resolve(settled.get(end.row.id) ?? null);
-    } catch (error) {
-      for (const { reject } of together) reject(error);
-    }
+    await writeTogether(db, together);
     await pause;
   }
   gathering.writing = false;
+}
+
+/** All of them hear what came of it. */
+async function writeTogether(db: Db, together: Waiting[]): Promise<void> {
+  try {
+    const settled = await write(
+      db,
+      together.map(({ end }) => end),
+    );
+    for (const { end, resolve } of together) resolve(settled.get(end.row.id) ?? null);
+  } catch (error) {
+    if (together.length > 1 && isOfOne(error)) for (const one of together) await writeTogether(db, [one]);
+    else for (const { reject } of together) reject(error);
+  }
+}
+
+/** What one of them says cannot be written (SQLSTATE class 22: data); nothing is wrong with the store or the others. */
+function isOfOne(error: unknown): boolean {
+  return error instanceof Failure || error instanceof TypeError || codeOf(error)?.startsWith('22') === true;
 }
 
 async function write(db: Db, ends: SettledEnd[]): Promise<Map<string, GrantViewRow>> {

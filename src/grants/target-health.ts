@@ -8,10 +8,9 @@ import type { Db } from '../db/client.ts';
 import { publish } from '../events/events.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { GrantsContext } from './context.ts';
+import { cutError } from './grant-nodes.ts';
 
 export type TargetClient = Awaited<ReturnType<Targets['open']>>;
-
-const LONGEST_ERROR = 500;
 
 /** Asks every node and keeps what it says. Errors: Failure `target-down` when the primary is not what it should be. */
 export async function lookAtNodes(
@@ -29,7 +28,7 @@ export async function lookAtNodes(
 /** True when a node that answered does not any more, or the other way round. */
 async function keepNodes(db: Db, targetId: string, nodes: NodeHealth[]): Promise<boolean> {
   const names = nodes.map((one) => one.node);
-  const seen = nodes.map((one) => ({ ...one, error: one.error?.slice(0, LONGEST_ERROR) ?? null }));
+  const seen = nodes.map((one) => ({ ...one, error: cutError(one.error) }));
   const { rows } = await sql<{ changed: boolean | null }>`
     with before as (select node, failing_since from target_nodes where target_id = ${targetId}),
     gone as (delete from target_nodes where target_id = ${targetId} and node <> all(${names}::text[])),

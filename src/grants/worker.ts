@@ -15,10 +15,7 @@ import { claimAll, release, type StepGrant } from './lease.ts';
 import { type Outcome, reconcileGrant, takeStep } from './reconcile.ts';
 import { createStepBudget, MOST_ON_TARGET, MOST_SWIFT } from './step-budget.ts';
 
-/**
- * Looked through at once for what there is room for, in all and of one target. A target with more than that due fills its
- * own room first, and is left out of the next look while it is full: it hides another's few for one look.
- */
+/** Looked through at once for what there is room for, in all and of one target. */
 const MOST_LOOKED_AT = 2 * MOST_SWIFT;
 /** The longest that anything due waits for a worker that heard no kick. */
 const POLL_MS = 1_000;
@@ -190,6 +187,11 @@ interface Work {
   nextMs: number;
 }
 
+interface Look extends Work {
+  /** Targets with so much due that there may be others behind them. */
+  hiding: string[] | null;
+}
+
 /** While what ran at a deadline goes on, its end is looked for this often. */
 const LANDING_LOOK = '500 milliseconds';
 /** The grant `g` is past its deadline, and nothing of it goes on any more, or not any longer. */
@@ -197,10 +199,31 @@ const LANDED = sql<boolean>`(g.wanted = 'present' and g.observed = 'present' and
   and (g.expires_at + make_interval(secs => g.landing_s) <= now()
     or not exists (select 1 from sessions s where s.grant_id = g.id and s.ended_at is null)))`;
 
-/** One look at the store; its clock decides. `full`: targets that could not be worked on now anyway. */
+/**
+ * What is due, also behind a target with thousands: another's few do not wait for them, and come first. `full`: targets
+ * that could not be worked on now anyway.
+ */
 async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
+  const { hiding, ...work } = await look(ctx, full);
+  const passed = [...full];
+  for (let before = hiding; before !== null; ) {
+    passed.push(...before);
+    const behind = await look(ctx, passed);
+    work.due.unshift(...behind.due);
+    before = behind.hiding;
+  }
+  return work;
+}
+
+/** One look at the store; its clock decides. */
+async function look(ctx: GrantsContext, full: string[]): Promise<Look> {
   const unsettled = sql`((wanted = 'present' and observed = 'unknown') or (wanted = 'absent' and observed <> 'absent'))`;
-  const { rows } = await sql<{ due: Due[]; expired: boolean | null; ms: number | null }>`
+  const { rows } = await sql<{
+    due: Due[];
+    expired: boolean | null;
+    ms: number | null;
+    hiding: string[] | null;
+  }>`
     with unclaimed as (
       select id, target_id, next_attempt_at from grants
       where ${unsettled} and next_attempt_at <= now() and (lease_until is null or lease_until < now())
@@ -219,11 +242,13 @@ async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
     select
       array(select json_build_object('id', id, 'target', target_id) from ranked where place <= ${MOST_ON_TARGET}
         order by place, next_attempt_at limit ${MOST_SWIFT}) as due,
+      (select array_agg(distinct target_id) from unclaimed having count(*) = ${MOST_LOOKED_AT}) as hiding,
       deadline.at <= now() or exists (select 1 from grants g where ${LANDED}) as expired,
       extract(epoch from least(deadline.at, retry.at) - clock_timestamp())::float8 * 1000 as ms
     from deadline, retry`.execute(ctx.db);
   const [found] = rows;
-  return { due: found?.due ?? [], expired: found?.expired === true, nextMs: found?.ms ?? POLL_MS };
+  const { due = [], expired = null, ms = null, hiding = null } = found ?? {};
+  return { due, expired: expired === true, nextMs: ms ?? POLL_MS, hiding };
 }
 
 /** Ends what is past its deadline, a batch at a time. */

@@ -126,3 +126,21 @@ test('a copy that is started while the original runs touches nothing, and the or
     await stop(copy);
   }
 });
+
+test('a run that goes on counts on with its patrols, and stands still when another was signed for meanwhile', async () => {
+  const marks = async () => {
+    const { rows } = await duo.sql(
+      `select r.rolname as role, shobj_description(r.oid, 'pg_authid') as mark from pg_roles r
+       where r.rolname like 'sp\\_mark\\_%'`,
+    );
+    const [{ role = '', mark = '' } = {}] = rows as { role: string; mark: string }[];
+    return { role, mark, number: Number(/"number":(\d+)/.exec(mark)?.[1]) };
+  };
+  const before = await marks();
+  await duo.grant(duo.a);
+  await until('it counts on', 40_000, async () => (await marks()).number > before.number);
+  // As the other writes it when it begins.
+  const { role, mark } = await marks();
+  await duo.sql(`comment on role ${role} is '${mark.replace(/"epoch":\d+/, '"epoch":1000')}'`);
+  await standsStill(duo.a, /knows epoch 1000/);
+});

@@ -260,6 +260,16 @@ for (const version of [18, 15] as const) {
       assert.deepEqual(await traces(oid), []);
     });
 
+    it('ends sessions also where the login itself is out of reach, and says so', async () => {
+      const { handle, session } = await granted(TASKS.read);
+      const open = await session();
+      await target.superuser.query(`ALTER ROLE ${target.access.admin.user} NOCREATEROLE`);
+      await assert.rejects(timedRevoke(handle), { code: 'target-right-missing' });
+      await cutOff(open);
+      await target.superuser.query(`ALTER ROLE ${target.access.admin.user} CREATEROLE`);
+      assert.equal((await timedRevoke(handle)).observed, 'absent');
+    });
+
     it('takes away a membership that somebody else gave', async () => {
       const { handle, oid } = await granted(TASKS.read);
       await target.superuser.query(`GRANT app_owner TO ${String(handle.login)}`);

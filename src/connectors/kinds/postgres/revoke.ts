@@ -181,6 +181,8 @@ async function tryToEnd(
       await connection.rows('ROLLBACK');
       const state = await loginState(connection, plan.oid, plan.mark);
       if (isGone(state)) return state;
+      // Its door cannot be shut (a right is missing, say): what goes on behind it ends all the same.
+      if (state.name === plan.login && !state.foreign) await tryToTerminate(connection, plan.oid);
       throw error;
     }
     // Another session is changing this very role, or a membership of it. Its memberships go where they can, and its
@@ -190,6 +192,14 @@ async function tryToEnd(
     count(await connection.rows(terminate(plan.oid)));
     report.blockers = await describeLockHolders(connection, plan.oid);
     return loginState(connection, plan.oid, plan.mark);
+  }
+}
+
+async function tryToTerminate(connection: Connection, oid: number): Promise<void> {
+  try {
+    await connection.rows(terminate(oid));
+  } catch (error) {
+    if (!isDatabaseError(error)) throw error;
   }
 }
 

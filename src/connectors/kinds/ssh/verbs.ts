@@ -75,7 +75,8 @@ export async function revoke(client: HostClient, handle: Handle, signal: AbortSi
   return {
     observed: observedIn(answer),
     handle,
-    sessionsEnded: Number(valuesOf(answer, 'ended')[0] ?? 0),
+    // A host may answer what it likes.
+    sessionsEnded: Number(valuesOf(answer, 'ended')[0]) || 0,
     blockers: valuesOf(answer, 'blocker'),
     leftBehind: valuesOf(answer, 'left'),
   };
