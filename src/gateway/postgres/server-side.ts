@@ -5,7 +5,7 @@
 
 import { FROM_SERVER, HEADER_BYTES, readSqlFields } from '../../pg-wire/frames.ts';
 import type { Ledger } from './ledger.ts';
-import { redacted } from './mask/redact.ts';
+import { redacted, withoutPayload } from './mask/redact.ts';
 import type { RowMask } from './mask/row-mask.ts';
 import type { RowCut } from './row-cut.ts';
 import type { StandIns } from './stand-in.ts';
@@ -248,6 +248,8 @@ export class ServerSide {
       }
       case FROM_SERVER.notice:
         return redacted(bytes);
+      case FROM_SERVER.notification:
+        return withoutPayload(bytes);
       case FROM_SERVER.error:
         mask.end();
         return this.#error(bytes.subarray(HEADER_BYTES), redacted(bytes)) ?? NOTHING;
