@@ -266,6 +266,7 @@ export class ServerSide {
     const { ledger } = this.#ctx;
     switch (type) {
       case FROM_SERVER.commandComplete:
+        if (ledger.makesNames) ledger.made(chunk.toString('latin1', at + HEADER_BYTES, end - 1));
         ledger.commandComplete(affectedRows(chunk, at + HEADER_BYTES, Math.min(end, chunk.length)));
         return null;
       case FROM_SERVER.ready:
