@@ -114,8 +114,8 @@ function judgeTouched(touched: Touch[], use: ColumnUse, masked: MaskedRelations)
       `${opaque} may hold masked columns`,
       'Name the columns, each as it is, without the masked ones.',
     );
-  const isMasked = maskedNames(touched, use, masked);
-  const computed = [...use.computed].find(isMasked);
+  const names = maskedNames(touched, use, masked);
+  const computed = [...names].find((name) => use.computed.has(name));
   if (computed !== undefined)
     return refuse(
       `the column ${computed} is masked and may only be read as it is`,
@@ -129,7 +129,7 @@ function judgeTouched(touched: Touch[], use: ColumnUse, masked: MaskedRelations)
       `${called} behind a name may be no column, and as a function it would see whole rows`,
       'Give it another name with AS, or name the column alone.',
     );
-  if (use.byPosition && (use.output.has('*') || [...use.output].some(isMasked)))
+  if (use.byPosition && (use.output.has('*') || [...names].some((name) => use.output.has(name))))
     return refuse(
       'sorting or grouping by position may sort by a masked column',
       'Sort by the name of another column.',
@@ -137,23 +137,28 @@ function judgeTouched(touched: Touch[], use: ColumnUse, masked: MaskedRelations)
   return null;
 }
 
-/** A column under another name is the same column. */
-function maskedNames(touched: Touch[], { renamed }: ColumnUse, masked: MaskedRelations) {
+/** The masked columns that a statement may name, by all names that it has for them. */
+function maskedNames(touched: Touch[], use: ColumnUse, masked: MaskedRelations): Set<string> {
   const names = new Set(touched.flatMap((touch) => [...(masked.columns.get(keyOf(touch)) ?? [])]));
-  const loose = new Set([...names].map(loosely));
   // Statements are read as UTF-8: in another encoding of the client, or where the target folds letters beyond ASCII,
   // such a column has a name here that none has there.
-  const isMasked = (name: string) =>
-    names.has(name) || (BEYOND_ASCII.test(name) && !masked.columnNames.has(name) && loose.has(loosely(name)));
+  const loose = new Set([...names].map(loosely));
+  for (const name of new Set([...use.computed, ...use.output, ...use.renamed.map(([was]) => was)]))
+    if (BEYOND_ASCII.test(name) && !masked.columnNames.has(name) && loose.has(loosely(name))) names.add(name);
+  spread(names, use.renamed);
+  return names;
+}
+
+/** A column under another name is the same column. */
+function spread(names: Set<string>, renamed: ColumnUse['renamed']): void {
   for (let grown = true; grown; ) {
     grown = false;
     for (const [was, is] of renamed) {
-      if (!isMasked(was) || names.has(is)) continue;
+      if (!names.has(was) || names.has(is)) continue;
       names.add(is);
       grown = true;
     }
   }
-  return isMasked;
 }
 
 const BEYOND_ASCII = /[^\0-\x7f]/;
