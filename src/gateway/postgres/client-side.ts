@@ -8,6 +8,7 @@ import { FROM_CLIENT, HEADER_BYTES, message } from '../../pg-wire/frames.ts';
 import { areValues, type ToApprove } from './approval.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import type { Terms } from './guard/terms.ts';
+import { Held } from './held.ts';
 import type { Ledger } from './ledger.ts';
 import type { StandIns } from './stand-in.ts';
 import { MOST_PREPARED, type Taken } from './taken-texts.ts';
@@ -45,7 +46,7 @@ export interface ClientSideContext {
 
 export class ClientSide {
   readonly #ctx: ClientSideContext;
-  #held: Buffer | null = null;
+  readonly #held = new Held();
   /** Bytes of a long message still to come: passed on, or thrown away. */
   #streaming = 0;
   #dropping = 0;
@@ -71,13 +72,9 @@ export class ClientSide {
 
   /** `arrived` is lent for the length of the call. */
   take(arrived: Buffer): void {
-    let chunk = arrived;
-    if (this.#held !== null) {
-      chunk = Buffer.concat([this.#held, arrived]);
-      this.#held = null;
-    }
+    const chunk = this.#held.join(arrived);
     if (this.#asking) {
-      this.#held = chunk === arrived ? Buffer.from(chunk) : chunk;
+      this.#held.keep(chunk);
       // While somebody is asked the client is read on, to hear when it leaves; but not for ever.
       if (this.#ctx.approval !== null && chunk.length > LARGEST_STATEMENT_BYTES) this.#ctx.hold(true);
       return;
@@ -120,6 +117,7 @@ export class ClientSide {
   /** `at` may be beyond the chunk: then the rest of that message streams, or is dropped. */
   #endOfChunk(chunk: Buffer, from: number, at: number): void {
     const length = chunk.length;
+    this.#held.keep(chunk.subarray(Math.min(at, length)));
     if (at > length) {
       if (from > length) this.#dropping = from - length;
       else this.#streaming = at - length;
@@ -127,8 +125,6 @@ export class ClientSide {
       return;
     }
     if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
-    // A copy: the chunk is only lent.
-    if (at < length) this.#held = Buffer.from(chunk.subarray(at));
   }
 
   #message(chunk: Buffer, type: number, at: number, end: number): Step {
