@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import pg from 'pg';
 import { startWorld, type World, type WorldGrant } from '../../test/harness/gateway-world.ts';
-import { int, openWire } from '../../test/harness/wire.ts';
+import { int, logInByWire, msg, openWire } from '../../test/harness/wire.ts';
 import { publish } from '../events/events.ts';
 
 let world: World;
@@ -145,6 +145,48 @@ test('what would run more than by one yes, or with what nobody saw, is refused',
     'copy orders (note) from stdin',
   ])
     await assert.rejects(client.query(text), { code: '42501', hint: /send it as it is to run/ }, text);
+});
+
+test('what waits is what the target has under a name, whatever was said of it since', async () => {
+  const grant = await grantOf();
+  const wire = await openWire(world.gateway.port);
+  await logInByWire(wire, grant.login, grant.secret);
+  const answered = async (...parts: Buffer[]) => {
+    wire.send(...parts);
+    return (await wire.until('Z')).map(({ type, body }) =>
+      type === 'E' ? /C(\w{5})/.exec(`${body}`)?.[1] : type,
+    );
+  };
+  const run = (name: string) => [msg('B', '', name, Buffer.alloc(6)), msg('E', '', int(0)), msg('S')];
+  const remove = 'delete from orders where id = 7';
+  assert.deepEqual(await answered(msg('P', 'p', remove, int(0, 2)), msg('S')), ['1', 'Z']);
+  // The first statement ends well, the second does not.
+  assert.deepEqual(await answered(msg('Q', 'select 1; prepare p as select 2')), [
+    'T',
+    'D',
+    'C',
+    '42P05',
+    'Z',
+  ]);
+  const running = answered(...run('p'));
+  assert.equal((await decide(grant, 'denied')).text, remove);
+  assert.deepEqual(await running, ['N', '42501', 'Z']);
+  assert.deepEqual(await answered(...run('nobody made it')), ['26000', 'Z']);
+  assert.deepEqual(await answered(msg('Q', 'prepare q as select 2')), ['C', 'Z']);
+  assert.deepEqual(await answered(...run('q')), ['2', 'D', 'C', 'Z']);
+  // Two names in one encoding may be one in the server's, and the other way round.
+  for (const parts of [
+    [msg('P', 'é', remove, int(0, 2)), msg('S')],
+    run('é'),
+    [msg('B', 'é', 'p', Buffer.alloc(6)), msg('S')],
+    [msg('E', 'é', int(0)), msg('S')],
+    [msg('C', 'Sé'), msg('S')],
+  ])
+    assert.deepEqual(await answered(...parts), ['0A000', 'Z']);
+  wire.send(msg('X'));
+  await wire.closed;
+  const { rows } = await world.admin.query('select 1 from orders where id = 7');
+  assert.equal(rows.length, 1);
 });
 
 test('the hidden writes wait too: in a WITH, in EXPLAIN ANALYZE, SELECT INTO, several in one text', async () => {

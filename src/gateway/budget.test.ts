@@ -85,6 +85,39 @@ test('bytes count too, one long row that does not fit is not begun', async () =>
   await assert.rejects(client.query('select 1'), OVER);
 });
 
+test('what comes beside rows gives little: texts are cut, notifications count', async () => {
+  await using client = await connected(await grantOf(5));
+  const notified: string[] = [];
+  const settings: number[] = [];
+  client.on('notification', ({ payload = '' }) => notified.push(payload));
+  Reflect.get(client, 'connection').on('parameterStatus', ({ parameterValue }: { parameterValue: string }) =>
+    settings.push(parameterValue.length),
+  );
+  await client.query('listen news');
+  await client.query("update orders set note = note where id < 4 and pg_notify('news', note) is not null");
+  await client.query('select id from orders limit 1');
+  assert.equal(notified.length, 3);
+  await client.query("update orders set note = note where pg_notify('news', note) is not null");
+  await assert.rejects(
+    client.query("update orders set id = (select string_agg('é' || id, ',') from orders)::int where id = 1"),
+    (error: unknown) => {
+      assert.ok(error instanceof pg.DatabaseError);
+      assert.equal(error.code, '22P02');
+      assert.match(error.message, /^invalid input syntax for type integer: "é\d+,[é\d,]+$/);
+      assert.ok(Buffer.byteLength(error.message) < 300);
+      return true;
+    },
+  );
+  const path = "set_config('search_path', (select string_agg('é' || id, ',') from orders), false)";
+  await client.query(`update orders set note = note where ${path} = ''`);
+  assert.equal(notified.length, 4);
+  assert.deepEqual(
+    settings.filter((length) => length > 300),
+    [],
+  );
+  await assert.rejects(client.query('select 1'), OVER);
+});
+
 test('COPY out stops at the budget, and a cursor and a statement prepared before give no more', async () => {
   const grant = await grantOf(1_000);
   const wire = await openWire(world.gateway.port);

@@ -309,6 +309,14 @@ for (const version of [15, 18] as const) {
       const long = 'x'.repeat(63);
       wire.send(msg('P', `${long}1`, 'select 5', int(0, 2)), ...run(`${long}2`));
       await wire.until('Z');
+      // A PREPARE that was not reached or failed makes no name; one in the extended protocol does.
+      wire.send(msg('Q', 'select 6; prepare s as select 7'));
+      await wire.until('Z');
+      wire.send(...run('s'));
+      await wire.until('Z');
+      wire.send(msg('P', '', 'prepare e as select 8', int(0, 2)), ...run(''), ...run('e'));
+      await wire.until('Z');
+      await wire.until('Z');
       wire.send(msg('X'));
       await wire.closed;
       const statements = await statementsOf(world, (await ended(world, grant)).id);
@@ -320,6 +328,10 @@ for (const version of [15, 18] as const) {
           'deallocate s; prepare s as select 42',
           'deallocate s; prepare s as select 42',
           'select 5',
+          'select 6; prepare s as select 7',
+          'deallocate s; prepare s as select 42',
+          'prepare e as select 8',
+          'prepare e as select 8',
         ],
       );
     });

@@ -8,9 +8,10 @@ import { FROM_CLIENT, HEADER_BYTES, message } from '../../pg-wire/frames.ts';
 import { areValues, type ToApprove } from './approval.ts';
 import type { Guard, Refusal, Verdict } from './guard/guard.ts';
 import type { Terms } from './guard/terms.ts';
+import { Held } from './held.ts';
 import type { Ledger } from './ledger.ts';
 import type { StandIns } from './stand-in.ts';
-import { MOST_PREPARED } from './taken-texts.ts';
+import { MOST_PREPARED, type Taken } from './taken-texts.ts';
 
 /** A statement's text at most; a longer one is refused. */
 export const LARGEST_STATEMENT_BYTES = 1024 * 1024;
@@ -45,7 +46,7 @@ export interface ClientSideContext {
 
 export class ClientSide {
   readonly #ctx: ClientSideContext;
-  #held: Buffer | null = null;
+  readonly #held = new Held();
   /** Bytes of a long message still to come: passed on, or thrown away. */
   #streaming = 0;
   #dropping = 0;
@@ -71,13 +72,9 @@ export class ClientSide {
 
   /** `arrived` is lent for the length of the call. */
   take(arrived: Buffer): void {
-    let chunk = arrived;
-    if (this.#held !== null) {
-      chunk = Buffer.concat([this.#held, arrived]);
-      this.#held = null;
-    }
+    const chunk = this.#held.join(arrived);
     if (this.#asking) {
-      this.#held = chunk === arrived ? Buffer.from(chunk) : chunk;
+      this.#held.keep(chunk);
       // While somebody is asked the client is read on, to hear when it leaves; but not for ever.
       if (this.#ctx.approval !== null && chunk.length > LARGEST_STATEMENT_BYTES) this.#ctx.hold(true);
       return;
@@ -120,6 +117,7 @@ export class ClientSide {
   /** `at` may be beyond the chunk: then the rest of that message streams, or is dropped. */
   #endOfChunk(chunk: Buffer, from: number, at: number): void {
     const length = chunk.length;
+    this.#held.keep(chunk.subarray(Math.min(at, length)));
     if (at > length) {
       if (from > length) this.#dropping = from - length;
       else this.#streaming = at - length;
@@ -127,8 +125,6 @@ export class ClientSide {
       return;
     }
     if (at > from) this.#ctx.send(from === 0 && at === length ? chunk : chunk.subarray(from, at));
-    // A copy: the chunk is only lent.
-    if (at < length) this.#held = Buffer.from(chunk.subarray(at));
   }
 
   #message(chunk: Buffer, type: number, at: number, end: number): Step {
@@ -172,12 +168,11 @@ export class ClientSide {
       case FROM_CLIENT.execute: {
         const nameEnd = chunk.indexOf(0, at + HEADER_BYTES);
         if (nameEnd < 0 || nameEnd >= end) return this.#fault('An Execute message is malformed.');
-        if (!this.#ctx.masked) {
-          ledger.execute(nameOf(chunk, at + HEADER_BYTES, nameEnd));
-          return PASS;
-        }
-        ledger.describe(true);
-        ledger.execute(nameOf(chunk, at + HEADER_BYTES, nameEnd));
+        const portal = nameOf(chunk, at + HEADER_BYTES, nameEnd);
+        if (portal === null) return this.#refuse(false, '', ODD_NAME_TEXT, ODD_NAME);
+        if (this.#ctx.masked) ledger.describe(true);
+        ledger.execute(portal);
+        if (!this.#ctx.masked) return PASS;
         return Buffer.concat([
           message(FROM_CLIENT.describe, 'P', chunk.subarray(at + HEADER_BYTES, nameEnd + 1)),
           chunk.subarray(at, end),
@@ -186,10 +181,9 @@ export class ClientSide {
       case FROM_CLIENT.close: {
         const nameEnd = chunk.indexOf(0, at + HEADER_BYTES + 1);
         if (nameEnd < 0 || nameEnd >= end) return this.#fault('A Close message is malformed.');
-        ledger.close(
-          String.fromCharCode(chunk.readUInt8(at + HEADER_BYTES)),
-          nameOf(chunk, at + HEADER_BYTES + 1, nameEnd),
-        );
+        const name = nameOf(chunk, at + HEADER_BYTES + 1, nameEnd);
+        if (name === null) return this.#refuse(false, '', ODD_NAME_TEXT, ODD_NAME);
+        ledger.close(String.fromCharCode(chunk.readUInt8(at + HEADER_BYTES)), name);
         return PASS;
       }
       case FROM_CLIENT.sync:
@@ -238,6 +232,7 @@ export class ClientSide {
     if (textEnd < 0 || textEnd >= end) return this.#fault('A Parse message is malformed.');
     const name = nameOf(chunk, at + HEADER_BYTES, nameEnd);
     const text = chunk.toString('utf8', nameEnd + 1, textEnd);
+    if (name === null) return this.#refuse(false, '', text, ODD_NAME);
     const verdict = this.#verdict(text);
     if (verdict === null) return WAIT;
     const refusal = verdict.refusal ?? (verdict.givesRows ? this.#ctx.overBudget() : null);
@@ -274,28 +269,30 @@ export class ClientSide {
       const short = chunk.length < end && chunk.length - at < LARGEST_NAMES_BYTES;
       return short ? WAIT : this.#fault('A Bind message is malformed.');
     }
+    const portal = nameOf(chunk, at + HEADER_BYTES, portalEnd);
     const statement = nameOf(chunk, portalEnd + 1, nameEnd);
+    if (portal === null || statement === null) return this.#refuse(false, '', ODD_NAME_TEXT, ODD_NAME);
     if (this.#ctx.approval !== null) {
       const step = this.#approveBind(chunk, at, nameEnd + 1, end, statement);
       if (step !== null) return step;
     }
     this.#inPipeline = true;
-    this.#ctx.ledger.bind(nameOf(chunk, at + HEADER_BYTES, portalEnd), statement);
+    this.#ctx.ledger.bind(portal, statement);
     return PASS;
   }
 
   /** Null: the values may be bound. What the name stands for is known when the target has answered all before. */
   #approveBind(chunk: Buffer, at: number, from: number, end: number, name: string): Step | null {
-    const { ledger, guard, terms, approval } = this.#ctx;
+    const { ledger, approval } = this.#ctx;
     if (ledger.skipping || approval === null) return null;
     if (ledger.pending > 0) {
       this.#asking = true;
       void approval.answered().then(() => this.#goOn());
       return WAIT;
     }
-    const text = ledger.statement(name);
-    const verdict = text === undefined ? null : guard(text, terms);
-    if (text === undefined || verdict === null || verdict.approval === null) return null;
+    const { text, verdict } = ledger.statement(name) ?? UNKNOWN_STATEMENT;
+    if (verdict === null) return this.#refuse(false, '', text, NO_SUCH_STATEMENT);
+    if (verdict.approval === null) return null;
     if (end - at > LARGEST_STATEMENT_BYTES) return this.#refuse(false, '', text, TOO_MUCH_TO_APPROVE);
     if (end > chunk.length) return WAIT;
     const values = Buffer.from(chunk.subarray(from, end));
@@ -417,7 +414,24 @@ const TOO_MANY_PREPARED: Refusal = {
   hint: 'Close those that are no longer needed.',
 };
 
-/** PostgreSQL tells names apart by their first 63 bytes. */
-function nameOf(chunk: Buffer, from: number, end: number): string {
+const ODD_NAME_TEXT = '(a message with a name beyond ASCII)';
+const ODD_NAME: Refusal = {
+  sqlstate: '0A000',
+  text: 'Sallyport does not pass on names of prepared statements and portals beyond ASCII.',
+  hint: 'Use letters and digits.',
+};
+
+const UNKNOWN_STATEMENT: Taken = { text: '(a prepared statement that nobody made)', verdict: null };
+const NO_SUCH_STATEMENT: Refusal = {
+  sqlstate: '26000',
+  text: 'Sallyport knows no prepared statement of this name in this session.',
+};
+
+/**
+ * PostgreSQL tells names apart by their first 63 bytes, in its own encoding: null for a name that may be another one there
+ * than here.
+ */
+function nameOf(chunk: Buffer, from: number, end: number): string | null {
+  for (let at = from; at < end; at++) if ((chunk[at] ?? 0) > 0x7f) return null;
   return chunk.toString('latin1', from, Math.min(end, from + LONGEST_NAME_BYTES));
 }

@@ -36,6 +36,9 @@ export class Entry implements Recorded {
   uses: Verdict['uses'] = NO_USES;
   verdict: Verdict | null;
   announced = false;
+  /** Names of its text that the server has made, PREPARE and DECLARE each on its own. */
+  prepared = 0;
+  declared = 0;
   /** Of the statement (Parse, Close) or the portal (Bind, Execute, Close). */
   name: string;
   /** The statement that a Bind takes; `S` or `P` for a Close; OURS for a Describe that the client did not send. */

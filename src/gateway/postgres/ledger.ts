@@ -26,7 +26,7 @@ import {
 } from './ledger-entry.ts';
 import type { Literals } from './literals.ts';
 import { SkippedTexts } from './skipped-texts.ts';
-import { TakenTexts } from './taken-texts.ts';
+import { type Taken, TakenTexts } from './taken-texts.ts';
 
 export class LedgerFault extends Error {}
 
@@ -88,9 +88,17 @@ export class Ledger {
     return this.#skipping;
   }
 
-  /** The text that the target has under this name. */
-  statement(name: string): string | undefined {
-    return this.#taken.statement(name)?.text;
+  /** What the target has under this name. */
+  statement(name: string): Taken | undefined {
+    return this.#taken.statement(name);
+  }
+
+  /** What runs may make names by PREPARE or DECLARE. */
+  get makesNames(): boolean {
+    const head = this.#entries[this.#at];
+    if (head === undefined || head.kind > EXECUTE) return false;
+    if (head.kind === EXECUTE) this.#resolve(head);
+    return head.verdict !== null && head.verdict.prepares.length + head.verdict.declares.length > 0;
   }
 
   /** No more prepared statements fit. */
@@ -180,7 +188,7 @@ export class Ledger {
   parseComplete(): void {
     const entry = this.#expect(PARSE);
     if (entry.refused) throw new LedgerFault('The target took a statement that was refused.');
-    this.#taken.prepare(entry.name, { text: entry.text, uses: entry.verdict?.uses ?? NO_USES });
+    this.#taken.prepare(entry.name, { text: entry.text, verdict: entry.verdict });
     this.#pop();
   }
 
@@ -218,8 +226,12 @@ export class Ledger {
     const head = this.#running();
     head.settled += affected < 0 ? head.rows : affected;
     head.rows = 0;
-    this.#taken.learnNames(head);
     if (head.kind === EXECUTE) this.#finish(head);
+  }
+
+  /** A command with this tag is about to be complete. */
+  made(tag: string): void {
+    this.#taken.learnName(this.#running(), tag);
   }
 
   /** RowDescription or NoData: who asked for it. `query`: it belongs to the simple protocol. */
@@ -398,7 +410,8 @@ export class Ledger {
     if (entry.text !== '') return;
     const known = this.#taken.portal(entry.name);
     entry.text = known.text;
-    entry.uses = known.uses;
+    entry.verdict = known.verdict;
+    entry.uses = known.verdict?.uses ?? NO_USES;
   }
 
   /** `told`: the refusal that led here is in the record, so the Execute that belongs to it need not be. */

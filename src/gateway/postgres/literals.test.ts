@@ -12,6 +12,10 @@ test('every kind of literal and comment goes, names and parameters stay', () => 
   for (const [text, kept] of [
     ["select a1 from t where n = 'canary' and m = 4711", 'select a1 from t where n = ? and m = ?'],
     ["select 'it''s canary', E'a\\'canary', e'\\\\'", 'select ?, ?, ?'],
+    ["select E'a'\n'b\\'canary', 1", 'select ?, ?'],
+    ["select E'a' -- it's\r\n -- one\n 'b\\'canary'", 'select ?'],
+    ["select E'a'\n-- it's\n, 'canary'", 'select ?\n--\n, ?'],
+    ["select 'a'\n'b\\', 'canary'", 'select ?\n?, ?'],
     ["select U&'\\0063anary', b'0101', X'1F', n'canary'", 'select ?, ?, ?, ?'],
     ['select $$canary$$, $t$ca $$ nary$t$, $1', 'select ?, ?, $1'],
     ['select 1.5, .5, 1e-10, 0x1F, 1_000, -7', 'select ?, ?, ?, ?, ?, -?'],

@@ -14,13 +14,17 @@ const WITHHELD = 'withheld: policy keeps no values in recordings';
 /** Classes whose messages never quote a value: connection, transaction, resources, operator, refusals of ours. */
 const HARMLESS_CLASSES: ReadonlySet<string> = new Set(['', '08', '25', '40', '53', '57']);
 
+/** Between a closing quote and an opening one: the string goes on behind a newline, by the rules that it began with. */
+const GOES_ON = String.raw`(?:[ \t\f\v]|--[^\r\n]*(?=[\r\n]))*[\r\n](?:[ \t\f\v\r\n]|--[^\r\n]*[\r\n])*`;
+const ESCAPED = String.raw`(?:[^'\\]|\\[^]|'')*`;
+
 /**
  * One token at a time: a string (with its prefix, and all that a backslash or a doubled quote keeps in it), a dollar
  * string, a comment, a quoted name, a parameter, a word, a number. Strings and comments without an end reach to the end.
  */
 const TOKEN = new RegExp(
   [
-    String.raw`(?<escaped>[eE]'(?:[^'\\]|\\[^]|'')*(?:'|$|\\$))`,
+    String.raw`(?<escaped>[eE]'${ESCAPED}(?:'${GOES_ON}'${ESCAPED})*(?:'|$|\\$))`,
     "(?<string>(?:[uU]&|[bBxXnN])?'(?:[^']|'')*(?:'|$))",
     String.raw`(?<dollar>\$(?<tag>(?:[A-Za-z_\x80-\uffff][A-Za-z0-9_\x80-\uffff]*)?)\$[^]*?(?:\$\k<tag>\$|$))`,
     String.raw`(?<line>--[^\r\n]*)`,

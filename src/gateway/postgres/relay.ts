@@ -198,14 +198,14 @@ class Relay {
 
   #fromTarget(arrived: Buffer): void {
     if (this.#over) return;
-    let chunk = arrived;
-    if (this.#look !== null) {
-      const rest = this.#look.take(arrived);
-      if (rest === null) return;
-      this.#look = null;
-      chunk = rest;
-    }
     try {
+      let chunk = arrived;
+      if (this.#look !== null) {
+        const rest = this.#look.take(arrived);
+        if (rest === null) return;
+        this.#look = null;
+        chunk = rest;
+      }
       this.#serverSide.take(chunk);
     } catch (error) {
       if (error instanceof BudgetFault) {
@@ -260,7 +260,7 @@ class Relay {
   #lookAt(bytes: Buffer, readies: number): Promise<Buffer[] | null> {
     if (this.#over || !this.#serverSide.empty || this.#ledger.pending > 0) return Promise.resolve(null);
     return new Promise((resolve) => {
-      this.#look = new Look(readies, (passed) => void this.#client.write(passed), resolve);
+      this.#look = new Look(readies, (passed) => this.#serverSide.take(passed), resolve);
       this.#ended.signal.addEventListener('abort', () => resolve(null), { once: true });
       this.#target.write(bytes);
     });

@@ -6,7 +6,7 @@
 // follows such an error before the next ReadyForQuery was run by the target and would be skipped by a client that
 // believes the error: nobody may be left with that doubt, so the session ends.
 
-import { errorResponse, FROM_SERVER, HEADER_BYTES, noticeResponse } from '../../pg-wire/frames.ts';
+import { errorResponse, FROM_SERVER, HEADER_BYTES, message, noticeResponse } from '../../pg-wire/frames.ts';
 import type { Budget } from '../../sessions/budgets.ts';
 import type { Refusal } from './guard/guard.ts';
 import type { Ledger } from './ledger.ts';
@@ -18,6 +18,9 @@ const CUTTING = 1;
 const TOLD = 2;
 
 const NOTHING = Buffer.alloc(0);
+const ZERO = Buffer.alloc(1);
+/** Of each text that comes beside rows: it may quote any value, or all of them. */
+const LONGEST_WORDS_BYTES = 300;
 const CHANGES = /^(INSERT|UPDATE|DELETE|MERGE|CALL|DO)\b/;
 
 /** The session must end: what the client has been told no longer fits what the target did. */
@@ -52,6 +55,13 @@ export class RowCut {
     this.#state = CUTTING;
     this.#ctx.cancel();
     return false;
+  }
+
+  /** A notification counts as a row does; false: it is withheld. */
+  notifies(bytes: number): boolean {
+    if (!this.#ctx.budget.mayTake(bytes)) return false;
+    this.#ctx.budget.spend(1, bytes);
+    return true;
   }
 
   /**
@@ -141,6 +151,24 @@ export class RowCut {
   #fault(): BudgetFault {
     return new BudgetFault(`${this.#ctx.refusal.text} Statements behind it had begun.`);
   }
+}
+
+/** An error or notice with its texts cut, or a setting withheld, where they are long; null: it is short. */
+export function shortened(bytes: Buffer): Buffer | null {
+  if (bytes[0] === FROM_SERVER.parameterStatus) return bytes.length > LONGEST_WORDS_BYTES ? NOTHING : null;
+  const fields: Buffer[] = [];
+  let long = false;
+  for (let at = HEADER_BYTES; at < bytes.length && bytes[at] !== 0; ) {
+    const zero = bytes.indexOf(0, at);
+    const end = zero < 0 ? bytes.length : zero;
+    let kept = Math.min(end, at + LONGEST_WORDS_BYTES);
+    // Not in the middle of a character.
+    while (kept < end && ((bytes[kept] ?? 0) & 0xc0) === 0x80) kept--;
+    long ||= kept < end || zero < 0;
+    fields.push(bytes.subarray(at, kept), ZERO);
+    at = end + 1;
+  }
+  return long ? message(bytes[0] ?? 0, ...fields, ZERO) : null;
 }
 
 /** `ticket`: whose budget it is, for the hint. */

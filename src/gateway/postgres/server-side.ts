@@ -5,9 +5,9 @@
 
 import { FROM_SERVER, HEADER_BYTES, readSqlFields } from '../../pg-wire/frames.ts';
 import type { Ledger } from './ledger.ts';
-import { redacted } from './mask/redact.ts';
+import { redacted, withoutPayload } from './mask/redact.ts';
 import type { RowMask } from './mask/row-mask.ts';
-import type { RowCut } from './row-cut.ts';
+import { type RowCut, shortened } from './row-cut.ts';
 import type { StandIns } from './stand-in.ts';
 
 const LARGEST_HELD_BYTES = 64 * 1024;
@@ -140,7 +140,7 @@ export class ServerSide {
         const instead = this.#message(chunk, type, at, end);
         if (instead !== null) {
           if (at > from) this.#ctx.send(chunk.subarray(from, at));
-          this.#ctx.send(instead);
+          if (instead.length > 0) this.#ctx.send(instead);
           from = end;
         }
       }
@@ -246,11 +246,17 @@ export class ServerSide {
         else mask.end();
         return asked === 'ours' ? NOTHING : bytes;
       }
-      case FROM_SERVER.notice:
-        return redacted(bytes);
-      case FROM_SERVER.error:
+      case FROM_SERVER.notice: {
+        const words = redacted(bytes);
+        return this.#shortened(words) ?? words;
+      }
+      case FROM_SERVER.notification:
+        return this.#message(bytes, type, 0, bytes.length) ?? withoutPayload(bytes);
+      case FROM_SERVER.error: {
         mask.end();
-        return this.#error(bytes.subarray(HEADER_BYTES), redacted(bytes)) ?? NOTHING;
+        const words = redacted(bytes);
+        return this.#error(bytes.subarray(HEADER_BYTES), this.#shortened(words) ?? words) ?? NOTHING;
+      }
       case FROM_SERVER.commandComplete:
       case FROM_SERVER.portalSuspended:
       case FROM_SERVER.emptyQuery:
@@ -264,13 +270,16 @@ export class ServerSide {
     const { ledger } = this.#ctx;
     switch (type) {
       case FROM_SERVER.commandComplete:
+        if (ledger.makesNames) ledger.made(chunk.toString('latin1', at + HEADER_BYTES, end - 1));
         ledger.commandComplete(affectedRows(chunk, at + HEADER_BYTES, Math.min(end, chunk.length)));
         return null;
       case FROM_SERVER.ready:
         ledger.ready(chunk.readUInt8(Math.min(end, chunk.length) - 1));
         return null;
       case FROM_SERVER.error:
-        return this.#error(chunk.subarray(at + HEADER_BYTES, end));
+        return (
+          this.#error(chunk.subarray(at + HEADER_BYTES, end)) ?? this.#shortened(chunk.subarray(at, end))
+        );
       case FROM_SERVER.parseComplete:
         ledger.parseComplete();
         return null;
@@ -295,7 +304,7 @@ export class ServerSide {
       case FROM_SERVER.parameterStatus: {
         const [name = '', value = ''] = chunk.toString('utf8', at + HEADER_BYTES, end).split('\0');
         this.#ctx.setting(name, value);
-        return null;
+        return this.#shortened(chunk.subarray(at, end));
       }
       case FROM_SERVER.rowDescription:
       case FROM_SERVER.noData:
@@ -303,12 +312,19 @@ export class ServerSide {
         return null;
       case FROM_SERVER.parameterDescription:
       case FROM_SERVER.copyDone:
-      case FROM_SERVER.notice:
-      case FROM_SERVER.notification:
         return null;
+      case FROM_SERVER.notice:
+        return this.#shortened(chunk.subarray(at, end));
+      case FROM_SERVER.notification:
+        return this.#ctx.cut?.notifies(end - at) === false ? NOTHING : null;
       default:
         throw new ServerFault('A message of an unknown type came.');
     }
+  }
+
+  /** Where a budget counts rows, what comes beside them is short; null: the message itself. */
+  #shortened(bytes: Buffer): Buffer | null {
+    return this.#ctx.cut === null ? null : shortened(bytes);
   }
 
   /** `redactedError`: what is told and recorded instead, but for a refusal, whose words are ours. */

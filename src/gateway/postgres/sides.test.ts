@@ -144,6 +144,17 @@ const answered = Buffer.concat([
 const cuts = fc.array(fc.nat({ max: 200_000 }), { maxLength: 40 });
 
 describe('relay sides', () => {
+  test('a long statement that comes byte by byte costs no more than its bytes', () => {
+    const { client, target } = bench();
+    const statement = msg('Q', `select '${'x'.repeat(1_000_000)}'`);
+    const slow = statement.length - 100_000;
+    const began = performance.now();
+    client.take(statement.subarray(0, slow));
+    for (let at = slow; at < statement.length; at++) client.take(statement.subarray(at, at + 1));
+    assert.ok(performance.now() - began < 5_000);
+    assert.ok(target().equals(statement));
+  });
+
   test('any cut of the bytes gives the same bytes and the same record', () => {
     const whole = bench();
     whole.client.take(asked);

@@ -2,17 +2,17 @@
 // that an Execute is recorded as what it really ran. What they hold is counted and bounded.
 
 import type { Verdict } from './guard/guard.ts';
-import { type Entry, NO_USES } from './ledger-entry.ts';
+import type { Entry } from './ledger-entry.ts';
 
 /** Prepared statements of one session, and characters in them; one more is refused. */
 export const MOST_PREPARED = 5_000;
 const MOST_PREPARED_CHARACTERS = 16_000_000;
 const LONGEST_NAME = 63;
-const NO_NAMES: readonly string[] = [];
 
 export interface Taken {
   text: string;
-  uses: Verdict['uses'];
+  /** null: it was not made in this session's record. */
+  verdict: Verdict | null;
 }
 
 export class TakenTexts {
@@ -57,17 +57,23 @@ export class TakenTexts {
     if (this.#portals.size > 0) this.#portals.clear();
   }
 
-  /** PREPARE and DECLARE in SQL make names that the protocol can use; they share one namespace with its own. */
-  learnNames(entry: Entry): void {
-    const prepares = entry.verdict?.prepares ?? NO_NAMES;
-    const declares = entry.verdict?.declares ?? NO_NAMES;
-    if (prepares.length + declares.length === 0) return;
-    const taken = { text: entry.text, uses: entry.uses };
-    for (const name of prepares) this.prepare(name.slice(0, LONGEST_NAME), taken);
-    for (const name of declares) this.#portals.set(name.slice(0, LONGEST_NAME), taken);
+  /**
+   * PREPARE and DECLARE in SQL make names that the protocol can use; they share one namespace with its own. A text may hold
+   * several, and fail before each: `tag` says that the next one is made.
+   */
+  learnName(entry: Entry, tag: string): void {
+    const { text, verdict } = entry;
+    const taken = { text, verdict };
+    if (tag === 'PREPARE') {
+      const name = verdict?.prepares[entry.prepared++];
+      if (name !== undefined) this.prepare(name.slice(0, LONGEST_NAME), taken);
+    } else if (tag === 'DECLARE CURSOR') {
+      const name = verdict?.declares[entry.declared++];
+      if (name !== undefined) this.#portals.set(name.slice(0, LONGEST_NAME), taken);
+    }
   }
 }
 
 function unknown(what: string, name: string): Taken {
-  return { text: `(${what} "${name}", not made in this session's record)`, uses: NO_USES };
+  return { text: `(${what} "${name}", not made in this session's record)`, verdict: null };
 }

@@ -1,6 +1,6 @@
 // What the gateway needs to know of a database where columns are masked: the labelled columns by OID and number, with
-// those of tables that inherit them or that they inherit from (a query on either shows the same rows), the views that
-// read their tables, and what else there is by name.
+// those of tables that inherit them or that they inherit from (a query on either shows the same rows) and those that are
+// generated from them, the views that read their tables, and what else there is by name.
 
 import { Failure } from '../../../base/errors.ts';
 import type { LabelledColumn, MaskCatalog } from '../../contract.ts';
@@ -22,10 +22,21 @@ const FAMILY = `labelled (schema, relation, col) AS (SELECT * FROM unnest($1::te
     SELECT CASE WHEN i.inhparent = f.oid THEN i.inhrelid ELSE i.inhparent END, f.col
       FROM family f JOIN pg_inherits i ON f.oid IN (i.inhparent, i.inhrelid))`;
 
-const COLUMNS = `WITH RECURSIVE ${FAMILY}
-  SELECT DISTINCT n.nspname AS schema, c.relname AS relation, c.oid::int8 AS oid, a.attname AS col, a.attnum AS number
-  FROM family f JOIN pg_class c ON c.oid = f.oid JOIN pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = f.col AND a.attnum > 0 AND NOT a.attisdropped`;
+// A column that is generated from such a one holds its values too; none is generated from a generated one.
+const COLUMNS = `WITH RECURSIVE ${FAMILY},
+  own AS (
+    SELECT a.attrelid, a.attnum FROM family f JOIN pg_attribute a ON a.attrelid = f.oid AND a.attname = f.col
+      AND a.attnum > 0 AND NOT a.attisdropped),
+  masked AS (
+    SELECT attrelid, attnum FROM own
+    UNION
+    SELECT a.attrelid, a.attnum FROM own o JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass
+        AND d.refobjid = o.attrelid AND d.refobjsubid = o.attnum AND d.classid = 'pg_attrdef'::regclass
+      JOIN pg_attrdef e ON e.oid = d.objid
+      JOIN pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum AND a.attgenerated <> '')
+  SELECT n.nspname AS schema, c.relname AS relation, c.oid::int8 AS oid, a.attname AS col, a.attnum AS number
+  FROM masked m JOIN pg_class c ON c.oid = m.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = m.attrelid AND a.attnum = m.attnum`;
 
 const VIEWS = `WITH RECURSIVE ${FAMILY},
   readers (oid) AS (

@@ -313,6 +313,20 @@ xpath_exists
 `.split(/\s+/),
 );
 
+/** Those of one argument that show or compute what is in a row of any kind; terms.test.ts compares it with real servers. */
+const ROW_TAKERS: ReadonlySet<string> = new Set(
+  `
+any_out any_value anycompatible_out anycompatiblenonarray_out anyelement_out anynonarray_out array_agg concat
+hash_record json_agg json_agg_strict json_build_array json_build_object jsonb_agg jsonb_agg_strict jsonb_build_array
+jsonb_build_object max min quote_literal quote_nullable record_out record_send row_to_json to_json to_jsonb
+`.split(/\s+/),
+);
+
+/** Whether `row.name` may be a call of PostgreSQL's own that shows the row. */
+export function takesRows(name: string): boolean {
+  return ROW_TAKERS.has(name);
+}
+
 /** `name` as the parser gives it, without a schema. */
 export function isBuiltIn(name: string): boolean {
   return NAMES.has(name);

@@ -9,7 +9,7 @@ import { startPostgres } from '../../../../test/harness/postgres.ts';
 import { skipWithout } from '../../../../test/harness/services.ts';
 import type { SessionTicket } from '../../../grants/session-ticket.ts';
 import { BEYOND } from '../../../sessions/recording-format.ts';
-import { isBuiltIn } from './built-in-functions.ts';
+import { isBuiltIn, takesRows } from './built-in-functions.ts';
 import { createGuard, type Guard, type Verdict } from './guard.ts';
 import { functionRule } from './rules.ts';
 import { termsOf } from './terms.ts';
@@ -203,6 +203,12 @@ describe('the lists of a task', () => {
   });
 });
 
+/** They take rows and tell nothing of what is in them. */
+const OF_NO_VALUES = new Set([
+  ...['count', 'num_nonnulls', 'num_nulls', 'pg_collation_for', 'pg_column_compression', 'pg_column_size'],
+  ...['pg_column_toast_chunk_id', 'pg_restore_attribute_stats', 'pg_restore_relation_stats', 'pg_typeof'],
+]);
+
 for (const version of [15, 18] as const) {
   test(`every function of PostgreSQL ${version} is known, or held by a rule`, {
     skip: version === 15 && skipWithout('postgres15'),
@@ -220,6 +226,17 @@ for (const version of [15, 18] as const) {
         .map((row) => row.name)
         .filter((name) => !isBuiltIn(name) && functionRule([name], 1) === null);
       assert.deepEqual(missing, []);
+      // Window functions and those WITHIN GROUP cannot be written as a column.
+      const { rows: taking } = await client.query<{ name: string }>(
+        `select distinct proname as name from pg_proc left join pg_aggregate a on a.aggfnoid = pg_proc.oid
+         where pronamespace = 'pg_catalog'::regnamespace and prokind in ('f', 'a') and coalesce(aggkind, 'n') = 'n'
+           and pronargs >= 1 and pronargs - pronargdefaults <= 1 and proargtypes[0]::regtype::text in ('record', '"any"',
+             'anyelement', 'anynonarray', 'anycompatible', 'anycompatiblenonarray')`,
+      );
+      assert.deepEqual(
+        taking.map((row) => row.name).filter((name) => !takesRows(name) && !OF_NO_VALUES.has(name)),
+        [],
+      );
     } finally {
       await client.end();
       await server.stop();

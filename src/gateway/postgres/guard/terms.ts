@@ -7,8 +7,7 @@
 import type { SessionTicket } from '../../../grants/session-ticket.ts';
 import type { MaskedRelations } from '../mask/judge.ts';
 import { type Analysis, type Call, type Touch, words } from './analyse.ts';
-import { isBuiltIn } from './built-in-functions.ts';
-import { isCatalog } from './catalog-names.ts';
+import { isBuiltInCall, isCatalog, isNamedCall } from './catalog-names.ts';
 import { type ColumnFunctions, isCall } from './column-calls.ts';
 import { DATA_STATEMENTS, STATEMENT_RULES } from './rules.ts';
 
@@ -97,8 +96,8 @@ export function beyond(lists: Lists, terms: Terms, analysis: Analysis): string |
   const touch = analysis.touches.find((one) => !mayTouch(lists, one));
   if (touch !== undefined) return `${touch.verb} ${said(touch)}`;
   const call =
-    analysis.calls.find((one) => !mayCall(lists, one)) ??
-    calledAsColumns(analysis, functions).find((one) => !names(lists, one));
+    analysis.calls.find((one) => !isBuiltInCall(one) && !isNamedCall(lists.functions, one)) ??
+    calledAsColumns(analysis, functions).find((one) => !isNamedCall(lists.functions, one));
   return call === undefined ? null : `call ${said(call)}()`;
 }
 
@@ -122,18 +121,6 @@ function mayTouch(lists: Lists, touch: Touch): boolean {
   if (touch.verb === 'lock') return true;
   if (touch.verb === 'merge') return ['insert', 'update', 'delete'].some((verb) => verbs.has(verb));
   return verbs.has(touch.verb);
-}
-
-function mayCall(lists: Lists, call: Call): boolean {
-  if ((call.schema === null || call.schema === 'pg_catalog') && isBuiltIn(call.name)) return true;
-  return names(lists, call);
-}
-
-function names(lists: Lists, call: Call): boolean {
-  return (
-    lists.functions.has(call.schema === null ? `.${call.name}` : `${call.schema}.${call.name}`) ||
-    lists.functions.has(call.name)
-  );
 }
 
 function said({ schema, name }: Touch | Call): string {

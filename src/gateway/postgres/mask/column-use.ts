@@ -132,12 +132,14 @@ class Walk {
     this.#outputs(node.targetList);
     this.#push(node.fromClause, 'from');
     this.#with(node.withClause);
-    this.#positions(node.sortClause, node.groupClause);
+    this.#positions(node.sortClause, node.groupClause, node.distinctClause);
     this.#fields(node, NO_EXPRESSIONS);
   }
 
   #write(node: Node, place: Place): void {
-    const returning = isNode(node.returningClause) ? node.returningClause.exprs : node.returningList;
+    const clause = isNode(node.returningClause) ? node.returningClause : {};
+    const returning = clause.exprs ?? node.returningList;
+    if (returning !== undefined) this.#changedRows(list(clause.options));
     if (place === 'query') this.#outputs(returning);
     else this.#push(returning, 'shut');
     this.#push(node.fromClause, 'from');
@@ -145,6 +147,13 @@ class Walk {
     if (place === 'query') this.#with(node.withClause);
     else this.#push(node.withClause, 'shut');
     this.#fields(node, WRITTEN_ELSEWHERE);
+  }
+
+  /** RETURNING knows the rows before and after, by these names or others that it gives them. */
+  #changedRows(options: Tree[]): void {
+    for (const name of ['old', 'new']) this.#ranges.add(name);
+    for (const item of options)
+      if (isNode(item) && isNode(item.ReturningOption)) this.#ranges.add(text(item.ReturningOption.value));
   }
 
   #with(tree: Tree | undefined): void {
@@ -248,11 +257,14 @@ class Walk {
   }
 
   #positions(...clauses: (Tree | undefined)[]): void {
-    for (const clause of clauses) {
-      for (const item of list(clause)) {
-        const node = isNode(item) && isNode(item.SortBy) ? item.SortBy.node : item;
-        if (isNode(node) && isNode(node.A_Const)) this.#byPosition = true;
-      }
+    const stack = clauses.flatMap(list);
+    for (let item = stack.pop(); item !== undefined; item = stack.pop()) {
+      const node = isNode(item) && isNode(item.SortBy) ? item.SortBy.node : item;
+      if (!isNode(node)) continue;
+      if (isNode(node.A_Const)) this.#byPosition = true;
+      // GROUP BY ROLLUP (1), and GROUP BY (1, 2).
+      for (const inner of [node.GroupingSet, node.RowExpr])
+        if (isNode(inner)) for (const one of list(inner.content ?? inner.args)) stack.push(one);
     }
   }
 }

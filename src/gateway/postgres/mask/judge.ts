@@ -3,9 +3,9 @@
 // a hint. Statements that touch no table with masked columns are as free as ever.
 
 import { type Analysis, type Call, type Touch, words } from '../guard/analyse.ts';
-import { isBuiltIn } from '../guard/built-in-functions.ts';
-import { isCatalog } from '../guard/catalog-names.ts';
-import { DATA_STATEMENTS } from '../guard/rules.ts';
+import { takesRows } from '../guard/built-in-functions.ts';
+import { isBuiltInCall, isCatalog, isNamedCall } from '../guard/catalog-names.ts';
+import { asTargetFolds, DATA_STATEMENTS } from '../guard/rules.ts';
 import type { ColumnUse } from './column-use.ts';
 
 /** What is masked on a target, as its catalog was when the session began. Tables by `schema.name` and by `.name`. */
@@ -54,6 +54,8 @@ export function judgeMask(
   const blind = analysis.needs.find((need) => need.rule !== null && BLIND_RULES.has(need.rule));
   if (blind !== undefined)
     return refuse(blind.what, 'Nothing that could read masked columns unseen runs here.');
+  const indirect = readsIndirectly(analysis);
+  if (indirect !== null) return indirect;
   const sample = analysis.touches.find((touch) => SAMPLES.test(touch.name));
   if (sample !== undefined) return refuse(`${sample.name} shows values of masked columns`, 'Leave it out.');
   const view = analysis.touches.find((touch) => masked.views.has(keyOf(touch)));
@@ -71,8 +73,8 @@ export function judgeMask(
       'If it is there now, connect again.',
     );
   const strange =
-    analysis.calls.find((call) => !isBuiltIn(call.name) && !functions.has(call.name)) ??
-    asColumns.find((call) => !functions.has(call.name));
+    analysis.calls.find((call) => !isBuiltInCall(call) && !isNamedCall(functions, call)) ??
+    asColumns.find((call) => !isNamedCall(functions, call));
   if (strange !== undefined)
     return refuse(
       `the function ${strange.name}() may read masked columns`,
@@ -90,6 +92,15 @@ export function judgeMask(
   return judgeTouched(touched, use, masked);
 }
 
+/** What an earlier statement may read is read by another name, and comes out where no column is named. */
+function readsIndirectly({ calls, kinds }: Analysis): MaskRefusal | null {
+  if (calls.some((call) => call.name === 'cursor_to_xml'))
+    return refuse('cursor_to_xml() shows what a cursor reads', 'FETCH from the cursor.');
+  if (kinds.includes('CreateTableAsStmt') && kinds.includes('ExecuteStmt'))
+    return refuse('it would keep what a prepared statement reads', 'Write the statement itself behind AS.');
+  return null;
+}
+
 function judgeTouched(touched: Touch[], use: ColumnUse, masked: MaskedRelations): MaskRefusal | null {
   const odd = touched.find((touch) => !VERBS.has(touch.verb));
   if (odd !== undefined)
@@ -103,19 +114,20 @@ function judgeTouched(touched: Touch[], use: ColumnUse, masked: MaskedRelations)
       `${opaque} may hold masked columns`,
       'Name the columns, each as it is, without the masked ones.',
     );
-  const names = new Set(touched.flatMap((touch) => [...(masked.columns.get(keyOf(touch)) ?? [])]));
-  spread(names, use.renamed);
+  const names = maskedNames(touched, use, masked);
   const computed = [...names].find((name) => use.computed.has(name));
   if (computed !== undefined)
     return refuse(
       `the column ${computed} is masked and may only be read as it is`,
       'Take it out of conditions, expressions, sorting and joins.',
     );
-  const called = [...use.dotted].find((name) => !masked.columnNames.has(name) && !use.made.has(name));
+  const called = [...use.dotted].find(
+    (name) => takesRows(asTargetFolds(name)) || (!masked.columnNames.has(name) && !use.made.has(name)),
+  );
   if (called !== undefined)
     return refuse(
-      `no column is called ${called}, and as a function it would see whole rows`,
-      'Give it a name with AS.',
+      `${called} behind a name may be no column, and as a function it would see whole rows`,
+      'Give it another name with AS, or name the column alone.',
     );
   if (use.byPosition && (use.output.has('*') || [...names].some((name) => use.output.has(name))))
     return refuse(
@@ -123,6 +135,18 @@ function judgeTouched(touched: Touch[], use: ColumnUse, masked: MaskedRelations)
       'Sort by the name of another column.',
     );
   return null;
+}
+
+/** The masked columns that a statement may name, by all names that it has for them. */
+function maskedNames(touched: Touch[], use: ColumnUse, masked: MaskedRelations): Set<string> {
+  const names = new Set(touched.flatMap((touch) => [...(masked.columns.get(keyOf(touch)) ?? [])]));
+  // Statements are read as UTF-8: in another encoding of the client, or where the target folds letters beyond ASCII,
+  // such a column has a name here that none has there.
+  const loose = new Set([...names].map(loosely));
+  for (const name of new Set([...use.computed, ...use.output, ...use.renamed.map(([was]) => was)]))
+    if (BEYOND_ASCII.test(name) && !masked.columnNames.has(name) && loose.has(loosely(name))) names.add(name);
+  spread(names, use.renamed);
+  return names;
 }
 
 /** A column under another name is the same column. */
@@ -135,6 +159,13 @@ function spread(names: Set<string>, renamed: ColumnUse['renamed']): void {
       grown = true;
     }
   }
+}
+
+const BEYOND_ASCII = /[^\0-\x7f]/;
+
+/** The same for all that a target may take for the same name. */
+function loosely(name: string): string {
+  return asTargetFolds(name).replaceAll(/i+/g, 'i');
 }
 
 function refuse(what: string, hint: string): MaskRefusal {

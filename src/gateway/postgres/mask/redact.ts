@@ -1,6 +1,6 @@
 // What a target says about values, in a masked session: a unique violation names the value, a failed cast quotes it, a
-// notice may hold anything. The SQLSTATE and the names of constraint, table and column stay; words that may quote data
-// are replaced by what the SQLSTATE means.
+// notice or a notification may hold anything. The SQLSTATE and the names of constraint, table and column stay; words
+// that may quote data are replaced by what the SQLSTATE means.
 // Source of the classes: PostgreSQL documentation, "PostgreSQL Error Codes".
 
 import { FROM_SERVER, HEADER_BYTES, message } from '../../../pg-wire/frames.ts';
@@ -15,6 +15,14 @@ const WORDS: Readonly<Record<string, string>> = {
   P0: 'a function of the application failed',
 };
 const WITHHELD = 'details are withheld, because this session masks data';
+
+const PROCESS_ID_BYTES = 4;
+
+/** `bytes`: a whole NotificationResponse. Triggers of the application put rows into payloads; who waits is woken. */
+export function withoutPayload(bytes: Buffer): Buffer {
+  const end = bytes.indexOf(0, HEADER_BYTES + PROCESS_ID_BYTES) + 1;
+  return message(FROM_SERVER.notification, bytes.subarray(HEADER_BYTES, end), '\0');
+}
 
 /** `bytes`: a whole ErrorResponse or NoticeResponse. */
 export function redacted(bytes: Buffer): Buffer {
