@@ -8,6 +8,7 @@ import { append } from '../audit/append.ts';
 import { conflict, Failure, notFound } from '../base/errors.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
+import { personOf } from '../grants/handed-voice.ts';
 import { seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf, type Principal, principalsById, refOf } from '../identity/principals.ts';
@@ -68,11 +69,21 @@ function maySee(ctx: GrantsContext, { ...caller }: Caller, row: Row): boolean {
   return row.told.includes(id) || row.used_by.includes(id) || seesEverything(ctx, caller);
 }
 
-function whyNotDecide(ctx: GrantsContext, caller: Caller, row: Row, users: Principal[]): string | null {
+/** `handers`: through whose hands the caller's way to sign in went. */
+function whyNotDecide(
+  ctx: GrantsContext,
+  caller: Caller,
+  row: Row,
+  { users, handers }: { users: Principal[]; handers: Principal[] },
+): string | null {
   if (row.decided_at !== null) return 'This review is decided.';
   if (caller.principal.kind !== 'person') return 'Only people review.';
   const own = whyNotReview(caller.principal, users);
   if (own !== null) return own;
+  const people = new Set(users.map(personOf));
+  const handed = handers.find((one) => people.has(personOf(one)));
+  if (handed !== undefined)
+    return `${handed.displayName} handed out a way to sign in that was used here: it would be a verdict on their own use.`;
   return row.told.includes(caller.principal.id) || seesEverything(ctx, caller)
     ? null
     : 'You were not told of it, and may not audit.';
@@ -85,8 +96,9 @@ async function viewsOf(ctx: GrantsContext, caller: Caller, rows: Row[]): Promise
     ...row.told,
     ...(row.decided_by === null ? [] : [row.decided_by]),
   ]);
+  const handedBy = caller.handedBy ?? [];
   const [people, sessions, openings] = await Promise.all([
-    principalsById(ctx.db, [...new Set(ids)]),
+    principalsById(ctx.db, [...new Set([...ids, ...handedBy])]),
     sessionsOf(
       ctx,
       rows.flatMap((row) => row.grant_id ?? []),
@@ -99,7 +111,7 @@ async function viewsOf(ctx: GrantsContext, caller: Caller, rows: Row[]): Promise
   const named = (list: readonly string[]) => list.flatMap((id) => people.get(id) ?? []);
   return rows.map((row): Review => {
     const users = named(row.used_by);
-    const mayNot = whyNotDecide(ctx, caller, row, users);
+    const mayNot = whyNotDecide(ctx, caller, row, { users, handers: named(handedBy) });
     const decidedBy = people.get(row.decided_by ?? '');
     return {
       id: row.id,
@@ -158,10 +170,11 @@ export async function decideReview(
   const row = await selectReviews(ctx).where('v.id', '=', id).executeTakeFirst();
   if (row === undefined || !maySee(ctx, caller, row)) throw notFound('review', id);
   const users = [...(await principalsById(ctx.db, row.used_by)).values()];
+  const handers = [...(await principalsById(ctx.db, caller.handedBy ?? [])).values()];
   const decided = () =>
     conflict('review-decided', 'This review was decided already; a verdict is given once.');
   if (row.decided_at !== null) throw decided();
-  const mayNot = whyNotDecide(ctx, caller, row, users);
+  const mayNot = whyNotDecide(ctx, caller, row, { users, handers });
   if (mayNot !== null) throw new Failure('denied', 'may-not-review', mayNot);
   await ctx.db.transaction().execute(async (trx) => {
     const { numUpdatedRows } = await trx
