@@ -24,8 +24,9 @@ function selectReviews(ctx: Pick<GrantsContext, 'db'>) {
     .selectFrom('reviews as v')
     .leftJoin('targets as t', 't.id', 'v.target_id')
     .leftJoin('grants as g', 'g.id', 'v.grant_id')
+    .leftJoin('requests as r', 'r.id', 'g.request_id')
     .selectAll('v')
-    .select(['t.name as target', 'g.request_id'])
+    .select(['t.name as target', 'g.request_id', 'r.handed_by as asked_by_hands'])
     .select(sql<boolean>`v.decided_at is null and v.due_at < now()`.as('overdue'));
 }
 
@@ -69,7 +70,10 @@ function maySee(ctx: GrantsContext, { ...caller }: Caller, row: Row): boolean {
   return row.told.includes(id) || row.used_by.includes(id) || seesEverything(ctx, caller);
 }
 
-/** `handers`: through whose hands the caller's way to sign in went. */
+/** Who used it, with those through whose hands their way to sign in went. */
+const behind = (row: Row): string[] => [...row.used_by, ...(row.asked_by_hands ?? [])];
+
+/** `users` are those of `behind`; `handers` those through whose hands the caller's way to sign in went. */
 function whyNotDecide(
   ctx: GrantsContext,
   caller: Caller,
@@ -92,7 +96,7 @@ function whyNotDecide(
 async function viewsOf(ctx: GrantsContext, caller: Caller, rows: Row[]): Promise<Review[]> {
   if (rows.length === 0) return [];
   const ids = rows.flatMap((row) => [
-    ...row.used_by,
+    ...behind(row),
     ...row.told,
     ...(row.decided_by === null ? [] : [row.decided_by]),
   ]);
@@ -111,7 +115,7 @@ async function viewsOf(ctx: GrantsContext, caller: Caller, rows: Row[]): Promise
   const named = (list: readonly string[]) => list.flatMap((id) => people.get(id) ?? []);
   return rows.map((row): Review => {
     const users = named(row.used_by);
-    const mayNot = whyNotDecide(ctx, caller, row, { users, handers: named(handedBy) });
+    const mayNot = whyNotDecide(ctx, caller, row, { users: named(behind(row)), handers: named(handedBy) });
     const decidedBy = people.get(row.decided_by ?? '');
     return {
       id: row.id,
@@ -169,12 +173,13 @@ export async function decideReview(
 ): Promise<Review> {
   const row = await selectReviews(ctx).where('v.id', '=', id).executeTakeFirst();
   if (row === undefined || !maySee(ctx, caller, row)) throw notFound('review', id);
-  const users = [...(await principalsById(ctx.db, row.used_by)).values()];
-  const handers = [...(await principalsById(ctx.db, caller.handedBy ?? [])).values()];
+  const known = await principalsById(ctx.db, [...behind(row), ...(caller.handedBy ?? [])]);
+  const named = (ids: readonly string[]) => ids.flatMap((one) => known.get(one) ?? []);
+  const handers = named(caller.handedBy ?? []);
   const decided = () =>
     conflict('review-decided', 'This review was decided already; a verdict is given once.');
   if (row.decided_at !== null) throw decided();
-  const mayNot = whyNotDecide(ctx, caller, row, { users, handers });
+  const mayNot = whyNotDecide(ctx, caller, row, { users: named(behind(row)), handers });
   if (mayNot !== null) throw new Failure('denied', 'may-not-review', mayNot);
   await ctx.db.transaction().execute(async (trx) => {
     const { numUpdatedRows } = await trx
@@ -208,7 +213,7 @@ export async function decideReview(
         verdict: body.verdict,
         comment: body.comment,
         drill: row.drill_id !== null,
-        usedBy: users.map((one) => one.name),
+        usedBy: named(row.used_by).map((one) => one.name),
         overdue: row.overdue,
       },
     });

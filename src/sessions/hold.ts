@@ -61,12 +61,18 @@ export async function releaseRecording(db: Db, by: Caller, row: Held, reason: st
   });
 }
 
-/** By any account of theirs, of an agent of theirs, and with a way to sign in that its principal handed out. */
+/** By any account of theirs, of an agent of theirs, and where one of both came in by what the other handed out. */
 async function isTheirs(db: Db, { principal, handedBy = [] }: Caller, row: Held): Promise<boolean> {
-  const known = await principalsById(db, [row.principal_id, ...handedBy]);
-  const holder = known.get(row.principal_id);
-  if (holder === undefined) return true;
-  const behind = [personOf(holder), ...holder.sponsors];
+  const { handed_by: askedByHands } = await db
+    .selectFrom('grants as g')
+    .innerJoin('requests as r', 'r.id', 'g.request_id')
+    .select('r.handed_by')
+    .where('g.id', '=', row.grant_id)
+    .executeTakeFirstOrThrow();
+  const known = await principalsById(db, [row.principal_id, ...askedByHands, ...handedBy]);
+  const behind = [row.principal_id, ...askedByHands]
+    .flatMap((id) => known.get(id) ?? [])
+    .flatMap((one) => [personOf(one), ...one.sponsors]);
   return [principal, ...handedBy.flatMap((id) => known.get(id) ?? [])].some((one) =>
     behind.includes(personOf(one)),
   );

@@ -252,6 +252,15 @@ test('who has another account of the user, or stands behind them, does not revie
     false,
   );
   await store.query(`update tokens set handed_by = '{}'`);
+  // Nor who handed out what the user came in by.
+  await store.query(
+    `update tokens set handed_by = array[(select id from principals where name = 'auditor')] where principal_id = $1`,
+    [userId],
+  );
+  const handed = await sallyport.ask('engineer', 'POST', '/api/break-glass?wait=20', brokenGlassAnswer, BODY);
+  await store.query(`update tokens set handed_by = '{}'`);
+  await refused('auditor', `/api/reviews/${handed.review.id}/verdict`, verdict, 403, 'may-not-review');
+  await sallyport.ask('admin', 'POST', `/api/reviews/${handed.review.id}/verdict`, review, verdict);
 
   // Nobody decides: it is asked for again, and once it is overdue it is said everywhere.
   await store.query(
