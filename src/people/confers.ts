@@ -100,7 +100,8 @@ export function groupConfers(policies: CompiledPolicies, group: string): string[
   ];
 }
 
-function nameless(groups: string[]): Principal {
+/** Somebody of whom nothing else is known. */
+export function nameless(groups: string[]): Principal {
   return {
     id: 'prn_nobody',
     kind: 'person',

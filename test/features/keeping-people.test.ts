@@ -253,8 +253,17 @@ test('a right over Sallyport takes two: not for oneself, not by the one who gain
     groups: ['approvers'],
   });
   assert.deepEqual([straight.status, codeOf(straight)], [409, 'takes-two']);
+  // What policy asks for may be a title or a type, as well as a group.
+  await company.publish(`permit (principal, action == Action::"changePolicy", resource) when {
+    (principal has title && principal.title == "Head") || principal.accountType == "board" };`);
+  for (const more of [{ title: 'Head' }, { accountType: 'board' }]) {
+    const body = { name: 'puppet', displayName: 'Puppet', ...more };
+    const by = await company.call('admin', 'POST', '/api/principals', body);
+    assert.deepEqual([by.status, codeOf(by)], [409, 'takes-two'], JSON.stringify(more));
+  }
   const list = await company.call('admin', 'GET', '/api/principals');
   assert.equal(JSON.stringify(list.body).includes('puppet'), false, 'nothing of it stays');
+  await company.publish('');
 });
 
 test('a change that means more by the time it is confirmed is refused', async () => {
