@@ -233,6 +233,14 @@ test('a right over Sallyport takes two: not for oneself, not by the one who gain
     const late = await confirm('approver', waiting);
     assert.deepEqual([late.status, codeOf(late)], [409, 'change-over']);
   }
+  await company.publish(`@approveStatements("write by 1 of Group::\\"watchers\\"")
+    permit (principal, action == Action::"connect", resource in Segment::"prod");`);
+  await company.call('admin', 'POST', '/api/groups', { name: 'watchers' });
+  const watches = await waitingOf('admin', 'riser', { join: ['watchers'] });
+  assert.match(watches.whyTwo.join(' '), /riser could then approve as one of watchers/);
+  const named = await company.call('admin', 'POST', '/api/groups/watchers/delete', {});
+  assert.deepEqual([named.status, codeOf(named)], [409, 'group-in-use']);
+  await company.publish('');
   const forApprover = await waitingOf('admin', 'approver', { join: ['administrators'] });
   const gains = await confirm('approver', forApprover);
   assert.deepEqual(
