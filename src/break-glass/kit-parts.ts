@@ -3,12 +3,13 @@
 import { sql } from 'kysely';
 import type { KitShare } from '../api/kits.ts';
 import { append } from '../audit/append.ts';
-import { conflict, Failure, notFound } from '../base/errors.ts';
+import { conflict, type Failure, notFound } from '../base/errors.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
 import { seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
+import { requireOwnWayIn } from '../identity/sign-in-context.ts';
 import { type KitFile, readKitFile } from './kit-file/kit-file.ts';
 import { shareContext } from './kit-rows.ts';
 
@@ -52,7 +53,8 @@ export async function takeShare(ctx: GrantsContext, caller: Caller, id: string):
       .forUpdate('h')
       .executeTakeFirst();
     if (row === undefined) throw notFound('kit', id);
-    if (caller.handedBy !== undefined && caller.handedBy.length > 0) throw handedOut();
+    // Whoever hands out tokens for a quorum of holders would have the whole kit in one hand.
+    requireOwnWayIn(caller.handedBy, 'A share is for its holder alone.');
     if (row.taken_at !== null) {
       throw conflict('share-taken', 'Your share was shown already; it is shown once and kept nowhere.', {
         hint: 'If it is lost, have an administrator rotate the kit.',
@@ -78,16 +80,6 @@ export async function takeShare(ctx: GrantsContext, caller: Caller, id: string):
     await publish(trx, { topic: 'break-glass', id });
     return { kitId: id, segment, generation, place, quorum, share };
   });
-}
-
-// Whoever hands out tokens for a quorum of holders would have the whole kit in one hand.
-function handedOut(): Failure {
-  return new Failure(
-    'denied',
-    'handed-out',
-    'A share is for its holder alone, and somebody else handed out the way to sign in that was used here.',
-    { hint: 'Use a way of your own: the identity provider, or a passkey that is older than a week.' },
-  );
 }
 
 function notReady(): Failure {

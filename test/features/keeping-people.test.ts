@@ -365,6 +365,12 @@ test('a token that an administrator hands out is no second voice beside them', a
   assert.deepEqual([yes.status, codeOf(yes)], [403, 'handed-out']);
   assert.match(JSON.stringify(yes.body), /a yes to their own request/);
 
+  const standIn = await withToken(one, '/api/delegations', {
+    standIn: 'mover',
+    until: new Date(Date.now() + 3_600_000).toISOString(),
+  });
+  assert.deepEqual([standIn.status, codeOf(standIn)], [403, 'handed-out'], 'nor by way of a stand-in');
+
   const puppet = await handed('engineer');
   const look = { target: 'orders-db', task: 'read-orders', duration: '30m', ...REASON };
   const asked = (await withToken(puppet, '/api/requests', look)).body as { request: { id: string } };
