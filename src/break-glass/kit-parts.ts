@@ -9,6 +9,7 @@ import type { GrantsContext } from '../grants/context.ts';
 import { seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf } from '../identity/principals.ts';
+import { requireOwnWayIn } from '../identity/sign-in-context.ts';
 import { type KitFile, readKitFile } from './kit-file/kit-file.ts';
 import { shareContext } from './kit-rows.ts';
 
@@ -27,7 +28,9 @@ export async function takeKitFile(ctx: GrantsContext, caller: Caller, id: string
   return readKitFile(JSON.stringify(kit.file));
 }
 
-/** The caller's own share, once. Errors: `unknown-kit` for who holds none, `kit-not-ready`, `share-taken`. */
+/**
+ * The caller's own share, once. Errors: `unknown-kit` for who holds none, `handed-out`, `kit-not-ready`, `share-taken`.
+ */
 export async function takeShare(ctx: GrantsContext, caller: Caller, id: string): Promise<KitShare> {
   return ctx.db.transaction().execute(async (trx) => {
     const row = await trx
@@ -50,6 +53,8 @@ export async function takeShare(ctx: GrantsContext, caller: Caller, id: string):
       .forUpdate('h')
       .executeTakeFirst();
     if (row === undefined) throw notFound('kit', id);
+    // Whoever hands out tokens for a quorum of holders would have the whole kit in one hand.
+    requireOwnWayIn(caller.handedBy, 'A share is for its holder alone.');
     if (row.taken_at !== null) {
       throw conflict('share-taken', 'Your share was shown already; it is shown once and kept nowhere.', {
         hint: 'If it is lost, have an administrator rotate the kit.',

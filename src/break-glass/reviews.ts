@@ -8,6 +8,7 @@ import { append } from '../audit/append.ts';
 import { conflict, Failure, notFound } from '../base/errors.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from '../grants/context.ts';
+import { personOf } from '../grants/handed-voice.ts';
 import { seesEverything } from '../grants/platform-rights.ts';
 import type { Caller } from '../grants/submit.ts';
 import { actorOf, type Principal, principalsById, refOf } from '../identity/principals.ts';
@@ -23,8 +24,9 @@ function selectReviews(ctx: Pick<GrantsContext, 'db'>) {
     .selectFrom('reviews as v')
     .leftJoin('targets as t', 't.id', 'v.target_id')
     .leftJoin('grants as g', 'g.id', 'v.grant_id')
+    .leftJoin('requests as r', 'r.id', 'g.request_id')
     .selectAll('v')
-    .select(['t.name as target', 'g.request_id'])
+    .select(['t.name as target', 'g.request_id', 'r.handed_by as asked_by_hands'])
     .select(sql<boolean>`v.decided_at is null and v.due_at < now()`.as('overdue'));
 }
 
@@ -68,11 +70,24 @@ function maySee(ctx: GrantsContext, { ...caller }: Caller, row: Row): boolean {
   return row.told.includes(id) || row.used_by.includes(id) || seesEverything(ctx, caller);
 }
 
-function whyNotDecide(ctx: GrantsContext, caller: Caller, row: Row, users: Principal[]): string | null {
+/** Who used it, with those through whose hands their way to sign in went. */
+const behind = (row: Row): string[] => [...row.used_by, ...(row.asked_by_hands ?? [])];
+
+/** `users` are those of `behind`; `handers` those through whose hands the caller's way to sign in went. */
+function whyNotDecide(
+  ctx: GrantsContext,
+  caller: Caller,
+  row: Row,
+  { users, handers }: { users: Principal[]; handers: Principal[] },
+): string | null {
   if (row.decided_at !== null) return 'This review is decided.';
   if (caller.principal.kind !== 'person') return 'Only people review.';
   const own = whyNotReview(caller.principal, users);
   if (own !== null) return own;
+  const people = new Set(users.map(personOf));
+  const handed = handers.find((one) => people.has(personOf(one)));
+  if (handed !== undefined)
+    return `${handed.displayName} handed out a way to sign in that was used here: it would be a verdict on their own use.`;
   return row.told.includes(caller.principal.id) || seesEverything(ctx, caller)
     ? null
     : 'You were not told of it, and may not audit.';
@@ -81,12 +96,13 @@ function whyNotDecide(ctx: GrantsContext, caller: Caller, row: Row, users: Princ
 async function viewsOf(ctx: GrantsContext, caller: Caller, rows: Row[]): Promise<Review[]> {
   if (rows.length === 0) return [];
   const ids = rows.flatMap((row) => [
-    ...row.used_by,
+    ...behind(row),
     ...row.told,
     ...(row.decided_by === null ? [] : [row.decided_by]),
   ]);
+  const handedBy = caller.handedBy ?? [];
   const [people, sessions, openings] = await Promise.all([
-    principalsById(ctx.db, [...new Set(ids)]),
+    principalsById(ctx.db, [...new Set([...ids, ...handedBy])]),
     sessionsOf(
       ctx,
       rows.flatMap((row) => row.grant_id ?? []),
@@ -99,7 +115,7 @@ async function viewsOf(ctx: GrantsContext, caller: Caller, rows: Row[]): Promise
   const named = (list: readonly string[]) => list.flatMap((id) => people.get(id) ?? []);
   return rows.map((row): Review => {
     const users = named(row.used_by);
-    const mayNot = whyNotDecide(ctx, caller, row, users);
+    const mayNot = whyNotDecide(ctx, caller, row, { users: named(behind(row)), handers: named(handedBy) });
     const decidedBy = people.get(row.decided_by ?? '');
     return {
       id: row.id,
@@ -157,11 +173,13 @@ export async function decideReview(
 ): Promise<Review> {
   const row = await selectReviews(ctx).where('v.id', '=', id).executeTakeFirst();
   if (row === undefined || !maySee(ctx, caller, row)) throw notFound('review', id);
-  const users = [...(await principalsById(ctx.db, row.used_by)).values()];
+  const known = await principalsById(ctx.db, [...behind(row), ...(caller.handedBy ?? [])]);
+  const named = (ids: readonly string[]) => ids.flatMap((one) => known.get(one) ?? []);
+  const handers = named(caller.handedBy ?? []);
   const decided = () =>
     conflict('review-decided', 'This review was decided already; a verdict is given once.');
   if (row.decided_at !== null) throw decided();
-  const mayNot = whyNotDecide(ctx, caller, row, users);
+  const mayNot = whyNotDecide(ctx, caller, row, { users: named(behind(row)), handers });
   if (mayNot !== null) throw new Failure('denied', 'may-not-review', mayNot);
   await ctx.db.transaction().execute(async (trx) => {
     const { numUpdatedRows } = await trx
@@ -195,7 +213,7 @@ export async function decideReview(
         verdict: body.verdict,
         comment: body.comment,
         drill: row.drill_id !== null,
-        usedBy: users.map((one) => one.name),
+        usedBy: named(row.used_by).map((one) => one.name),
         overdue: row.overdue,
       },
     });

@@ -228,6 +228,7 @@ async function writeRequest(
       ticket: null,
       source_address: caller.sourceAddress,
       mfa_age_s: caller.mfaAgeSeconds,
+      handed_by: [...(caller.handedBy ?? [])],
       starts_at: null,
       digest: requestDigest({
         requesterId: caller.principal.id,

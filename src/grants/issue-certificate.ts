@@ -88,6 +88,8 @@ export async function issueCertificate(
     });
   if (obligations.some((one) => one.record === 'required'))
     throw gateway(`Policy wants sessions on ${asked.target.name} recorded`);
+  if (obligations.some((one) => one.maxBytes !== undefined))
+    throw gateway(`Policy limits how much is read from ${asked.target.name}, which a host does not count`);
   if (found.session_use !== null || found.claim_s !== null)
     throw gateway('This grant goes with its sessions, which a host does not tell of');
 

@@ -9,6 +9,7 @@ import { newId } from '../base/ids.ts';
 import type { Db, Trx } from '../db/client.ts';
 import type { Administrator } from './administer.ts';
 import { actorOf, type Principal, principalByName } from './principals.ts';
+import { requireOwnWayIn } from './sign-in-context.ts';
 import { spanFrom } from './span.ts';
 
 const LONGEST_DAYS = 30;
@@ -54,9 +55,17 @@ export async function listDelegations(db: Db, principal: Principal, all: boolean
   return rows.map(delegationFrom);
 }
 
-/** Errors: `unknown-principal`, `own-stand-in`, `stand-in-away`, `too-many-delegations`, `invalid-input`. */
-export async function delegate(db: Db, body: DelegateBody, by: Administrator): Promise<Delegation> {
+/**
+ * Errors: `unknown-principal`, `own-stand-in`, `stand-in-away`, `too-many-delegations`, `invalid-input`; `handed-out`, since
+ * a stand-in's yes would not show through whose hands it came.
+ */
+export async function delegate(
+  db: Db,
+  body: DelegateBody,
+  by: Administrator & { handedBy?: readonly string[] },
+): Promise<Delegation> {
   const { principal } = by;
+  requireOwnWayIn(by.handedBy, 'One names a stand-in oneself.');
   const standIn = await principalByName(db, body.standIn);
   if (standIn.kind !== 'person' || standIn.disabled)
     throw invalid('standIn', 'A stand-in is a person who is not disabled.');

@@ -42,6 +42,22 @@ export function isTheirOwnBy(since: Date): boolean {
   return Date.now() - since.getTime() > HANDED_OUT_DAYS * DAY_MS;
 }
 
+/**
+ * For what would give a voice or a share away for good: only by a way to sign in that went through nobody else's hands.
+ * Errors: `handed-out`, with `why`.
+ */
+export function requireOwnWayIn(handedBy: readonly string[] | undefined, why: string): void {
+  if (handedBy === undefined || handedBy.length === 0) return;
+  throw new Failure(
+    'denied',
+    'handed-out',
+    `${why} Somebody else handed out the way to sign in that was used.`,
+    {
+      hint: 'Use a way of your own: the identity provider, or a passkey that is older than a week.',
+    },
+  );
+}
+
 /** A passkey that was used longer ago is asked for again. */
 export const STEP_UP_FRESH_SECONDS = 300;
 const NEW_SIGN_IN_SECONDS = 900;

@@ -69,7 +69,7 @@ export async function storeTokenHash(
   trx: Trx,
   input: NewToken & { hash: Buffer },
 ): Promise<{ id: string; expiresAt: Date }> {
-  if (input.kind === 'browser') await requireEnabled(trx, input.principalId);
+  await requireEnabled(trx, input.principalId);
   const lifetime = input.lifetimeSeconds ?? BROWSER_SECONDS;
   const { scopes, addressRanges } = input.limits ?? (await limitsOfOrigin(trx, input));
   const row = await trx
@@ -235,6 +235,28 @@ export async function revokeToken(
     .executeTakeFirst();
   if (Number(done.numUpdatedRows) > 0)
     await append(trx, { kind: 'token.revoked', actor: by, sourceAddress, detail: { tokenId } });
+}
+
+/**
+ * Ends every token of a principal, and every login and link of theirs that is under way, so that none of it comes to life
+ * when they are enabled again.
+ */
+export async function revokeAllOf(
+  trx: Trx,
+  principalId: string,
+  by: Actor,
+  sourceAddress?: string,
+): Promise<void> {
+  const tokens = await trx
+    .selectFrom('tokens')
+    .select('id')
+    .where('principal_id', '=', principalId)
+    .where('revoked_at', 'is', null)
+    .where('expires_at', '>', sql<Date>`now()`)
+    .execute();
+  for (const token of tokens) await revokeToken(trx, token.id, by, sourceAddress);
+  await trx.deleteFrom('device_logins').where('principal_id', '=', principalId).execute();
+  await trx.deleteFrom('ceremonies').where('principal_id', '=', principalId).execute();
 }
 
 /** The name of a browser's token: it ends with the one that it was made from. */

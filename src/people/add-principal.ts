@@ -8,7 +8,7 @@ import type { GrantsContext } from '../grants/context.ts';
 import type { Caller } from '../grants/submit.ts';
 import { type ProviderSettings, viewPrincipal } from '../identity/principal-view.ts';
 import { actorOf, createPrincipal, type Principal, principalByName } from '../identity/principals.ts';
-import { whyTwo } from './confers.ts';
+import { nameless, whyTwo } from './confers.ts';
 import { isAlone } from './second.ts';
 
 /** Errors: `principal-exists`, `directory-group`, `takes-two`, `invalid-input`, `unknown-principal`. It has no token yet. */
@@ -52,8 +52,11 @@ async function personNamed(trx: Trx, field: string, name: string): Promise<Princ
 }
 
 async function refuseConferring(ctx: GrantsContext, trx: Trx, added: Principal, by: Caller): Promise<void> {
-  const nobody = { ...added, groups: [], managerId: null, sponsorId: null, sponsors: [] };
-  const { gives, besides } = whyTwo(ctx.policies.current(), { before: nobody, after: added }, by.principal);
+  const policies = ctx.policies.current();
+  // A title or type may give a right too; what others have and somebody new has not, nobody has taken.
+  const { gives } = whyTwo(policies, { before: nameless([]), after: added }, by.principal);
+  const bare = { ...added, groups: [], managerId: null, sponsorId: null, sponsors: [] };
+  const { besides } = whyTwo(policies, { before: bare, after: added }, by.principal);
   const why = [...gives, ...besides];
   if (why.length === 0 || (await isAlone(ctx, trx, by.principal, added))) return;
   throw new Failure('conflict', 'takes-two', `This takes a second person. ${why.join(' ')}`, {

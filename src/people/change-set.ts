@@ -8,7 +8,7 @@ import type { Actor } from '../audit/verify/leaf.ts';
 import { conflict, Failure, invalid, notFound } from '../base/errors.ts';
 import type { Db, Trx } from '../db/client.ts';
 import { type Principal, principalById, principalByName } from '../identity/principals.ts';
-import { revokeToken } from '../identity/tokens.ts';
+import { revokeAllOf } from '../identity/tokens.ts';
 
 /** As it stands in the store while it waits: ids and group names, only what differs. */
 export interface ChangeSet {
@@ -215,14 +215,7 @@ async function enable(
       'Grants from before are still being ended; try again in a moment.',
     );
   }
-  const tokens = await trx
-    .selectFrom('tokens')
-    .select('id')
-    .where('principal_id', '=', principal.id)
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', sql<Date>`now()`)
-    .execute();
-  for (const token of tokens) await revokeToken(trx, token.id, by.actor, by.sourceAddress);
+  await revokeAllOf(trx, principal.id, by.actor, by.sourceAddress);
   await trx.updateTable('principals').set({ disabled_at: null }).where('id', '=', principal.id).execute();
 }
 

@@ -8,7 +8,7 @@ import { DIRECTORY, type Principal } from '../identity/principals.ts';
 import type { CompiledPolicies } from '../policy/engine/compile.ts';
 import { isRecord } from '../policy/engine/expressions.ts';
 import { couldOnPlatform } from '../policy/engine/possible.ts';
-import { groupsOfStages } from '../policy/engine/stages.ts';
+import { groupsOfStages, stagesOf } from '../policy/engine/stages.ts';
 
 const RIGHTS = ['administer', 'audit', 'changePolicy'] as const;
 const RIGHT_TEXTS: Readonly<Record<PlatformRight, string>> = {
@@ -83,7 +83,7 @@ const asked = new WeakMap<CompiledPolicies, Set<string>>();
 function askedForApproval(policies: CompiledPolicies): Set<string> {
   const known = asked.get(policies);
   if (known !== undefined) return known;
-  const found = new Set(policies.rules.flatMap((rule) => groupsOfStages(rule.notes.obligations.approvals)));
+  const found = new Set(policies.rules.flatMap((rule) => groupsOfStages(stagesOf(rule.notes.obligations))));
   asked.set(policies, found);
   return found;
 }
@@ -100,7 +100,8 @@ export function groupConfers(policies: CompiledPolicies, group: string): string[
   ];
 }
 
-function nameless(groups: string[]): Principal {
+/** Somebody of whom nothing else is known. */
+export function nameless(groups: string[]): Principal {
   return {
     id: 'prn_nobody',
     kind: 'person',
@@ -123,7 +124,7 @@ export function policiesNaming(policies: CompiledPolicies, group: string): strin
   return policies.rules
     .filter(
       (rule) =>
-        speaksOf(rule.json, group) || groupsOfStages(rule.notes.obligations.approvals).includes(group),
+        speaksOf(rule.json, group) || groupsOfStages(stagesOf(rule.notes.obligations)).includes(group),
     )
     .map((rule) => rule.id);
 }

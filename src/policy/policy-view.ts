@@ -7,7 +7,7 @@ import { type Action, PLATFORM_ACTIONS } from './engine/facts.ts';
 import { textOf } from './engine/policy-text.ts';
 import type { Rule } from './engine/rule.ts';
 import { sentenceOf } from './engine/sentence.ts';
-import { groupsOfStages } from './engine/stages.ts';
+import { groupsOfStages, stagesOf } from './engine/stages.ts';
 import type { PolicyFiles } from './publish.ts';
 
 /** Sentences that are made before others have their turn: sessions go through the same process. */
@@ -105,7 +105,7 @@ function namesIn(rule: Rule, type: string): string[] {
   const named = [rule.principal.key, rule.resource.key, ...rule.survey.entities].filter((key) =>
     key.startsWith(prefix),
   );
-  const approvers = type === 'Group' ? groupsOfStages(rule.notes.obligations.approvals) : [];
+  const approvers = type === 'Group' ? groupsOfStages(stagesOf(rule.notes.obligations)) : [];
   return distinct([...named.map((key) => key.slice(prefix.length)), ...approvers]);
 }
 

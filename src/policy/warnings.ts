@@ -7,7 +7,7 @@ import type { Db } from '../db/client.ts';
 import type { CompiledPolicies } from './engine/compile.ts';
 import { compileAside } from './engine/compile-aside.ts';
 import type { ApprovalStage } from './engine/facts.ts';
-import { groupsOfStages } from './engine/stages.ts';
+import { groupsOfStages, stagesOf } from './engine/stages.ts';
 import type { PolicyFiles } from './publish.ts';
 
 /** Sentences: one a group, then one a stage. Errors: those of `compileAside`. */
@@ -25,7 +25,7 @@ export async function policyWarnings(ctx: { db: Db }, files: PolicyFiles): Promi
     ];
   });
   const short = compiled.rules.flatMap((rule) =>
-    rule.notes.obligations.approvals.flatMap((stage) => {
+    stagesOf(rule.notes.obligations).flatMap((stage) => {
       const lack = lackOf(stage, people);
       return lack === null ? [] : [`${rule.id} asks for ${lack}.`];
     }),
@@ -66,7 +66,7 @@ function lackOf(stage: ApprovalStage, people: Map<string, Set<string>>): string 
 function askedGroups(compiled: CompiledPolicies): Map<string, string[]> {
   const asked = new Map<string, string[]>();
   for (const rule of compiled.rules) {
-    for (const group of new Set(groupsOfStages(rule.notes.obligations.approvals)))
+    for (const group of new Set(groupsOfStages(stagesOf(rule.notes.obligations))))
       asked.set(group, [...(asked.get(group) ?? []), rule.id]);
   }
   return asked;

@@ -6,8 +6,9 @@ import { append } from '../audit/append.ts';
 import { conflict, Failure } from '../base/errors.ts';
 import type { Db } from '../db/client.ts';
 import { publish } from '../events/events.ts';
+import { personOf } from '../grants/handed-voice.ts';
 import type { Caller } from '../grants/submit.ts';
-import { actorOf } from '../identity/principals.ts';
+import { actorOf, principalsById } from '../identity/principals.ts';
 import { removedText } from './kept-text.ts';
 
 interface Held {
@@ -42,7 +43,7 @@ export async function holdRecording(db: Db, by: Caller, row: Held, reason: strin
 
 /** Errors: `may-not`, `not-held`. */
 export async function releaseRecording(db: Db, by: Caller, row: Held, reason: string): Promise<void> {
-  if (row.principal_id === by.principal.id)
+  if (await isTheirs(db, by, row))
     throw new Failure('denied', 'may-not', 'Nobody releases the recording of their own session.', {
       hint: 'Another administrator may.',
     });
@@ -58,6 +59,23 @@ export async function releaseRecording(db: Db, by: Caller, row: Held, reason: st
     await append(trx, { ...entryOf(by, row), kind: 'recording.released', detail: { reason } });
     await publish(trx, { topic: 'sessions', id: row.id });
   });
+}
+
+/** By any account of theirs, of an agent of theirs, and where one of both came in by what the other handed out. */
+async function isTheirs(db: Db, { principal, handedBy = [] }: Caller, row: Held): Promise<boolean> {
+  const { handed_by: askedByHands } = await db
+    .selectFrom('grants as g')
+    .innerJoin('requests as r', 'r.id', 'g.request_id')
+    .select('r.handed_by')
+    .where('g.id', '=', row.grant_id)
+    .executeTakeFirstOrThrow();
+  const known = await principalsById(db, [row.principal_id, ...askedByHands, ...handedBy]);
+  const behind = [row.principal_id, ...askedByHands]
+    .flatMap((id) => known.get(id) ?? [])
+    .flatMap((one) => [personOf(one), ...one.sponsors]);
+  return [principal, ...handedBy.flatMap((id) => known.get(id) ?? [])].some((one) =>
+    behind.includes(personOf(one)),
+  );
 }
 
 function entryOf(by: Caller, row: Held) {

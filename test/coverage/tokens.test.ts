@@ -227,3 +227,22 @@ test('a live stream ends soon after its token', async () => {
   // It ends by itself; a stream that goes on lets the test run into its limit.
   while (!over) over = (await reader?.read())?.done ?? true;
 });
+
+test('one who opens live streams without end takes none from others', async () => {
+  const gone = new AbortController();
+  const open = async (token: string) => {
+    const { status } = await fetch(`${sallyport.server()}/api/events`, {
+      ...{ headers: bearer(token), signal: gone.signal },
+    });
+    return status;
+  };
+  const [many, other] = [await make({ name: 'deploy-bot' }), await make({ name: 'engineer' })];
+  const answers = await Promise.all(Array.from({ length: 60 }, () => open(many)));
+  const own = await open(other);
+  gone.abort();
+  assert.deepEqual(
+    [answers.filter((status) => status === 200).length, answers.filter((status) => status === 429).length],
+    [50, 10],
+  );
+  assert.equal(own, 200);
+});

@@ -241,6 +241,26 @@ test('who has another account of the user, or stands behind them, does not revie
   for (const person of ['second-approver', 'auditor'] as const)
     await refused(person, `/api/reviews/${again.review.id}/verdict`, verdict, 403, 'may-not-review');
   await store.query(`update principals set same_person_as = null, sponsor_id = null`);
+  // Nor who came in by what the user handed out.
+  await store.query(
+    `update tokens set handed_by = array[$1] where principal_id = (select id from principals where name = 'admin')`,
+    [userId],
+  );
+  await refused('admin', `/api/reviews/${again.review.id}/verdict`, verdict, 403, 'may-not-review');
+  assert.equal(
+    (await sallyport.ask('admin', 'GET', `/api/reviews/${again.review.id}`, review)).mayDecide,
+    false,
+  );
+  await store.query(`update tokens set handed_by = '{}'`);
+  // Nor who handed out what the user came in by.
+  await store.query(
+    `update tokens set handed_by = array[(select id from principals where name = 'auditor')] where principal_id = $1`,
+    [userId],
+  );
+  const handed = await sallyport.ask('engineer', 'POST', '/api/break-glass?wait=20', brokenGlassAnswer, BODY);
+  await store.query(`update tokens set handed_by = '{}'`);
+  await refused('auditor', `/api/reviews/${handed.review.id}/verdict`, verdict, 403, 'may-not-review');
+  await sallyport.ask('admin', 'POST', `/api/reviews/${handed.review.id}/verdict`, review, verdict);
 
   // Nobody decides: it is asked for again, and once it is overdue it is said everywhere.
   await store.query(

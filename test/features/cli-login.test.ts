@@ -258,10 +258,17 @@ describe('logging the command line in', () => {
     const made = await sallyport.call('admin', 'POST', '/api/principals/leaver/tokens', {});
     const leaver = portalBrowser(sallyport.server(), from);
     await leaver.post('/api/sign-in', { token: issuedToken.parse(made.body).token });
-    const allowed = await start();
-    await leaver.post('/api/device-logins/decide', { userCode: allowed.userCode, allow: true });
+    const [allowed, other] = [await start(), await start()];
+    for (const { userCode } of [allowed, other])
+      await leaver.post('/api/device-logins/decide', { userCode, allow: true });
     await sallyport.call('admin', 'POST', '/api/principals/leaver/disable', { reason: 'left' });
     assert.equal(codeOf(await poll(allowed.deviceCode)), 'account-disabled');
+    // Nor when they are let in again.
+    const { status } = await sallyport.call('admin', 'POST', '/api/principals/leaver/enable', {
+      reason: 'back',
+    });
+    assert.equal(status, 200);
+    assert.equal(codeOf(await poll(other.deviceCode)), 'login-expired');
   });
 
   test('codes are not found by trying, and nobody decides with an access token', async () => {

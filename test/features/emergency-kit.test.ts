@@ -13,6 +13,7 @@ import { brokenGlassList, drill, drillList, review } from '../../src/api/break-g
 import { health } from '../../src/api/health.ts';
 import { type Kit, kitList, kit as kitSchema } from '../../src/api/kits.ts';
 import { noticePage } from '../../src/api/notices.ts';
+import { issuedToken } from '../../src/api/people.ts';
 import { standingAccess } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
 import { startPostgres, type TestPostgres } from '../harness/postgres.ts';
@@ -211,6 +212,13 @@ test('made: a dormant login on each target, shares for the holders alone, each o
   // An administrator holds none; whoever holds none sees no kit.
   assert.equal((await sallyport.call('admin', 'POST', `/api/kits/${one.id}/share`)).status, 404);
   assert.equal((await sallyport.call('auditor', 'POST', `/api/kits/${one.id}/share`)).status, 404);
+  // Nor by a token that they hand out for a holder: a quorum of those would be the kit in one hand.
+  const handed = await sallyport.ask('admin', 'POST', '/api/principals/approver/tokens', issuedToken, {});
+  const taken = await fetch(`${sallyport.server()}/api/kits/${one.id}/share`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${handed.token}` },
+  });
+  assert.equal(taken.status, 403, await taken.text());
   await handOut(1);
   const again = await sallyport.cli('approver', 'break-glass', 'kit', 'share', SEGMENT);
   assert.equal(again.code, 1);

@@ -46,11 +46,20 @@ permit (principal in Group::"engineering", action in [Action::"request", Action:
 @record("required")
 permit (principal in Group::"engineering", action in [Action::"request", Action::"autoApprove", Action::"connect"],
   resource in Segment::"prod/web") when { context.task == Task::"web-root" };
+
+@id("web-metered")
+@description("What is read as deploy on web hosts is limited.")
+@owner("web")
+@maxDuration("1h")
+@maxBytes("1MB")
+permit (principal in Group::"engineering", action in [Action::"request", Action::"autoApprove", Action::"connect"],
+  resource in Segment::"prod/web") when { context.task == Task::"web-metered" };
 `;
 const TASKS = {
   'web-shell': { perGrant: true, shell: true },
   'web-status': { user: 'deploy', commands: ['id -un', 'uptime'] },
   'web-root': { perGrant: true, shell: true, sudo: { commands: ['/usr/bin/id'] } },
+  'web-metered': { user: 'deploy', shell: true },
 };
 
 let sallyport: Sallyport;
@@ -244,11 +253,14 @@ describe('hosts', { skip: skipWithoutHost() }, () => {
     assert.equal(late.status, 409);
   });
 
-  test('where policy wants a recording there is no certificate, and the answer says where to go', async () => {
-    const grant = await granted('web-root');
+  test('where policy wants a recording or a budget there is no certificate, and the answer says where to go', async () => {
+    const [grant, metered] = [await granted('web-root'), await granted('web-metered')];
     const key = { publicKey: publicLine(newKeyPair().publicKey) };
-    const answer = await sallyport.call('engineer', 'POST', `/api/grants/${grant.id}/certificates`, key);
-    assert.deepEqual([answer.status, codeOf(answer)], [403, 'gateway-only']);
+    for (const { id } of [grant, metered]) {
+      const answer = await sallyport.call('engineer', 'POST', `/api/grants/${id}/certificates`, key);
+      assert.deepEqual([answer.status, codeOf(answer)], [403, 'gateway-only']);
+    }
+    await over(metered);
     const ran = await sallyport.cli('engineer', 'ssh', 'web-1', '--task', 'web-root', '--', 'id');
     assert.equal(ran.code, 4);
     assert.match(ran.stderr, /sally connect web-1/);

@@ -233,6 +233,14 @@ test('a right over Sallyport takes two: not for oneself, not by the one who gain
     const late = await confirm('approver', waiting);
     assert.deepEqual([late.status, codeOf(late)], [409, 'change-over']);
   }
+  await company.publish(`@approveStatements("write by 1 of Group::\\"watchers\\"")
+    permit (principal, action == Action::"connect", resource in Segment::"prod");`);
+  await company.call('admin', 'POST', '/api/groups', { name: 'watchers' });
+  const watches = await waitingOf('admin', 'riser', { join: ['watchers'] });
+  assert.match(watches.whyTwo.join(' '), /riser could then approve as one of watchers/);
+  const named = await company.call('admin', 'POST', '/api/groups/watchers/delete', {});
+  assert.deepEqual([named.status, codeOf(named)], [409, 'group-in-use']);
+  await company.publish('');
   const forApprover = await waitingOf('admin', 'approver', { join: ['administrators'] });
   const gains = await confirm('approver', forApprover);
   assert.deepEqual(
@@ -253,8 +261,17 @@ test('a right over Sallyport takes two: not for oneself, not by the one who gain
     groups: ['approvers'],
   });
   assert.deepEqual([straight.status, codeOf(straight)], [409, 'takes-two']);
+  // What policy asks for may be a title or a type, as well as a group.
+  await company.publish(`permit (principal, action == Action::"changePolicy", resource) when {
+    (principal has title && principal.title == "Head") || principal.accountType == "board" };`);
+  for (const more of [{ title: 'Head' }, { accountType: 'board' }]) {
+    const body = { name: 'puppet', displayName: 'Puppet', ...more };
+    const by = await company.call('admin', 'POST', '/api/principals', body);
+    assert.deepEqual([by.status, codeOf(by)], [409, 'takes-two'], JSON.stringify(more));
+  }
   const list = await company.call('admin', 'GET', '/api/principals');
   assert.equal(JSON.stringify(list.body).includes('puppet'), false, 'nothing of it stays');
+  await company.publish('');
 });
 
 test('a change that means more by the time it is confirmed is refused', async () => {
@@ -347,6 +364,12 @@ test('a token that an administrator hands out is no second voice beside them', a
   const yes = await withToken(one, path, {});
   assert.deepEqual([yes.status, codeOf(yes)], [403, 'handed-out']);
   assert.match(JSON.stringify(yes.body), /a yes to their own request/);
+
+  const standIn = await withToken(one, '/api/delegations', {
+    standIn: 'mover',
+    until: new Date(Date.now() + 3_600_000).toISOString(),
+  });
+  assert.deepEqual([standIn.status, codeOf(standIn)], [403, 'handed-out'], 'nor by way of a stand-in');
 
   const puppet = await handed('engineer');
   const look = { target: 'orders-db', task: 'read-orders', duration: '30m', ...REASON };

@@ -222,6 +222,31 @@ test('nobody releases the recording of their own session', async () => {
     [id],
   );
   assert.equal((await release(id)).status, 403);
+  // Nor by another account, of an agent of theirs, or by a way in that whoever had it handed out.
+  for (const [change, back] of [
+    [
+      `update principals set same_person_as = (select id from principals where name = 'engineer') where name = 'admin'`,
+      `update principals set same_person_as = null where name = 'admin'`,
+    ],
+    [
+      `update principals set sponsor_id = (select id from principals where name = 'admin') where name = 'engineer'`,
+      `update principals set sponsor_id = null where name = 'engineer'`,
+    ],
+    [
+      `update tokens set handed_by = array[(select id from principals where name = 'engineer')]
+        where principal_id = (select id from principals where name = 'admin')`,
+      `update tokens set handed_by = '{}'`,
+    ],
+  ] as const) {
+    await store.query(
+      `update sessions set principal_id = (select id from principals where name = 'engineer') where id = $1`,
+      [id],
+    );
+    await store.query(change);
+    const { status } = await release(id);
+    await store.query(back);
+    assert.equal(status, 403, change);
+  }
 });
 
 test('a recording that is open, or that no closing record stands for, is never removed', async () => {

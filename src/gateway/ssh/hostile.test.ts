@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import ssh2 from 'ssh2';
 import { skipWithout } from '../../../test/harness/services.ts';
 import {
   finished,
@@ -16,6 +17,7 @@ import {
 } from '../../../test/harness/ssh-world.ts';
 
 const HALF_OPEN = 20;
+const MOST_CHANNELS = 50;
 
 describe('the SSH gateway and whoever does not behave', { skip: skipWithout('ssh', 'sshd') }, () => {
   let world: SshWorld;
@@ -25,6 +27,16 @@ describe('the SSH gateway and whoever does not behave', { skip: skipWithout('ssh
   after(() => world.stop());
 
   const to = (grant: HostGrant, ...more: string[]) => sshTo(world, grant, ...more);
+
+  /** By the library that the gateway has too, which lets a test send what OpenSSH would not. */
+  async function logIn({ login, secret }: HostGrant): Promise<ssh2.Client> {
+    const client = new ssh2.Client();
+    await new Promise<void>((resolve, reject) => {
+      client.once('ready', resolve).once('error', reject);
+      client.connect({ host: '127.0.0.1', port: world.gateway.port, username: login, password: secret });
+    });
+    return client;
+  }
 
   test('garbage ends by itself, and leaves no session and no mark', async () => {
     await until('the sessions before are over', () => world.sessions.live().length === 0);
@@ -75,6 +87,38 @@ describe('the SSH gateway and whoever does not behave', { skip: skipWithout('ssh
     for (const socket of idle) socket.destroy();
     const grant = await world.grant();
     await until('there is room again', async () => (await world.run(grant, to(grant, 'true'))).code === 0);
+  });
+
+  test('channels in which nothing begins are counted with the others', async () => {
+    const client = await logIn(await world.grant());
+    // The library opens none without beginning something in it: what it does it with is asked directly.
+    const { _chanMgr: channels, _protocol: protocol } = client as unknown as {
+      _chanMgr: { add(opened: (refused?: Error) => void): number };
+      _protocol: { session(id: number, window: number, packet: number): void };
+    };
+    let [opened, refused] = [0, 0];
+    for (let count = 0; count < 200; count++) {
+      const id = channels.add((refusal) => (refusal === undefined ? opened++ : refused++));
+      protocol.session(id, 1024, 1024);
+    }
+    await until('all are answered', () => opened + refused === 200);
+    client.end();
+    assert.equal(opened, MOST_CHANNELS);
+  });
+
+  test('more programs than channels one after the other, and a place for each', async () => {
+    const client = await logIn(await world.grant({ allows: { shell: false, commands: ['true'] } }));
+    for (let count = 0; count < MOST_CHANNELS + 5; count++)
+      await new Promise<void>((resolve, reject) =>
+        client.exec(count % 2 === 0 ? 'true' : 'false', (error, stream) => {
+          if (error !== undefined) return reject(error);
+          stream
+            .on('close', () => resolve())
+            .resume()
+            .stderr.resume();
+        }),
+      );
+    client.end();
   });
 
   test('a reader that stops reading costs one window, and gets everything in its order when it goes on', async () => {

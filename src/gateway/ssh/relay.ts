@@ -70,6 +70,8 @@ class HostRelay {
   readonly #entries: Entries;
   readonly #channels = new Set<OpenChannel>();
   readonly #context: ChannelContext;
+  /** Session channels, whether anything runs in them, and connections that are being forwarded or are to be. */
+  #taken = 0;
   #held = false;
   #over = false;
   #landed: (() => void) | null = null;
@@ -98,8 +100,9 @@ class HostRelay {
   start(): void {
     const { connection, client, upstream, session } = this.#input;
     connection.on('session', (accept, reject) => {
-      if (this.#over || this.#channels.size >= MOST_CHANNELS) return void reject();
-      serveSession(this.#context, accept());
+      if (this.#over || this.#taken >= MOST_CHANNELS) return void reject();
+      this.#taken++;
+      serveSession(this.#context, accept(), () => this.#taken--);
     });
     connection.on('tcpip', (accept, reject, info) => this.#forward(accept, reject, info));
     connection.on('request', (_accept, reject, name) => {
@@ -138,7 +141,7 @@ class HostRelay {
   ): void {
     const text = `${destIP}:${destPort}`.slice(0, 300);
     const refusal =
-      this.#channels.size >= MOST_CHANNELS
+      this.#taken >= MOST_CHANNELS
         ? 'Too many channels are open.'
         : (this.#closing() ?? refusalOfForward(this.#input.host.allows, destIP, destPort));
     if (refusal !== null) {
@@ -147,11 +150,13 @@ class HostRelay {
       return;
     }
     const entry = this.#entries.begin('forward', text);
+    this.#taken++;
     this.#input.upstream.client.forwardOut(srcIP, srcPort, destIP, destPort, (error, stream) => {
       if (error === undefined && !this.#over) {
         new ForwardedConnection(this.#context, { channel: accept(), stream, entry });
         return;
       }
+      this.#taken--;
       this.#entries.end(entry, {
         error: `The host did not connect: ${error?.message ?? 'the session is over'}`,
       });
@@ -179,6 +184,7 @@ class HostRelay {
 
   #closed(channel: OpenChannel): void {
     this.#channels.delete(channel);
+    if (channel instanceof ForwardedConnection) this.#taken--;
     if (this.#landed !== null && !this.#running()) this.#landed();
   }
 

@@ -23,17 +23,23 @@ const LONGEST_TERMINAL_NAME = 50;
 const NOT_RUN_STATUS = 255;
 const NOTHING = Buffer.alloc(0);
 
-/** Takes what the client asks of this channel; at most one program runs in it. */
-export function serveSession(ctx: ChannelContext, session: Session): void {
+/** Takes what the client asks of this channel; at most one program runs in it. `left`: it is gone. */
+export function serveSession(ctx: ChannelContext, session: Session, left: () => void): void {
   let pty: PseudoTtyInfo | null = null;
   const env: Record<string, string> = {};
   let program: Program | null = null;
+  let begun = false;
+  // ssh2 never forgets a channel in which nothing began, so that one keeps its place.
+  session.once('close', () => {
+    if (begun) left();
+  });
   const run = (
     accept: () => ServerChannel,
     wanted: { protocol: RecordedProtocol; text: string; refusal: string | null },
   ) => {
     // At once: a client that has no input ends it in the next packet, and then it is too late.
     const channel = accept();
+    begun = true;
     const refusal = ctx.closing() ?? wanted.refusal;
     if (refusal === null) program = new Program(ctx, channel, wanted, { pty, env });
     else {

@@ -16,11 +16,12 @@ const MOST_EARLY_BYTES = 4 * 1024 * 1024;
 const NOTHING = Buffer.alloc(0);
 
 const ASKS = {
-  ...{ init: 1, open: 3, close: 4, read: 5, write: 6, setstat: 9, opendir: 11, remove: 13, mkdir: 14 },
-  ...{ rmdir: 15, rename: 18, symlink: 20, extended: 200 },
+  ...{ init: 1, open: 3, close: 4, read: 5, write: 6, setstat: 9, fsetstat: 10, opendir: 11, remove: 13 },
+  ...{ mkdir: 14, rmdir: 15, rename: 18, symlink: 20, extended: 200 },
 } as const;
 const ANSWERS = { status: 101, handle: 102, data: 103 } as const;
-const OPEN_WRITE = 2;
+/** WRITE, APPEND, CREAT and TRUNC: a file can be emptied without being opened for writing. */
+const OPEN_CHANGES = 0x02 | 0x04 | 0x08 | 0x10;
 
 /** An open file, or a directory, or something that is done at once. */
 interface Moving {
@@ -28,14 +29,17 @@ interface Moving {
   path: string;
   put: boolean;
   moved: Moved;
+  /** Its end was asked for: its handle may be another file's next. */
+  closing: boolean;
 }
 
 type Pending =
   | { kind: 'open'; file: Moving }
   | { kind: 'read'; handle: string; offset: number }
-  | { kind: 'write'; file: Moving | undefined }
+  | { kind: 'write'; file: Moving }
   | { kind: 'close'; handle: string }
-  | { kind: 'act'; entry: Entry; use: { verb: string; object: string } };
+  | { kind: 'act'; entry: Entry; use: { verb: string; object: string } }
+  | { kind: 'other' };
 
 export class SftpWatch {
   readonly #entries: Entries;
@@ -76,32 +80,39 @@ export class SftpWatch {
   #ask(type: number, body: Fields): void {
     if (type === ASKS.init) return;
     const id = body.number();
-    const pending = this.#asks(type, body);
-    if (pending === null) return;
     if (this.#pending.size >= MOST_UNANSWERED)
       throw new SftpFault('Too much was asked ahead of its answers.');
-    this.#pending.set(id, pending);
+    // The answer to one would be taken for that to the other.
+    if (this.#pending.has(id)) throw new SftpFault('Two questions have the same number.');
+    this.#pending.set(id, this.#asks(type, body));
   }
 
-  #asks(type: number, body: Fields): Pending | null {
+  #asks(type: number, body: Fields): Pending {
     switch (type) {
       case ASKS.open: {
         if (this.#files.size >= MOST_OPEN_FILES) throw new SftpFault('Too many files are open.');
         const path = body.text();
-        const put = (body.number() & OPEN_WRITE) !== 0;
+        const put = (body.number() & OPEN_CHANGES) !== 0;
         const entry = this.#entries.begin('sftp', `${put ? 'put' : 'get'} ${path}`);
-        return { kind: 'open', file: { entry, path, put, moved: new Moved() } };
+        return { kind: 'open', file: { entry, path, put, moved: new Moved(), closing: false } };
       }
       case ASKS.read:
         return { kind: 'read', handle: body.bytes().toString('latin1'), offset: body.large() };
       case ASKS.write: {
         const file = this.#files.get(body.bytes().toString('latin1'));
+        // Guessed, or of the file before: what it would write into is known only when the host has answered.
+        if (file === undefined || file.closing)
+          throw new SftpFault('A file was written to that is not open.');
         const offset = body.large();
-        file?.moved.part(offset, body.bytes());
+        file.moved.part(offset, body.bytes());
         return { kind: 'write', file };
       }
-      case ASKS.close:
-        return { kind: 'close', handle: body.bytes().toString('latin1') };
+      case ASKS.close: {
+        const handle = body.bytes().toString('latin1');
+        const file = this.#files.get(handle);
+        if (file !== undefined) file.closing = true;
+        return { kind: 'close', handle };
+      }
       case ASKS.opendir:
         return this.#act('list', body.text());
       case ASKS.remove:
@@ -112,6 +123,8 @@ export class SftpWatch {
         return this.#act('rmdir', body.text());
       case ASKS.setstat:
         return this.#act('setstat', body.text());
+      case ASKS.fsetstat:
+        return this.#act('setstat', this.#files.get(body.bytes().toString('latin1'))?.path ?? '?');
       case ASKS.rename:
         return this.#act('rename', body.text(), body.text());
       case ASKS.symlink:
@@ -119,18 +132,19 @@ export class SftpWatch {
       case ASKS.extended:
         return this.#extended(body);
       default:
-        return null;
+        return { kind: 'other' };
     }
   }
 
-  #extended(body: Fields): Pending | null {
+  #extended(body: Fields): Pending {
     const name = body.text();
     if (name === 'posix-rename@openssh.com') return this.#act('rename', body.text(), body.text());
+    if (name === 'lsetstat@openssh.com') return this.#act('setstat', body.text());
     if (name === 'hardlink@openssh.com') return this.#act('hardlink', body.text(), body.text());
     // A copy on the host itself, between two open files.
     if (name === 'copy-data')
       return this.#act(name, this.#files.get(body.bytes().toString('latin1'))?.path ?? '?');
-    return null;
+    return { kind: 'other' };
   }
 
   #act(verb: string, path: string, to?: string): Pending {
@@ -157,7 +171,7 @@ export class SftpWatch {
         if (type === ANSWERS.data) this.#files.get(pending.handle)?.moved.part(pending.offset, body.bytes());
         return;
       case 'write':
-        if (failed !== undefined && pending.file !== undefined) pending.file.moved.failed = true;
+        if (failed !== undefined) pending.file.moved.failed = true;
         return;
       case 'close': {
         const file = this.#files.get(pending.handle);

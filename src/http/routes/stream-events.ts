@@ -11,22 +11,27 @@ import { route } from '../route.ts';
 import { ASK_AGAIN_MS } from '../waits.ts';
 
 const MOST_STREAMS = 1_000;
+/** So that one who opens hundreds does not take them from everybody. */
+const MOST_STREAMS_OF_CALLER = 50;
 const HEARTBEAT_MS = 15_000;
 /** A page that does not read is cut off rather than remembered. */
 const MOST_BUFFERED_BYTES = 64 * 1024;
 
 export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
   let open = 0;
+  const openOf = new Map<string, number>();
   route(
     app,
     ctx,
     'GET /api/events',
     { summary: 'Hints that something changed', answer: z.null(), contentType: 'text/event-stream' },
-    async ({ reply, gone, askAgain }) => {
-      if (open >= MOST_STREAMS)
+    async ({ caller: { principal }, reply, gone, askAgain }) => {
+      const own = openOf.get(principal.id) ?? 0;
+      if (open >= MOST_STREAMS || own >= MOST_STREAMS_OF_CALLER)
         throw new Failure('limit', 'too-many-streams', 'Too many live pages are open.');
       if (gone.aborted) return reply.hijack();
       open += 1;
+      openOf.set(principal.id, own + 1);
       const stream = new PassThrough();
       const send = (text: string) => {
         if (stream.writableLength > MOST_BUFFERED_BYTES) stream.destroy();
@@ -57,6 +62,9 @@ export function streamEvents(app: FastifyInstance, ctx: HttpContext): void {
         clearInterval(beat);
         clearInterval(look);
         open -= 1;
+        const left = (openOf.get(principal.id) ?? 1) - 1;
+        if (left > 0) openOf.set(principal.id, left);
+        else openOf.delete(principal.id);
       });
       gone.addEventListener('abort', () => stream.destroy(), { once: true });
       send(': welcome\n\n');

@@ -8,7 +8,7 @@ import { Failure } from '../../base/errors.ts';
 import type { Trx } from '../../db/client.ts';
 import type { Administrator } from '../administer.ts';
 import { actorOf } from '../principals.ts';
-import { revokeToken } from '../tokens.ts';
+import { revokeAllOf } from '../tokens.ts';
 import type { UserRow } from './user-rows.ts';
 
 export async function switchOff(trx: Trx, user: UserRow, why: string, by: Administrator): Promise<void> {
@@ -18,15 +18,8 @@ export async function switchOff(trx: Trx, user: UserRow, why: string, by: Admini
     .where('id', '=', user.id)
     .where('disabled_at', 'is', null)
     .executeTakeFirst();
-  const tokens = await trx
-    .selectFrom('tokens')
-    .select('id')
-    .where('principal_id', '=', user.id)
-    .where('revoked_at', 'is', null)
-    .where('expires_at', '>', sql<Date>`now()`)
-    .execute();
   const actor = actorOf(by.principal);
-  for (const token of tokens) await revokeToken(trx, token.id, actor, by.sourceAddress);
+  await revokeAllOf(trx, user.id, actor, by.sourceAddress);
   if (Number(done.numUpdatedRows) === 0) return;
   await trx
     .updateTable('directory_users')

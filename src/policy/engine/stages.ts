@@ -3,7 +3,7 @@
 
 import { parseDuration } from '../../base/duration.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { ApprovalStage } from './facts.ts';
+import type { ApprovalStage, Obligations } from './facts.ts';
 
 const MOST_STAGES = 5;
 const MOST_OF_A_STAGE = 10;
@@ -39,6 +39,14 @@ function readStage(text: string): ApprovalStage | string {
   } catch (error) {
     return `@approvals: ${messageOf(error)}`;
   }
+}
+
+/** All that a policy asks for approvals by: of requests, and of statements one by one. */
+export function stagesOf({
+  approvals,
+  approveStatements,
+}: Pick<Obligations, 'approvals' | 'approveStatements'>): ApprovalStage[] {
+  return [...approvals, ...(approveStatements?.by ?? [])];
 }
 
 /** The groups whose members stages ask for, by name. */

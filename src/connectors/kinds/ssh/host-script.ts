@@ -115,7 +115,9 @@ printf '%s\\n' "$9" >"${FOLDER}/commands/.$1" && mv -f "${FOLDER}/commands/.$1" 
 if [ -z "$3" ]; then
   if ! getent passwd "$1" >/dev/null; then
     uid=$(next_uid) || fail no-account-number 'No number for another account is free on this host.'
-    shell=/bin/sh; [ -x /bin/bash ] && shell=/bin/bash
+    # bash reads the account's own files also before a forced command: who may only copy would run what they copied.
+    shell=/bin/sh
+    case $6 in *,command=*) ;; *) [ ! -x /bin/bash ] || shell=/bin/bash ;; esac
     useradd -u "$uid" -U -m -d "/home/$1" -s "$shell" -p '*' -c "sallyport $installation $2" \\
       -K SUB_UID_COUNT=0 -K SUB_GID_COUNT=0 \${4:+-G "$4"} "$1" >/dev/null 2>&1 ||
       fail account-not-made 'useradd does not make the account of this grant; do its groups exist?'

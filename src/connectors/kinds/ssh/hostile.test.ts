@@ -161,6 +161,16 @@ describe('a host, and who wants more than was granted', { skip: skipWithoutHost(
     assert.equal(copied.code, 0, copied.err);
     assert.match(copied.out, /there/);
     assert.equal((await sshTo(identity, plan.login, 'id')).code, 126);
+    // What a shell would read at its start is a file like any other.
+    writeFileSync(join(identity.folder, 'start'), 'id -un\n');
+    const start = ['.bashrc', '.bash_profile', '.profile', '.ssh/rc', '.ssh/environment'];
+    const left = await runClient(
+      'sftp',
+      ['-b', '-', ...identity.options.map(forSftp), `${plan.login}@127.0.0.1`],
+      `-mkdir .ssh\n${start.map((name) => `put ${join(identity.folder, 'start')} ${name}\n`).join('')}`,
+    );
+    assert.equal(left.code, 0, left.err);
+    assert.equal((await sshTo(identity, plan.login, 'id')).out, '');
     await revoke(plan);
   });
 
