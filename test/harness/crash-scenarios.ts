@@ -14,6 +14,7 @@ import { submitted } from '../../src/api/requests.ts';
 import { session as sessionSchema } from '../../src/api/sessions.ts';
 import { task as taskSchema } from '../../src/api/targets.ts';
 import { pageOf } from '../../src/api/text.ts';
+import { SALLYPORT_ADMIN } from '../../src/demo/orders-database.ts';
 import { converge } from './convergence.ts';
 import type { LeanSallyport } from './lean-sallyport.ts';
 import { policiesInForce, publishPolicies } from './sallyport.ts';
@@ -93,6 +94,20 @@ async function recordingOver(sallyport: LeanSallyport): Promise<void> {
   );
 }
 
+/** Ends the connections that the program has to its target. */
+async function cutTarget(sallyport: LeanSallyport): Promise<string> {
+  const target = new pg.Client({ connectionString: sallyport.target.adminUrl });
+  await target.connect();
+  try {
+    await target.query('select pg_terminate_backend(pid) from pg_stat_activity where usename = $1', [
+      SALLYPORT_ADMIN,
+    ]);
+  } finally {
+    await target.end();
+  }
+  return '';
+}
+
 const nothing = () => Promise.resolve('');
 const activeId = (sallyport: LeanSallyport) => active(sallyport).then(({ id }) => id);
 
@@ -138,11 +153,16 @@ async function addTask(sallyport: LeanSallyport, name: string): Promise<string> 
 
 export const SCENARIOS: readonly Scenario[] = [
   {
+    // First, so that what is asked of a new connection has a scenario where one is opened each time.
+    name: 'grant',
+    prepare: cutTarget,
+    act: (sallyport) => active(sallyport).then(() => undefined),
+  },
+  {
     name: 'first grant of a task',
     prepare: (sallyport) => addTask(sallyport, `read-once-${randomBytes(4).toString('hex')}`),
     act: (sallyport, task) => active(sallyport, '10m', task).then(() => undefined),
   },
-  { name: 'grant', prepare: nothing, act: (sallyport) => active(sallyport).then(() => undefined) },
   {
     name: 'approve',
     prepare: async (sallyport) => {
