@@ -6,6 +6,7 @@ import { sql } from 'kysely';
 import { z } from 'zod';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
+import { monotonicMs, sleep } from '../base/timer.ts';
 import type { Alteration, Handle } from '../connectors/contract.ts';
 import { publish } from '../events/events.ts';
 import type { GrantsContext } from './context.ts';
@@ -15,6 +16,10 @@ import type { TargetClient } from './target-health.ts';
 
 /** In one question to a target. */
 const MOST_HELD = 2_000;
+/** Between two of them, so that a start with tens of thousands of grants answers people meanwhile. */
+const PAUSE_MS = 500;
+/** Of a patrol, which has more to do in its time. */
+const LONGEST_MS = 8_000;
 /** The last grant that was looked at by a patrol whose time was over: the next one goes on behind it. */
 const reached = new WeakMap<TargetClient, string>();
 
@@ -34,11 +39,13 @@ export async function patrolAlterations(
   client: TargetClient,
   signal: AbortSignal,
 ): Promise<void> {
-  for (let more = true; more; ) {
+  const endsAt = monotonicMs() + LONGEST_MS;
+  for (let more = true; more && monotonicMs() < endsAt; ) {
     const active = await activeGrants(ctx, targetId, reached.get(client) ?? '');
     await compare(ctx, client, active, signal);
     more = active.length === MOST_HELD;
     reached.set(client, more ? (active.at(-1)?.id ?? '') : '');
+    if (more) await sleep(PAUSE_MS, signal);
   }
 }
 

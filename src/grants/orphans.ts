@@ -119,8 +119,9 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const lost = new Set(await vanishedShared(ctx, targetId, client, signal));
   for (const row of expected) if (lost.has(row.id)) await tellVanished(ctx, row);
   await patrolAlterations(ctx, targetId, client, signal);
-  // Last, since each may take its time.
-  for (const handle of marked) {
+  // Last, since each may take its time; begun anywhere, so that some that take all of it keep no others from their turn.
+  const from = Math.floor(Math.random() * marked.length);
+  for (const handle of [...marked.slice(from), ...marked.slice(0, from)]) {
     const row = known.get(String(handle.grantId));
     // A mark can be copied by hand to another identity, which is then nobody's; one that was renamed is the grant's.
     const alone = byGrant.get(String(handle.grantId))?.length === 1;

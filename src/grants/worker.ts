@@ -4,7 +4,7 @@
 import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
 import { messageOf } from '../base/errors.ts';
-import { after, type Timer } from '../base/timer.ts';
+import { after, monotonicMs, type Timer } from '../base/timer.ts';
 import { publish } from '../events/events.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import type { GrantsContext } from './context.ts';
@@ -24,6 +24,8 @@ const LOOK_GAP_MS = 200;
 const SHORTEST_POLL_MS = 20;
 /** While more is due than is under way: a look costs the store a fair part of a step, and what runs lasts that long. */
 const BUSY_POLL_MS = 150;
+/** While one target has more due than a look sees, how often it is looked behind them: it is one look more. */
+const BEHIND_EVERY_MS = 300;
 const OVERDUE_LOOK_MS = 5_000;
 /** Grants that are ended in one transaction. */
 const EXPIRED_BATCH = 500;
@@ -48,6 +50,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
   const budget = createStepBudget();
   /** Something was due and could not begin. */
   let short = false;
+  let lookedBehindAt = Number.NEGATIVE_INFINITY;
 
   /** False when it has to wait for another step's end. */
   function launch({ id, target }: Due): boolean {
@@ -109,7 +112,11 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
 
   const loop: Repeating = repeat(ctx, 'grants', POLL_MS, async () => {
     const full = budget.full();
-    const { due, expired, nextMs } = await lookForWork(ctx, full);
+    const { due, expired, nextMs, hiding } = await look(ctx, full);
+    if (hiding !== null && monotonicMs() - lookedBehindAt >= BEHIND_EVERY_MS) {
+      due.unshift(...(await lookBehind(ctx, [...full, ...hiding])));
+      lookedBehindAt = monotonicMs();
+    }
     if (expired) due.push(...(await endExpired(ctx, budget.isCold() ? EXPIRED_BATCH_COLD : EXPIRED_BATCH)));
     const begun = await beginAll(due);
     short = full.length > 0 || begun < due.length;
@@ -178,16 +185,13 @@ interface Due {
   target: string;
 }
 
-interface Work {
+interface Look {
   /** Grants whose step is due, fairly among targets. */
   due: Due[];
   /** Some active grant is past its deadline. */
   expired: boolean;
   /** Until the next deadline or retry that is known now. */
   nextMs: number;
-}
-
-interface Look extends Work {
   /** Targets with so much due that there may be others behind them. */
   hiding: string[] | null;
 }
@@ -199,23 +203,20 @@ const LANDED = sql<boolean>`(g.wanted = 'present' and g.observed = 'present' and
   and (g.expires_at + make_interval(secs => g.landing_s) <= now()
     or not exists (select 1 from sessions s where s.grant_id = g.id and s.ended_at is null)))`;
 
-/**
- * What is due, also behind a target with thousands: another's few do not wait for them, and come first. `full`: targets
- * that could not be worked on now anyway.
- */
-async function lookForWork(ctx: GrantsContext, full: string[]): Promise<Work> {
-  const { hiding, ...work } = await look(ctx, full);
-  const passed = [...full];
-  for (let before = hiding; before !== null; ) {
-    passed.push(...before);
-    const behind = await look(ctx, passed);
-    work.due.unshift(...behind.due);
-    before = behind.hiding;
+/** What is due on others than the targets `before`, which have thousands due; it is to come first. */
+async function lookBehind(ctx: GrantsContext, before: string[]): Promise<Due[]> {
+  const passed = [...before];
+  const found: Due[] = [];
+  for (let more = true; more; ) {
+    const { due, hiding } = await look(ctx, passed);
+    found.unshift(...due);
+    passed.push(...(hiding ?? []));
+    more = hiding !== null;
   }
-  return work;
+  return found;
 }
 
-/** One look at the store; its clock decides. */
+/** One look at the store; its clock decides. `full`: targets that could not be worked on now anyway. */
 async function look(ctx: GrantsContext, full: string[]): Promise<Look> {
   const unsettled = sql`((wanted = 'present' and observed = 'unknown') or (wanted = 'absent' and observed <> 'absent'))`;
   const { rows } = await sql<{
