@@ -2,7 +2,7 @@
 // At the end a table: row, pass mark, what was measured, passed, failed or skipped and why. Words pick rows; `--json`
 // puts the same on stdout as one JSON array, `--list` only says which rows there are.
 
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { run } from 'node:test';
 import { COMPILE_CACHE, ROOT } from '../harness/checks.ts';
 import { readFigure, readProgress } from '../harness/figure.ts';
@@ -18,6 +18,8 @@ const LONG: Readonly<Record<string, string>> = {
   SALLY_POLICY_QUESTIONS: '100000',
 };
 const FILE_LIMIT_MS = 3 * 3_600_000;
+/** Files at a time: the first, which dies at every step, takes about as long as all others together. */
+const LANES = 2;
 
 const words = process.argv.slice(2).filter((word) => !word.startsWith('-'));
 const options = new Set(process.argv.slice(2).filter((word) => word.startsWith('-')));
@@ -43,8 +45,12 @@ async function main(): Promise<number> {
   process.env.NODE_COMPILE_CACHE ??= COMPILE_CACHE;
   const seen: SeenTest[] = [];
   const figures = new Map<string, string[]>();
-  for (const file of [...new Set(rows.flatMap(({ shownBy }) => shownBy.map((one) => one.file)))])
-    await runFile(file, patternsOf(rows, file), seen, figures);
+  const files = [...new Set(rows.flatMap(({ shownBy }) => shownBy.map((one) => one.file)))];
+  const lane = async () => {
+    for (let file = files.shift(); file !== undefined; file = files.shift())
+      await runFile(file, patternsOf(rows, file), seen, figures);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
   const results = rows.map((row) => judge(row, seen, figures.get(row.key) ?? []));
   (options.has('--json') ? say : print)(table(results));
   if (options.has('--json')) print(JSON.stringify(results));
@@ -68,7 +74,8 @@ async function runFile(
   seen: SeenTest[],
   figures: Map<string, string[]>,
 ): Promise<void> {
-  say(`\n${file}`);
+  const tell = (line: string) => say(`${basename(file).replace(/\..*$/, '').padEnd(18)} ${line}`);
+  tell('begins');
   const events = run({
     files: [join(ROOT, file)],
     concurrency: 1,
@@ -79,19 +86,19 @@ async function runFile(
     if (event.type === 'test:diagnostic') {
       const found = readFigure(event.data.message);
       if (found !== null) figures.set(found.row, [...(figures.get(found.row) ?? []), found.text]);
-      if (found !== null || event.data.message.startsWith('SALLY_SEED')) say(`    ${event.data.message}`);
+      if (found !== null || event.data.message.startsWith('SALLY_SEED')) tell(`  ${event.data.message}`);
     } else if (event.type === 'test:stderr') {
       const found = readProgress(event.data.message);
-      if (found !== null) say(`    ${found}`);
+      if (found !== null) tell(`  ${found}`);
     } else if (event.type === 'test:pass' || event.type === 'test:fail') {
       const { name, skip, details } = event.data;
       const failed = event.type === 'test:fail';
-      if (failed) say(String(details.error?.cause ?? details.error));
+      if (failed) tell(String(details.error?.cause ?? details.error));
       if (details.type === 'suite' && !failed) continue;
       const skipped = skip === undefined || skip === false ? null : skip === true ? 'skipped' : skip;
       seen.push({ file, name, failed, skipped, suite: details.type === 'suite', ms: details.duration_ms });
-      say(
-        `  ${failed ? '✖' : skipped === null ? '✔' : '−'} ${name} (${(details.duration_ms / 1000).toFixed(1)} s)`,
+      tell(
+        `${failed ? '✖' : skipped === null ? '✔' : '−'} ${name} (${(details.duration_ms / 1000).toFixed(1)} s)`,
       );
     }
   }
