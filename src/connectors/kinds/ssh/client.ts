@@ -255,10 +255,7 @@ function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   });
 }
 
-/** How our line in `authorized_keys` ends. */
-export const adminKeyMark = (access: Pick<TargetAccess<TargetSettings>, 'id' | 'mark'>): string =>
-  `sallyport:${access.mark.installation}`;
-
-export function adminKeyLine(access: TargetAccess<TargetSettings>): string {
-  return publicLine(keyPairOfSecret(access.admin.password).publicKey, adminKeyMark(access));
+/** The line in `authorized_keys` for who logs in with this secret. */
+export function adminKeyLine(access: TargetAccess<TargetSettings>, secret = access.admin.password): string {
+  return publicLine(keyPairOfSecret(secret).publicKey, `sallyport:${access.mark.installation}`);
 }

@@ -212,11 +212,11 @@ done`,
   write_fence: `prepared
 lock
 printf '%s\\n' "$2" >"${FOLDER}/.fence" && mv -f "${FOLDER}/.fence" "${FOLDER}/fence.$1"`,
-  // account, mark of our line, the line
+  // account, the key that goes, the line that comes; what else is there stays, also another target's of ours
   admin_key: `home=$(getent passwd "$1" | cut -d : -f 6)
 file="$home/.ssh/authorized_keys"
 [ -f "$file" ] || fail target-right-missing "There is no $file."
-{ grep -vF " $2" "$file"; printf '%s\\n' "$3"; } >"$file.sallyport" || fail target-right-missing "$file cannot be written."
+{ grep -vF -e "$2" -e "$3" "$file"; printf '%s\\n' "$3"; } >"$file.sallyport" || fail target-right-missing "$file cannot be written."
 chown --reference="$file" "$file.sallyport" && chmod --reference="$file" "$file.sallyport" && mv -f "$file.sallyport" "$file"`,
   facts: `say uid "$(id -u)"
 say now "$(date +%s)"

@@ -363,7 +363,11 @@ describe('a host, and who wants more than was granted', { skip: skipWithoutHost(
     host.run(`useradd -m ops && mkdir -m 700 ~ops/.ssh && cp /root/.ssh/authorized_keys ~ops/.ssh/ && chown -R ops ~ops/.ssh && usermod -p '*' ops
       echo 'ops ALL=(ALL) NOPASSWD: ALL' >/etc/sudoers.d/ops`);
     const ops = ssh.connect({ ...access, admin: { ...admin, user: 'ops' } });
+    // Another target of ours may be the same host and account, with a key of its own.
+    const other = publicLine(newKeyPair().publicKey, `sallyport:${access.mark.installation}`);
+    host.run(`echo '${other}' >>~ops/.ssh/authorized_keys`);
     await ssh.setAdminPassword?.(ops, next, limit());
+    assert.ok(host.run('cat ~ops/.ssh/authorized_keys').includes(other));
     const [before, now] = [
       ssh.connect({ ...access, admin: { ...admin, user: 'ops' } }),
       ssh.connect({ ...access, admin: { user: 'ops', password: next } }),

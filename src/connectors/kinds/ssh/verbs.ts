@@ -16,7 +16,7 @@ import type {
   RevokeReport,
   TargetMark,
 } from '../../contract.ts';
-import { type Answer, adminKeyMark, type HostClient, runOnHost, valuesOf } from './client.ts';
+import { type Answer, adminKeyLine, type HostClient, runOnHost, valuesOf } from './client.ts';
 import { type Entitlement, loginOptions, sudoRule } from './entitlement.ts';
 
 const handleShape = z.object({
@@ -206,15 +206,15 @@ export async function writeFence(client: HostClient, mark: TargetMark, signal: A
   await runOnHost(client, 'write_fence', [fenceName(client), JSON.stringify(mark)], signal);
 }
 
-/** `Connector.setAdminPassword`: the key of the new one in place of ours. */
+/** `Connector.setAdminPassword`: the key of the new one in place of the one that is logged in with. */
 export async function setAdminPassword(
   client: HostClient,
   password: Secret,
   signal: AbortSignal,
 ): Promise<void> {
-  const mark = adminKeyMark(client.access);
-  const line = publicLine(keyPairOfSecret(password).publicKey, mark);
-  await runOnHost(client, 'admin_key', [client.access.admin.user, mark, line], signal);
+  const { admin } = client.access;
+  const key = publicLine(keyPairOfSecret(admin.password).publicKey);
+  await runOnHost(client, 'admin_key', [admin.user, key, adminKeyLine(client.access, password)], signal);
 }
 
 function observedIn(answer: Answer): Observed {
