@@ -5,6 +5,7 @@
 import { sql } from 'kysely';
 import { z } from 'zod';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
+import { briefly } from '../audit/briefly.ts';
 import { messageOf } from '../base/errors.ts';
 import { monotonicMs, sleep } from '../base/timer.ts';
 import type { Alteration, Handle } from '../connectors/contract.ts';
@@ -131,7 +132,7 @@ async function settle(
     // It was extended or ended since it was looked at; the next patrol sees it as it is then.
     if (numUpdatedRows === 0n || told.length === 0) return;
     const wider = told.filter((one) => one.kind === 'wider');
-    const what = told.map((one) => one.what).join(' ');
+    const what = sentences(told);
     await append(trx, {
       kind: 'grant.altered',
       actor: SYSTEM_ACTOR,
@@ -141,7 +142,7 @@ async function settle(
       detail: {
         login: row.login,
         what,
-        found: told.map((one) => `${one.kind}: ${one.what}`),
+        found: briefly(told.map((one) => `${one.kind}: ${one.what}`)),
         ended: wider.length > 0,
       },
     });
@@ -149,7 +150,7 @@ async function settle(
       await endGrant(trx, {
         grant: row,
         reason: 'account-altered',
-        note: `Somebody else changed its identity on the target. ${wider.map((one) => one.what).join(' ')}`,
+        note: `Somebody else changed its identity on the target. ${sentences(wider)}`,
         actor: SYSTEM_ACTOR,
         byId: null,
       });
@@ -160,6 +161,8 @@ async function settle(
     );
   });
 }
+
+const sentences = (told: Alteration[]): string => briefly(told.map((one) => one.what)).join(' ');
 
 async function unchanged(ctx: GrantsContext, row: Active): Promise<boolean> {
   const found = await ctx.db

@@ -38,8 +38,8 @@ export async function endForbidden(ctx: GrantsContext, seen: Seen = new Map()): 
     .selectFrom('grants')
     .select(['id', 'principal_id', 'target_id', 'task_id', 'duration_s', 'starts_at'])
     .where('wanted', '=', 'present')
-    // What is past its end is ended for that; after a long stop that may be thousands.
-    .where((eb) => eb.or([eb('expires_at', 'is', null), eb('expires_at', '>', sql<Date>`now()`)]))
+    // What is past its end and its landing is ended for that; after a long stop that may be thousands.
+    .where(sql<boolean>`coalesce(expires_at + make_interval(secs => landing_s) > now(), true)`)
     .execute();
   forgetOthers(
     seen,

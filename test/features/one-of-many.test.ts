@@ -166,6 +166,19 @@ describe('one of many', () => {
     assert.equal((await world.see(id)).end_reason, 'account-altered');
   });
 
+  test('a login that was given a thousand rights by hand is ended, and the entry says of some', async () => {
+    const { id, login } = await active();
+    await target.superuser.query(`DO $$ BEGIN FOR n IN 1..1000 LOOP
+      EXECUTE format('CREATE ROLE %I', 'given_' || n || repeat('x', 50));
+      EXECUTE format('GRANT %I TO ${login}', 'given_' || n || repeat('x', 50));
+    END LOOP; END $$`);
+    const client = await world.ctx.targets.open(targetId);
+    await patrolAlterations(world.ctx, targetId, client, AbortSignal.timeout(20_000));
+    const row = await world.see(id);
+    assert.equal(row.end_reason, 'account-altered');
+    assert.equal((await world.told(id, 'grant.altered')).length, 1);
+  });
+
   test('a target with thousands of steps hides no other target’s few', async () => {
     const { settings, admin } = target.access;
     const few = await world.addTarget('few', 'postgres', { ...settings }, admin);
