@@ -3,6 +3,7 @@
 // a SELECT, a function call anywhere, and a tree can be as deep as its author likes.
 
 import { isSafeEncoding } from '../startup-parameters.ts';
+import { mergeActions, wholeChanges } from './changes.ts';
 import { type ColumnCall, ColumnCalls } from './column-calls.ts';
 import type { Tree } from './parser.ts';
 import { pinnedSetting } from './pinned-setting.ts';
@@ -168,8 +169,8 @@ class Walk {
     const pinned = kind === 'SelectStmt' ? pinnedSetting(node) : null;
     if (pinned !== null) this.#pinned.set(pinned.call, pinned.setting);
     const check = CHECKS[kind];
-    if ((kind === 'UpdateStmt' || kind === 'DeleteStmt') && node.whereClause === undefined)
-      this.#unbounded.push(`${VERBS[kind]} ${isNode(node.relation) ? text(node.relation.relname) : ''}`);
+    for (const change of wholeChanges(kind, node))
+      this.#unbounded.push(`${change} ${isNode(node.relation) ? text(node.relation.relname) : ''}`);
     if (check !== undefined) for (const need of check(node)) this.#needs.push(need);
     if (kind === 'PrepareStmt') this.#prepares.push(text(node.name));
     if (kind === 'DeclareCursorStmt') this.#declares.push(text(node.portalname));
@@ -249,20 +250,6 @@ class Walk {
     this.#needs.push({ rule, what });
   }
 }
-
-/** `update` and the like, of the WHENs of a MERGE. */
-function mergeActions(node: Node): string[] {
-  return list(node.mergeWhenClauses).flatMap((item) => {
-    const when = isNode(item) && isNode(item.MergeWhenClause) ? item.MergeWhenClause : {};
-    return MERGE_ACTIONS[text(when.commandType)] ?? [];
-  });
-}
-
-const MERGE_ACTIONS: Readonly<Record<string, string>> = {
-  CMD_INSERT: 'insert',
-  CMD_UPDATE: 'update',
-  CMD_DELETE: 'delete',
-};
 
 /** What never gives rows by itself; changes do with RETURNING, SELECT does without INTO. */
 function givesRows(statement: Tree): boolean {

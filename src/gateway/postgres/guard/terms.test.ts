@@ -121,6 +121,7 @@ const REFUSED: Record<string, string[]> = {
   'it would update orders as a whole': [
     'update orders set note = 1',
     'with x as (update orders set note = 1 returning *) select * from x',
+    'merge into orders o using refunds r on o.id = r.order_id when not matched by source then update set note = 1',
   ],
 };
 
