@@ -189,6 +189,22 @@ test('what waits is what the target has under a name, whatever was said of it si
   assert.equal(rows.length, 1);
 });
 
+test('nobody is asked about what the target may read as other characters', async () => {
+  const grant = await grantOf();
+  await using client = await connected(grant);
+  const write = "update orders set note = 'é' where id = 8";
+  await client.query("set client_encoding = 'LATIN1'");
+  await assert.rejects(client.query(write), { code: '22021', hint: /UTF8/ });
+  const values = ['é', 8];
+  const bound = client.query({ text: 'update orders set note = $1 where id = $2', values });
+  await assert.rejects(bound, { code: '22021' });
+  await client.query("set client_encoding = 'UTF8'");
+  const running = client.query(write);
+  await decide(grant, 'approved');
+  assert.equal((await running).rowCount, 1);
+  assert.equal(await notes('é'), 1);
+});
+
 test('the hidden writes wait too: in a WITH, in EXPLAIN ANALYZE, SELECT INTO, several in one text', async () => {
   const grant = await grantOf();
   await using client = await connected(grant);

@@ -24,6 +24,8 @@ export interface ApprovalContext {
   over: AbortSignal;
   /** Resolves when the target has answered everything. */
   answered(): Promise<void>;
+  /** In which the target reads what the client sends, by its name there. */
+  encoding(): string;
   /** The transaction's status, as in ReadyForQuery. */
   status(): number;
   /** Sends this and gives all answers up to so many ReadyForQuery; null: not now. */
@@ -62,6 +64,7 @@ export class Approval {
     let id: string | null = null;
     try {
       await this.#ctx.answered();
+      if (this.#ctx.encoding() !== 'UTF8' && isBeyondAscii(statement)) return OTHER_ENCODING;
       const estimate = statement.mayExplain ? await this.#estimate(statement) : null;
       const digest = digestOf(statement);
       const { desk, sessionId } = this.#ctx;
@@ -127,6 +130,17 @@ function runOnce(name: string, text: string, values: Buffer): Buffer {
     message(FROM_CLIENT.close, 'S', named),
   ]);
 }
+
+/** Approvers read it as UTF-8; in another encoding the same bytes may be another statement. */
+function isBeyondAscii({ text, values }: ToApprove): boolean {
+  return /[^\0-\x7f]/.test(text) || values?.some((byte) => byte > 0x7f) === true;
+}
+
+const OTHER_ENCODING: Refusal = {
+  sqlstate: '22021',
+  text: 'Sallyport refused this statement: it waits for approval, and holds characters beyond ASCII in another encoding than UTF8.',
+  hint: 'SET client_encoding = UTF8.',
+};
 
 const CANCELLED: Refusal = { sqlstate: '57014', text: 'canceling statement due to user request' };
 

@@ -83,12 +83,14 @@ class Relay {
   #look: Look | null = null;
   #answered: (() => void)[] = [];
   #left = false;
+  #encoding: string;
   #farewellTimer: NodeJS.Timeout | undefined;
   /** Set at the deadline of a soft landing: what to do at the next end of a statement, counted by `from`. */
   #landing: { landed: () => void; from: number } | null = null;
 
   constructor(ctx: RelayContext) {
     this.#ctx = ctx;
+    this.#encoding = ctx.upstream.parameters.get('client_encoding') ?? 'UTF8';
     const client = this.#clientSocket();
     const target = this.#targetSocket();
     this.#client = client;
@@ -240,6 +242,7 @@ class Relay {
       sessionId: session.ticket.sessionId,
       over: this.#ended.signal,
       answered: () => this.#whenAnswered(),
+      encoding: () => this.#encoding,
       status: () => this.#ledger.status,
       look: (bytes, readies) => this.#lookAt(bytes, readies),
       notice: (text) =>
@@ -288,9 +291,10 @@ class Relay {
 
   /** The guard reads statements as this encoding allows; one that it cannot read ends the session. */
   #setting(name: string, value: string): void {
-    if (name === 'client_encoding' && !isSafeEncoding(value)) {
+    if (name !== 'client_encoding') return;
+    if (!isSafeEncoding(value))
       throw new ServerFault(`The client encoding ${value} is not one that statements can be read in.`);
-    }
+    this.#encoding = value;
   }
 
   #warn(said: string): boolean {
