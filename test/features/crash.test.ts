@@ -9,7 +9,7 @@ import { grant, issuedCredential, receipt } from '../../src/api/grants.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { sessionMeasures, session as sessionSchema } from '../../src/api/sessions.ts';
 import { pageOf } from '../../src/api/text.ts';
-import { CONVERGENCE_LIMIT_MS, converged } from '../harness/converged.ts';
+import { CONVERGENCE_LIMIT_MS, converged, loginsOnTarget } from '../harness/convergence.ts';
 import { type Sallyport, startSallyport } from '../harness/sallyport.ts';
 
 /** `npm run test:faults` asks for more. */
@@ -41,16 +41,7 @@ async function churn(signal: AbortSignal): Promise<void> {
   await Promise.allSettled(Array.from({ length: 4 }, one));
 }
 
-async function loginsOnTarget(): Promise<{ roles: string[] }> {
-  const admin = new pg.Client({ connectionString: sallyport.adminUrl() });
-  await admin.connect();
-  try {
-    const { rows } = await admin.query("select rolname from pg_roles where rolname like 'sp\\_0%'");
-    return { roles: rows.map((row: { rolname: string }) => row.rolname) };
-  } finally {
-    await admin.end();
-  }
-}
+const onTarget = async () => ({ roles: await loginsOnTarget(sallyport) });
 
 test(`${CRASHES} crashes at random moments of granting and revoking`, {
   timeout: CRASHES * 60_000,
@@ -63,7 +54,7 @@ test(`${CRASHES} crashes at random moments of granting and revoking`, {
     stopping.abort();
     await work;
     await sallyport.start();
-    await converged(sallyport, round, loginsOnTarget);
+    await converged(sallyport, round, onTarget);
     // Leave a few for the next crash, not all of them for ever.
     for (const one of (
       await sallyport.ask('engineer', 'GET', '/api/grants?view=mine&state=active&limit=200', grants)
@@ -71,7 +62,7 @@ test(`${CRASHES} crashes at random moments of granting and revoking`, {
       await sallyport.ask('engineer', 'POST', `/api/grants/${one.id}/done`, grant);
     }
   }
-  await converged(sallyport, CRASHES + 1, loginsOnTarget);
+  await converged(sallyport, CRASHES + 1, onTarget);
   const verified = await sallyport.cli('auditor', 'audit', 'verify', '--json');
   assert.equal(verified.code, 0, verified.stderr);
 });

@@ -8,7 +8,7 @@ import { grant as grantSchema } from '../../src/api/grants.ts';
 import { hostKeys } from '../../src/api/hosts.ts';
 import { submitted } from '../../src/api/requests.ts';
 import { task as taskSchema } from '../../src/api/targets.ts';
-import { converged } from '../harness/converged.ts';
+import { converged } from '../harness/convergence.ts';
 import { skipWithoutHost, startHost, type TestHost } from '../harness/host.ts';
 import { policiesInForce, publishPolicies, type Sallyport, startSallyport } from '../harness/sallyport.ts';
 

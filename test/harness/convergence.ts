@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { type Grant, grant } from '../../src/api/grants.ts';
+import { pageOf } from '../../src/api/text.ts';
 import { verifyStore } from '../../src/audit/export.ts';
 import { openLogKey } from '../../src/audit/keys.ts';
 import { openStore } from '../../src/db/client.ts';
@@ -12,6 +14,7 @@ import type { Sallyport } from './sallyport.ts';
 /** lifecycle.md, "Fault tests". */
 export const CONVERGENCE_LIMIT_MS = 60_000;
 const LOOK_MS = 100;
+const grants = pageOf(grant);
 
 type Where = Pick<Sallyport, 'storeUrl' | 'adminUrl' | 'dataFolder'>;
 
@@ -34,12 +37,46 @@ export async function converge(where: Where, limitMs: number = CONVERGENCE_LIMIT
   return assert.fail(`not within ${limitMs / 1000} s:\n  ${wrong.join('\n  ')}`);
 }
 
+/**
+ * The live grants, once all are active and each list that `look` gives, by the target's own word, is their logins.
+ * Errors: AssertionError that says what is still wrong after 60 s.
+ */
+export async function converged(
+  sallyport: Sallyport,
+  round: number,
+  look: () => Promise<Readonly<Record<string, string[]>>>,
+): Promise<Grant[]> {
+  const endsAt = performance.now() + CONVERGENCE_LIMIT_MS;
+  let seen = '';
+  while (performance.now() < endsAt) {
+    const live = await liveGrants(sallyport);
+    const expected = JSON.stringify(live.map(({ login }) => login).sort());
+    const there = await look();
+    const same = Object.values(there).every((logins) => JSON.stringify([...logins].sort()) === expected);
+    if (same && live.every(({ state }) => state === 'active')) return live;
+    seen = JSON.stringify({ grants: live.map(({ login, state }) => [login, state]), ...there });
+    await delay(LOOK_MS);
+  }
+  return assert.fail(`round ${round} did not converge: ${seen}`);
+}
+
+async function liveGrants(sallyport: Sallyport): Promise<Grant[]> {
+  const all: Grant[] = [];
+  let cursor = '';
+  do {
+    const page = await sallyport.ask('admin', 'GET', `/api/grants?state=live&limit=200${cursor}`, grants);
+    all.push(...page.items);
+    cursor = page.nextCursor === null ? '' : `&cursor=${page.nextCursor}`;
+  } while (cursor !== '');
+  return all;
+}
+
 async function whatIsWrong(where: Where): Promise<string[]> {
-  const grants = await storedGrants(where);
-  const unsettled = grants.filter(({ wanted, observed }) => observed !== wanted);
+  const stored = await storedGrants(where);
+  const unsettled = stored.filter(({ wanted, observed }) => observed !== wanted);
   if (unsettled.length > 0)
     return unsettled.map(({ id, wanted, observed }) => `${id} is wanted ${wanted} and ${observed}`);
-  const expected = new Set(grants.filter(({ wanted }) => wanted === 'present').map(({ login }) => login));
+  const expected = new Set(stored.filter(({ wanted }) => wanted === 'present').map(({ login }) => login));
   const there = new Set(await loginsOnTarget(where));
   return [
     ...[...there]
