@@ -4,6 +4,7 @@
 import { after, monotonicMs, type Timer } from '../base/timer.ts';
 import type { LiveVerdict, SessionTicket } from '../grants/session-ticket.ts';
 import type { Budget } from './budgets.ts';
+import { Deadline } from './deadline.ts';
 import type { Begun, Recorder } from './recorder.ts';
 
 /** What the session's relay does for it. All of them return at once. */
@@ -37,8 +38,8 @@ export interface LiveSession {
 
 // What a person is told, and how long before.
 const WARNINGS_MS = [15 * 60_000, 5 * 60_000] as const;
-// Less than this is the noise of asking, not another deadline.
-const NOISE_MS = 250;
+/** Less than this is not worth new timers. */
+const NOISE_MS = 20;
 const WARN_AGAIN_MS = 1_000;
 /** Kept for those who watch. */
 const MOST_TOLD = 20;
@@ -52,8 +53,11 @@ export class Live implements LiveSession {
   budget: Budget | null = null;
   readonly #whenOver: (live: Live, reason: string, durationMs: number) => Promise<void>;
   #handlers: SessionHandlers | null = null;
-  #deadline: number;
-  #expiresAtMs: number | undefined;
+  readonly #deadline: Deadline;
+  /** What the timers are set to (monotonic ms). */
+  #armedFor = 0;
+  /** Of this end; another is warned of again. */
+  readonly #warned = new Set<number>();
   #timers: Timer[] = [];
   #cutReason: { said: string; reason: string } | null = null;
   #pausedBefore = false;
@@ -62,19 +66,18 @@ export class Live implements LiveSession {
   /** What its client was told, the newest last. */
   readonly told: { atMs: number; text: string }[] = [];
 
-  /** `askedAt`: monotonic ms before the ticket was asked for, so that the deadline is early rather than late. */
+  /** `askedAt` and `answeredAt`: monotonic ms before the ticket was asked for, and when it was there. */
   constructor(
     ticket: SessionTicket,
     recorder: Recorder,
-    times: { askedAt: number; startedAt: number },
+    times: { askedAt: number; answeredAt: number; startedAt: number },
     whenOver: (live: Live, reason: string, durationMs: number) => Promise<void>,
   ) {
     this.ticket = ticket;
     this.recorder = recorder;
     this.startedAt = times.startedAt;
     this.#whenOver = whenOver;
-    this.#expiresAtMs = ticket.expiresAtMs;
-    this.#deadline = times.askedAt + ticket.remainingMs;
+    this.#deadline = new Deadline({ ...ticket, ...times });
     this.#arm();
   }
 
@@ -115,8 +118,8 @@ export class Live implements LiveSession {
     await this.#whenOver(this, this.#cutReason?.reason ?? reason, monotonicMs() - this.startedAt);
   }
 
-  /** What the store says now; `askedAt` as in the constructor. */
-  judge(verdict: LiveVerdict | undefined, askedAt: number): void {
+  /** What the store says now; the times as in the constructor. */
+  judge(verdict: LiveVerdict | undefined, times: { askedAt: number; answeredAt: number }): void {
     if (verdict === undefined) return;
     if (verdict === 'over') {
       this.#cutNow();
@@ -124,13 +127,8 @@ export class Live implements LiveSession {
     }
     // What may still finish was fixed at the deadline.
     if (this.#landing) return;
-    const deadline = askedAt + verdict.remainingMs;
-    const sameEnd = verdict.expiresAtMs !== undefined && verdict.expiresAtMs === this.#expiresAtMs;
-    this.#expiresAtMs = verdict.expiresAtMs ?? this.#expiresAtMs;
-    if (sameEnd && deadline > this.#deadline) return;
-    if (Math.abs(deadline - this.#deadline) < NOISE_MS) return;
-    this.#deadline = deadline;
-    this.#arm();
+    if (this.#deadline.learn({ ...verdict, ...times })) this.#warned.clear();
+    if (Math.abs(this.#deadline.at - this.#armedFor) >= NOISE_MS) this.#arm();
   }
 
   /** The store has last answered at `answeredAt` (monotonic ms). */
@@ -157,14 +155,17 @@ export class Live implements LiveSession {
 
   #arm(): void {
     this.#disarm();
-    const leftMs = this.#deadline - monotonicMs();
+    this.#armedFor = this.#deadline.at;
+    const leftMs = this.#armedFor - monotonicMs();
     this.#timers = [after(leftMs, () => this.#expire())];
     for (const beforeMs of WARNINGS_MS) {
-      if (leftMs > beforeMs) this.#timers.push(after(leftMs - beforeMs, () => this.#warn(beforeMs)));
+      if (leftMs > beforeMs && !this.#warned.has(beforeMs))
+        this.#timers.push(after(leftMs - beforeMs, () => this.#warn(beforeMs)));
     }
   }
 
   #warn(beforeMs: number): void {
+    this.#warned.add(beforeMs);
     this.tell(
       `Your access ends in ${beforeMs / 60_000} minutes. Extend it with: sally extend ${this.ticket.grantId}`,
     );
@@ -174,7 +175,7 @@ export class Live implements LiveSession {
   tell(said: string): void {
     if (this.#over !== null || this.#handlers === null) return;
     if (this.#handlers.warn(said)) this.#noteTold(said);
-    else this.#timers.push(after(WARN_AGAIN_MS, () => this.tell(said)));
+    else after(WARN_AGAIN_MS, () => this.tell(said));
   }
 
   #noteTold(text: string): void {

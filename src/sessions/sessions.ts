@@ -105,7 +105,8 @@ export function createSessions(ctx: SessionsContext): Sessions {
         Promise.all([ctx.admission.liveVerdicts(grantIds), endingSessions(ctx, [...open.keys()])]),
       );
       answeredAt = askedAt;
-      for (const live of open.values()) live.judge(verdicts.get(live.ticket.grantId), askedAt);
+      const times = { askedAt, answeredAt: monotonicMs() };
+      for (const live of open.values()) live.judge(verdicts.get(live.ticket.grantId), times);
       for (const { id, ending } of endings) endOne(id, ending);
     } catch (error) {
       // The deadlines hold without the store.
@@ -149,7 +150,8 @@ export function createSessions(ctx: SessionsContext): Sessions {
     async open(input) {
       const askedAt = monotonicMs();
       const ticket = await ctx.admission.open({ ...input, gateway: ctx.gatewayName });
-      const live = await begin(ctx, ticket, input, askedAt, (failed) => open.get(failed), whenOver);
+      const times = { askedAt, answeredAt: monotonicMs() };
+      const live = await begin(ctx, ticket, input, times, (failed) => open.get(failed), whenOver);
       if (live instanceof Failure) {
         await closer.add(unrecorded(ticket.sessionId));
         throw live;
@@ -212,7 +214,7 @@ async function begin(
   ctx: SessionsContext,
   ticket: SessionTicket,
   input: Omit<OpenInput, 'gateway'>,
-  askedAt: number,
+  times: { askedAt: number; answeredAt: number },
   find: (sessionId: string) => Live | undefined,
   whenOver: (live: Live, reason: string, durationMs: number) => Promise<void>,
 ): Promise<Live | Failure> {
@@ -256,7 +258,7 @@ async function begin(
       },
     );
   }
-  return new Live(ticket, recorder, { askedAt, startedAt }, whenOver);
+  return new Live(ticket, recorder, { ...times, startedAt }, whenOver);
 }
 
 function unrecorded(sessionId: string) {
