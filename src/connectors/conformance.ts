@@ -234,6 +234,10 @@ export function conformance<Settings, Entitlement, Client>(
       );
     });
 
+    it('says that nothing of nobody runs, where it can say so', async () => {
+      assert.equal((await connector.strays?.(client, limit())) ?? false, false);
+    });
+
     it('says that a target is down, in every verb, without a secret', async () => {
       const secret = randomBytes(16).toString('hex');
       const admin = { ...target.access.admin, password: new Secret(secret) };

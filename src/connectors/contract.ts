@@ -371,6 +371,11 @@ export interface Connector<Settings = unknown, Entitlement = unknown, Client = u
   inspect(client: Client, handle: Handle, signal: AbortSignal): Promise<Observation>;
   /** Moves the target's own expiry to its now() plus `nativeExpirySeconds`, and puts our mark back if it is gone. */
   renew(client: Client, handle: Handle, nativeExpirySeconds: number, signal: AbortSignal): Promise<void>;
+  /**
+   * False: nothing runs that `sweep` could end. One light question, since it is asked every few seconds; left out where
+   * there is none.
+   */
+  strays?(client: Client, signal: AbortSignal): Promise<boolean>;
   /** Ends whatever still runs under identities that were verified absent (late starters); how many were ended. */
   sweep(client: Client, handles: Handle[], signal: AbortSignal): Promise<{ handle: Handle; ended: number }[]>;
   /** Those of active grants that are not as they were granted. What is gone altogether `inspect` tells, not this. */

@@ -40,6 +40,8 @@ export interface OpenTarget {
   revoke(handle: Handle, signal: AbortSignal): Promise<RevokeReport>;
   inspect(handle: Handle, signal: AbortSignal): Promise<Observation>;
   renew(handle: Handle, nativeExpirySeconds: number, signal: AbortSignal): Promise<void>;
+  /** True also where it cannot be told without a sweep. */
+  strays(signal: AbortSignal): Promise<boolean>;
   sweep(handles: Handle[], signal: AbortSignal): Promise<{ handle: Handle; ended: number }[]>;
   altered(
     held: HeldGrant<unknown>[],
@@ -145,6 +147,7 @@ export function bindKind<
         revoke: (handle, signal) => connector.revoke(client, handle, signal),
         inspect: async (handle, signal) => connector.inspect(client, handle, signal),
         renew: async (handle, seconds, signal) => connector.renew(client, handle, seconds, signal),
+        strays: async (signal) => (await connector.strays?.(client, signal)) ?? true,
         sweep: (handles, signal) => connector.sweep(client, handles, signal),
         altered: async (held, signal) =>
           connector.altered(

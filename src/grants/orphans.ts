@@ -6,6 +6,7 @@ import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
 import { briefly } from '../audit/briefly.ts';
 import { messageOf } from '../base/errors.ts';
+import { after, type Timer } from '../base/timer.ts';
 import type { Handle, Observed, RevokeReport } from '../connectors/contract.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import { patrolAlterations } from './alterations.ts';
@@ -13,7 +14,7 @@ import type { GrantsContext } from './context.ts';
 import { type Ending, endGrant } from './end.ts';
 import { wipeRemoved } from './remove-target.ts';
 import { vanishedShared } from './shared.ts';
-import { lookAtNodes } from './target-health.ts';
+import { lookAtNodes, type TargetClient } from './target-health.ts';
 
 const PATROL_EVERY_MS = 30_000;
 const SWEEP_EVERY_MS = 10_000;
@@ -24,10 +25,12 @@ const STEP_TIMEOUT_MS = 20_000;
 const LATE_STARTER_SECONDS = 2_400;
 /** Handles in one question to a target. */
 const SWEPT_AT_ONCE = 2_000;
+/** At a start people's first requests come first, and what is due. */
+const FIRST_AFTER_MS = 1_500;
 
 /**
- * Every target, again and again, by one replica at a time; the first patrol comes with the start, so that a crash is
- * mended at once.
+ * Every target, again and again, by one replica at a time; the first patrol comes soon after the start, so that a crash is
+ * mended.
  */
 export function createPatrol(ctx: GrantsContext): {
   start(): void;
@@ -83,11 +86,17 @@ export function createPatrol(ctx: GrantsContext): {
       return undefined;
     }),
   ];
+  let first: Timer | null = null;
   return {
     start() {
-      for (const loop of loops) loop.start();
+      first = after(FIRST_AFTER_MS, () => {
+        for (const loop of loops) loop.start();
+      });
     },
-    stop: () => Promise.all(loops.map((loop) => loop.stop())).then(() => undefined),
+    stop() {
+      first?.cancel();
+      return Promise.all(loops.map((loop) => loop.stop())).then(() => undefined);
+    },
     patrolNow: () => everyTarget(null, new AbortController().signal, (id, s) => patrolTarget(ctx, id, s)),
   };
 }
@@ -98,7 +107,8 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   await ctx.targets.fenceAgain(targetId);
   const expected = await ctx.db
     .selectFrom('grants')
-    .select(['id', 'request_id', 'target_id', 'login', 'handle', 'wanted', 'observed'])
+    .select(['id', 'login'])
+    .select(sql<boolean>`wanted = 'present' and observed = 'present'`.as('active'))
     .where('target_id', '=', targetId)
     .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
     .execute();
@@ -107,17 +117,16 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const known = new Map(expected.map((row) => [row.id, row]));
   const byGrant = Map.groupBy(marked, (handle) => String(handle.grantId));
   const there = new Set(marked.map((handle) => String(handle.login)));
-  for (const row of expected) {
-    const active = row.wanted === 'present' && row.observed === 'present';
-    if (!active || there.has(row.login)) continue;
+  const missing = expected.filter(({ active, login }) => active && !there.has(login)).map(({ id }) => id);
+  for (const row of await grantsOf(ctx, missing)) {
     // A list has an end, and a mark can be changed by hand: only the target's word on this one counts, and of a target
     // with several nodes that of the primary, where the identity was made.
     const { observed, nodes } = await client.inspect(row.handle as Handle, signal);
     const said = nodes?.find((one) => one.role === 'primary')?.observed ?? observed;
     if (said !== 'present') await tellVanished(ctx, row);
   }
-  const lost = new Set(await vanishedShared(ctx, targetId, client, signal));
-  for (const row of expected) if (lost.has(row.id)) await tellVanished(ctx, row);
+  const lost = await vanishedShared(ctx, targetId, client, signal);
+  for (const row of await grantsOf(ctx, lost)) await tellVanished(ctx, row);
   await patrolAlterations(ctx, targetId, client, signal);
   // Last, since each may take its time; begun anywhere, so that some that take all of it keep no others from their turn.
   const from = Math.floor(Math.random() * marked.length);
@@ -128,6 +137,14 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
     const its = row === undefined ? await isLive(ctx, handle) : alone || handle.login === row.login;
     if (!its) await removeOrphan(ctx, targetId, handle, signal);
   }
+}
+
+function grantsOf(ctx: GrantsContext, ids: string[]) {
+  return ctx.db
+    .selectFrom('grants')
+    .select(['id', 'request_id', 'target_id', 'login', 'handle'])
+    .where('id', '=', sql<string>`any(${ids}::text[])`)
+    .execute();
 }
 
 /** Made since the list of the expected was read. */
@@ -215,37 +232,31 @@ async function tellVanished(ctx: GrantsContext, grant: Ending['grant']): Promise
 }
 
 async function sweepTarget(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<void> {
+  const ended = ctx.db
+    .selectFrom('grants')
+    .select(['id', 'handle'])
+    .where('target_id', '=', targetId)
+    .where('observed', '=', 'absent')
+    .where('absent_at', '>', sql<Date>`now() - make_interval(secs => ${LATE_STARTER_SECONDS})`);
+  if ((await ended.limit(1).execute()).length === 0) return;
+  const client = await ctx.targets.open(targetId);
+  if (!(await client.strays(signal))) return;
   // In pages: thousands may have ended in the same second, and one of them is as good a door as another.
-  for (let after = '', more = true; more && !signal.aborted; ) {
-    const rows = await ctx.db
-      .selectFrom('grants')
-      .select(['id', 'handle'])
-      .where('target_id', '=', targetId)
-      .where('observed', '=', 'absent')
-      .where('absent_at', '>', sql<Date>`now() - make_interval(secs => ${LATE_STARTER_SECONDS})`)
-      .where('id', '>', after)
-      .orderBy('id')
-      .limit(SWEPT_AT_ONCE)
-      .execute();
+  for (let reached = '', more = true; more && !signal.aborted; ) {
+    const rows = await ended.where('id', '>', reached).orderBy('id').limit(SWEPT_AT_ONCE).execute();
     more = rows.length === SWEPT_AT_ONCE;
-    after = rows.at(-1)?.id ?? '';
-    if (rows.length > 0)
-      await endLateSessions(
-        ctx,
-        targetId,
-        rows.map((row) => row.handle as Handle),
-        signal,
-      );
+    reached = rows.at(-1)?.id ?? '';
+    const handles = rows.map((row) => row.handle as Handle);
+    if (handles.length > 0) await endLateSessions(ctx, { targetId, client }, handles, signal);
   }
 }
 
 async function endLateSessions(
   ctx: GrantsContext,
-  targetId: string,
+  { targetId, client }: { targetId: string; client: TargetClient },
   handles: Handle[],
   signal: AbortSignal,
 ): Promise<void> {
-  const client = await ctx.targets.open(targetId);
   const found = await client.sweep(handles, signal);
   for (const { handle, ended } of found.filter((item) => item.ended > 0)) {
     ctx.log.error(

@@ -21,13 +21,28 @@ describe('the budget of steps', () => {
     assert.equal(fill(budget, 'well').length, 160);
   });
 
-  it('begins with less, for as long as the program is cold', () => {
+  it('begins with a few, and has grown to all of them when the program is warm', async () => {
     const budget = createStepBudget();
+    assert.equal(budget.share(500), 500, 'without a start it is warm');
     budget.start();
-    const ends = fill(budget, 'well');
-    assert.equal(ends.length, 8);
+    assert.equal(fill(budget, 'well').length, 2);
     assert.deepEqual(budget.full(), ['well']);
-    assert.equal(fill(budget, 'well too').length, 8, 'each of them');
+    assert.equal(fill(budget, 'well too').length, 2, 'each of them');
+    const seen: number[] = [];
+    for (let look = 0; look < 6; look++) {
+      seen.push(budget.share(500));
+      await pause(900);
+    }
+    assert.deepEqual(
+      seen.toSorted((a, b) => a - b),
+      seen,
+    );
+    assert.ok(
+      seen.slice(1, 3).every((one) => one > 2 && one < 200),
+      `by and by: ${seen}`,
+    );
+    await pause(100);
+    assert.equal(budget.share(500), 500);
   });
 
   it('gives a target that failed a few at a time, beside the others, until one succeeds', () => {

@@ -9,21 +9,21 @@ export const MOST_SWIFT = 320;
 export const MOST_ON_TARGET = 160;
 const MOST_ON_FAILING_TARGET = 4;
 /**
- * While the program is cold: a start may find thousands of steps due, and people's first requests are not to wait until
- * all of that has been compiled and run for the first time.
+ * A start may find thousands of steps due, and people's first requests are not to wait until all of that has been
+ * compiled and run for the first time: it begins with so few at a time, and has grown to all of them after so long.
  */
-const MOST_ON_TARGET_COLD = 8;
-const COLD_MS = 3_000;
+const FEWEST_WHILE_COLD = 2;
+const WARMING_MS = 5_000;
 /** Hanging ones included; each costs memory and a lease, no connection to the store. */
 const MOST_IN_ALL = 1_000;
 /** A step that takes longer waits for its target. */
 const SWIFT_MS = 1_000;
 
 export interface StepBudget {
-  /** The program begins to work: it is cold from now on, and warm soon. Never called, it is warm. */
+  /** The program begins to work: it is cold now, and warmer by and by. Never called, it is warm. */
   start(): void;
-  /** Whatever comes in thousands comes in smaller parts. */
-  isCold(): boolean;
+  /** How many of what comes in thousands, at a time, where a warm program takes `most`. */
+  share(most: number): number;
   mayBegin(targetId: string): boolean;
   /** Counts a step; the answer is called once, when it is over. */
   begin(targetId: string): (failed: boolean) => void;
@@ -40,21 +40,21 @@ export function createStepBudget(): StepBudget {
   const targets = new Map<string, OnTarget>();
   let swift = 0;
   let inAll = 0;
-  let warmAtMs = 0;
+  let warmAtMs = Number.NEGATIVE_INFINITY;
 
-  const isCold = () => monotonicMs() < warmAtMs;
-  const hasRoom = (target: OnTarget | undefined) => target === undefined || target.underWay < mostOn(target);
-  const mostOn = ({ failing }: OnTarget) => {
-    if (failing) return MOST_ON_FAILING_TARGET;
-    return isCold() ? MOST_ON_TARGET_COLD : MOST_ON_TARGET;
+  const share = (most: number) => {
+    const warmth = Math.min(1, Math.max(0, 1 - (warmAtMs - monotonicMs()) / WARMING_MS));
+    return Math.round(FEWEST_WHILE_COLD + warmth ** 2 * (most - FEWEST_WHILE_COLD));
   };
+  const hasRoom = (target: OnTarget | undefined) => target === undefined || target.underWay < mostOn(target);
+  const mostOn = ({ failing }: OnTarget) => (failing ? MOST_ON_FAILING_TARGET : share(MOST_ON_TARGET));
 
   return {
     start() {
-      warmAtMs = monotonicMs() + COLD_MS;
+      warmAtMs = monotonicMs() + WARMING_MS;
     },
 
-    isCold,
+    share,
 
     mayBegin(targetId) {
       const target = targets.get(targetId);

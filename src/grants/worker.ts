@@ -27,9 +27,8 @@ const BUSY_POLL_MS = 150;
 /** While one target has more due than a look sees, how often it is looked behind them: it is one look more. */
 const BEHIND_EVERY_MS = 300;
 const OVERDUE_LOOK_MS = 5_000;
-/** Grants that are ended in one transaction. */
-const EXPIRED_BATCH = 500;
-const EXPIRED_BATCH_COLD = 100;
+/** Grants that are ended in one transaction: more than are revoked between two looks, and so few that nobody waits for it. */
+const EXPIRED_BATCH = 160;
 
 export interface GrantWorker {
   start(): void;
@@ -117,7 +116,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
       due.unshift(...(await lookBehind(ctx, [...full, ...hiding])));
       lookedBehindAt = monotonicMs();
     }
-    if (expired) due.push(...(await endExpired(ctx, budget.isCold() ? EXPIRED_BATCH_COLD : EXPIRED_BATCH)));
+    if (expired) due.push(...(await endExpired(ctx, budget.share(EXPIRED_BATCH))));
     const begun = await beginAll(due);
     short = full.length > 0 || begun < due.length;
     if (begun > 0) return BUSY_POLL_MS;

@@ -68,6 +68,24 @@ export function renew(
   });
 }
 
+/** `Connector.strays`, on every node: sessions whose role is gone, whoever's it was. */
+export async function strays(client: PostgresClient, signal: AbortSignal): Promise<boolean> {
+  const asked = await Promise.allSettled(
+    [client, ...client.standbys].map((node) =>
+      withConnection(node, signal, (connection) =>
+        connection.rows(
+          `SELECT FROM pg_stat_get_activity(NULL) a
+           WHERE usesysid <> 0 AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid) LIMIT 1`,
+        ),
+      ),
+    ),
+  );
+  if (asked.some((one) => one.status === 'fulfilled' && one.value.length > 0)) return true;
+  const failed = asked.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  return false;
+}
+
 /** `Connector.sweep`. An OID that has a role again is left alone: it is not the one that was verified absent. */
 export async function sweep(
   client: PostgresClient,

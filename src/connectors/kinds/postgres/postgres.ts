@@ -10,7 +10,7 @@ import { closeClient, createClient } from './client.ts';
 import { entitlement, guardTermsOf, rightsOf } from './entitlement.ts';
 import { readFence, writeFence } from './fence.ts';
 import { grant } from './grant.ts';
-import { inspect, marked, renew, sweep } from './inspect.ts';
+import { inspect, marked, renew, strays, sweep } from './inspect.ts';
 import { inventory } from './inventory.ts';
 import { kitWay, lookAtKit, makeKit, removeKit } from './kit.ts';
 import { nodes } from './node-health.ts';
@@ -46,6 +46,7 @@ export const postgres = defineConnector({
   revoke,
   inspect,
   renew,
+  strays,
   sweep,
   altered,
   nodes,
