@@ -6,7 +6,7 @@ import { sql } from 'kysely';
 import { append, SYSTEM_ACTOR } from '../audit/append.ts';
 import { briefly } from '../audit/briefly.ts';
 import { messageOf } from '../base/errors.ts';
-import { after, type Timer } from '../base/timer.ts';
+import { after, sleep, type Timer } from '../base/timer.ts';
 import type { Handle, Observed, RevokeReport } from '../connectors/contract.ts';
 import { type Repeating, repeat } from '../jobs/repeat.ts';
 import { patrolAlterations } from './alterations.ts';
@@ -25,6 +25,9 @@ const STEP_TIMEOUT_MS = 20_000;
 const LATE_STARTER_SECONDS = 2_400;
 /** Handles in one question to a target. */
 const SWEPT_AT_ONCE = 2_000;
+/** Rows in one question to the store, and the pause before the next, in which others are answered. */
+const EXPECTED_AT_ONCE = 1_000;
+const PAUSE_MS = 50;
 /** At a start people's first requests come first, and what is due. */
 const FIRST_AFTER_MS = 1_500;
 
@@ -105,13 +108,7 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
   const client = await ctx.targets.open(targetId);
   await lookAtNodes(ctx, targetId, client, signal);
   await ctx.targets.fenceAgain(targetId);
-  const expected = await ctx.db
-    .selectFrom('grants')
-    .select(['id', 'login'])
-    .select(sql<boolean>`wanted = 'present' and observed = 'present'`.as('active'))
-    .where('target_id', '=', targetId)
-    .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
-    .execute();
+  const expected = await expectedOn(ctx, targetId, signal);
   // Asked after the store: every identity has its intent row first, so what is neither expected nor live is an orphan.
   const marked = await client.marked(signal);
   const known = new Map(expected.map((row) => [row.id, row]));
@@ -137,6 +134,34 @@ async function patrolTarget(ctx: GrantsContext, targetId: string, signal: AbortS
     const its = row === undefined ? await isLive(ctx, handle) : alone || handle.login === row.login;
     if (!its) await removeOrphan(ctx, targetId, handle, signal);
   }
+}
+
+interface Expected {
+  id: string;
+  login: string;
+  active: boolean;
+}
+
+/** Grants with an identity on the target, by the store. In pages, since there may be tens of thousands. */
+async function expectedOn(ctx: GrantsContext, targetId: string, signal: AbortSignal): Promise<Expected[]> {
+  const found: Expected[] = [];
+  for (let reached = '', more = true; more; ) {
+    const page = await ctx.db
+      .selectFrom('grants')
+      .select(['id', 'login'])
+      .select(sql<boolean>`wanted = 'present' and observed = 'present'`.as('active'))
+      .where('target_id', '=', targetId)
+      .where((eb) => eb.or([eb('wanted', '=', 'present'), eb('observed', '!=', 'absent')]))
+      .where('id', '>', reached)
+      .orderBy('id')
+      .limit(EXPECTED_AT_ONCE)
+      .execute();
+    for (const one of page) found.push(one);
+    more = page.length === EXPECTED_AT_ONCE;
+    reached = page.at(-1)?.id ?? '';
+    if (more) await sleep(PAUSE_MS, signal);
+  }
+  return found;
 }
 
 function grantsOf(ctx: GrantsContext, ids: string[]) {

@@ -7,23 +7,21 @@ import { after, monotonicMs } from '../base/timer.ts';
 export const MOST_SWIFT = 320;
 /** Half of them, so that one target with thousands to do leaves the others room; enough to keep its connections busy. */
 export const MOST_ON_TARGET = 160;
-const MOST_ON_FAILING_TARGET = 4;
 /**
- * A start may find thousands of steps due, and people's first requests are not to wait until all of that has been
- * compiled and run for the first time: it begins with so few at a time, and has grown to all of them after so long.
+ * Thousands may be due at once, at a start or at a deadline, when sessions are cut and people ask too: a target that had
+ * nothing to do begins with so many steps, which is what its connections take, and has grown to all of them after so long.
  */
-const FEWEST_WHILE_COLD = 2;
-const WARMING_MS = 5_000;
+const FIRST_ON_TARGET = 16;
+const GROWING_MS = 2_500;
+/** Nothing to do for less than this is the pause between two looks. */
+const REST_MS = 1_000;
+const MOST_ON_FAILING_TARGET = 4;
 /** Hanging ones included; each costs memory and a lease, no connection to the store. */
 const MOST_IN_ALL = 1_000;
 /** A step that takes longer waits for its target. */
 const SWIFT_MS = 1_000;
 
 export interface StepBudget {
-  /** The program begins to work: it is cold now, and warmer by and by. Never called, it is warm. */
-  start(): void;
-  /** How many of what comes in thousands, at a time, where a warm program takes `most`. */
-  share(most: number): number;
   mayBegin(targetId: string): boolean;
   /** Counts a step; the answer is called once, when it is over. */
   begin(targetId: string): (failed: boolean) => void;
@@ -34,35 +32,35 @@ export interface StepBudget {
 interface OnTarget {
   underWay: number;
   failing: boolean;
+  /** Since when it has had something to do, and since when it has not (monotonic ms). */
+  busySince: number;
+  restsSince: number;
 }
 
 export function createStepBudget(): StepBudget {
   const targets = new Map<string, OnTarget>();
   let swift = 0;
   let inAll = 0;
-  let warmAtMs = Number.NEGATIVE_INFINITY;
 
-  const share = (most: number) => {
-    const warmth = Math.min(1, Math.max(0, 1 - (warmAtMs - monotonicMs()) / WARMING_MS));
-    return Math.round(FEWEST_WHILE_COLD + warmth ** 2 * (most - FEWEST_WHILE_COLD));
-  };
+  const rests = (target: OnTarget) => target.underWay === 0 && monotonicMs() - target.restsSince >= REST_MS;
   const hasRoom = (target: OnTarget | undefined) => target === undefined || target.underWay < mostOn(target);
-  const mostOn = ({ failing }: OnTarget) => (failing ? MOST_ON_FAILING_TARGET : share(MOST_ON_TARGET));
+  const mostOn = (target: OnTarget) => {
+    if (target.failing) return MOST_ON_FAILING_TARGET;
+    const grown = rests(target) ? 0 : Math.min(1, (monotonicMs() - target.busySince) / GROWING_MS);
+    return Math.round(FIRST_ON_TARGET + grown * (MOST_ON_TARGET - FIRST_ON_TARGET));
+  };
 
   return {
-    start() {
-      warmAtMs = monotonicMs() + WARMING_MS;
-    },
-
-    share,
-
     mayBegin(targetId) {
       const target = targets.get(targetId);
       return inAll < MOST_IN_ALL && hasRoom(target) && (target?.failing === true || swift < MOST_SWIFT);
     },
 
     begin(targetId) {
-      const target = targets.get(targetId) ?? { underWay: 0, failing: false };
+      const known = targets.get(targetId);
+      const busySince = monotonicMs();
+      const target = known ?? { underWay: 0, failing: false, busySince, restsSince: busySince };
+      if (rests(target)) target.busySince = busySince;
       targets.set(targetId, target);
       target.underWay++;
       inAll++;
@@ -79,10 +77,13 @@ export function createStepBudget(): StepBudget {
         inAll--;
         target.underWay--;
         target.failing = failed;
-        if (target.underWay === 0 && !failed) targets.delete(targetId);
+        target.restsSince = monotonicMs();
       };
     },
 
-    full: () => [...targets].filter(([, target]) => !hasRoom(target)).map(([id]) => id),
+    full() {
+      for (const [id, target] of targets) if (rests(target) && !target.failing) targets.delete(id);
+      return [...targets].filter(([, target]) => !hasRoom(target)).map(([id]) => id);
+    },
   };
 }

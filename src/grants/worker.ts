@@ -27,8 +27,9 @@ const BUSY_POLL_MS = 150;
 /** While one target has more due than a look sees, how often it is looked behind them: it is one look more. */
 const BEHIND_EVERY_MS = 300;
 const OVERDUE_LOOK_MS = 5_000;
-/** Grants that are ended in one transaction: more than are revoked between two looks, and so few that nobody waits for it. */
-const EXPIRED_BATCH = 160;
+/** Grants that are ended in one transaction, when thousands are over at once: a few first, then more. */
+const EXPIRED_FIRST = 20;
+const EXPIRED_MOST = 160;
 
 export interface GrantWorker {
   start(): void;
@@ -49,6 +50,7 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
   const budget = createStepBudget();
   /** Something was due and could not begin. */
   let short = false;
+  let batch = EXPIRED_FIRST;
   let lookedBehindAt = Number.NEGATIVE_INFINITY;
 
   /** False when it has to wait for another step's end. */
@@ -116,7 +118,11 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
       due.unshift(...(await lookBehind(ctx, [...full, ...hiding])));
       lookedBehindAt = monotonicMs();
     }
-    if (expired) due.push(...(await endExpired(ctx, budget.share(EXPIRED_BATCH))));
+    if (expired) {
+      const ended = await endExpired(ctx, batch);
+      batch = ended.length < batch ? EXPIRED_FIRST : Math.min(EXPIRED_MOST, 2 * batch);
+      due.push(...ended);
+    }
     const begun = await beginAll(due);
     short = full.length > 0 || begun < due.length;
     if (begun > 0) return BUSY_POLL_MS;
@@ -136,7 +142,6 @@ export function createGrantWorker(ctx: GrantsContext): GrantWorker {
 
   return {
     start() {
-      budget.start();
       loop.start();
       alarm.start();
     },

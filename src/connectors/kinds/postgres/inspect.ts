@@ -3,6 +3,7 @@
 
 import { setImmediate } from 'node:timers/promises';
 import { conflict } from '../../../base/errors.ts';
+import { sleep } from '../../../base/timer.ts';
 import type { Handle, Observation } from '../../contract.ts';
 import { type Connection, type PostgresClient, withConnection } from './client.ts';
 import { loginState, observedOf, oidOf, sameCluster } from './login-state.ts';
@@ -21,6 +22,9 @@ import { inspectEveryNode } from './nodes.ts';
 import { number, text, textOrNull } from './row.ts';
 
 const MOST_MARKED = 20_000;
+/** In one question, and the pause before the next: neither the target nor whoever waits for us is to notice. */
+const MARKED_AT_ONCE = 1_000;
+const MARKED_PAUSE_MS = 50;
 /** Of thousands; then others get their turn. */
 const READ_AT_A_STRETCH = 500;
 
@@ -147,21 +151,29 @@ async function sweepNode(
 
 /** `Connector.marked`: every login of a grant of ours, of an epoch that we know. */
 export async function marked(client: PostgresClient, signal: AbortSignal): Promise<Handle[]> {
-  const rows = await withConnection(client, signal, (connection) =>
-    connection.rows(
-      `SELECT r.oid::int8 AS oid, r.rolname::text AS login, d.description AS comment
-       FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid
-       WHERE d.classoid = 'pg_authid'::regclass AND starts_with(d.description, $1)
-       ORDER BY r.oid LIMIT ${MOST_MARKED}`,
-      [ownMarkPrefix(client.access.mark)],
-    ),
-  );
   const found: Handle[] = [];
-  for (const [n, row] of rows.entries()) {
-    const mark = readMark(textOrNull(row, 'comment'));
-    if (mark?.grant !== undefined && isOurs(mark, client.access.mark))
-      found.push({ login: text(row, 'login'), oid: number(row, 'oid'), grantId: mark.grant });
-    if (n % READ_AT_A_STRETCH === 0) await setImmediate();
+  for (let reached = 0, seen = 0, more = true; more && seen < MOST_MARKED; ) {
+    const rows = await markedBehind(client, reached, signal);
+    for (const row of rows) {
+      const mark = readMark(textOrNull(row, 'comment'));
+      if (mark?.grant !== undefined && isOurs(mark, client.access.mark))
+        found.push({ login: text(row, 'login'), oid: number(row, 'oid'), grantId: mark.grant });
+      reached = number(row, 'oid');
+    }
+    seen += rows.length;
+    more = rows.length === MARKED_AT_ONCE;
+    if (more) await sleep(MARKED_PAUSE_MS, signal);
   }
   return found;
 }
+
+const markedBehind = (client: PostgresClient, oid: number, signal: AbortSignal) =>
+  withConnection(client, signal, (connection) =>
+    connection.rows(
+      `SELECT r.oid::int8 AS oid, r.rolname::text AS login, d.description AS comment
+       FROM pg_shdescription d JOIN pg_roles r ON r.oid = d.objoid
+       WHERE d.classoid = 'pg_authid'::regclass AND starts_with(d.description, $1) AND r.oid > $2::int8::oid
+       ORDER BY r.oid LIMIT ${MARKED_AT_ONCE}`,
+      [ownMarkPrefix(client.access.mark), oid],
+    ),
+  );
