@@ -78,7 +78,7 @@ export async function strays(client: PostgresClient, signal: AbortSignal): Promi
     [client, ...client.standbys].map((node) =>
       withConnection(node, signal, (connection) =>
         connection.rows(
-          `SELECT FROM pg_stat_get_activity(NULL) a
+          `SELECT usesysid::int8 AS oid FROM pg_stat_get_activity(NULL) a
            WHERE usesysid <> 0 AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid) LIMIT 1`,
         ),
       ),
