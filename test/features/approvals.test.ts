@@ -280,3 +280,14 @@ test('everybody sees their own grants only, whatever the filter; who administers
   assert.ok((await list('auditor', 'state=live')).length > 0);
   assert.deepEqual(await list('admin', 'view=mine'), []);
 });
+
+test('of requests that are made at once, no more than a hundred wait', async () => {
+  const body = { target: 'orders-db', task: 'fix-orders', duration: '30m', reason: 'many at once' };
+  const answers = await Promise.all(
+    Array.from({ length: 130 }, () => sallyport.call('engineer', 'POST', '/api/requests', body)),
+  );
+  const refused = answers.filter(({ status }) => status >= 300);
+  assert.deepEqual([...new Set(refused.map(({ body: said }) => codeOf(said)))], ['too-many-pending']);
+  const waiting = await sallyport.call('engineer', 'GET', '/api/requests?view=mine&state=pending&limit=200');
+  assert.equal((waiting.body as { items: unknown[] }).items.length, 100);
+});

@@ -28,8 +28,11 @@ export interface CancelKeys {
   /** Calls when that session's client wants to cancel; true: it was for what waits here, not for the target. */
   hear(key: CancelKey, handler: () => boolean): void;
   remove(key: CancelKey): void;
-  /** `body`: a CancelRequest after its code. Resolves when the target has taken note; a wrong key is no error. */
-  cancel(body: Buffer): Promise<void>;
+  /**
+   * `body`: a CancelRequest after its code; `address`: where it came from. Resolves when the target has taken note; a
+   * wrong key is no error.
+   */
+  cancel(body: Buffer, address: string): Promise<void>;
   close(): void;
 }
 
@@ -38,8 +41,9 @@ const SHORT_BYTES = 4;
 const LONG_BYTES = 32;
 const CANCEL_TIMEOUT_MS = 5_000;
 const LARGEST_PROCESS_ID = 0x7fff_ffff;
-/** Requests that are passed on in a second, so that nobody can make every gateway busy from one. */
-const MOST_PASSED_ON = 50;
+/** Requests that are passed on in a second, so that nobody can make every gateway busy from one, nor keep others out. */
+const MOST_PASSED_ON = 200;
+const MOST_PASSED_ON_OF_ADDRESS = 20;
 
 interface Kept {
   ticket: SessionTicket;
@@ -50,7 +54,7 @@ interface Kept {
 export function createCancelKeys(others?: OtherGateways): CancelKeys {
   /** By the key's digest: to look one up tells nothing about the others, however long it takes. */
   const keys = new Map<string, Kept>();
-  let passedOn = { since: monotonicMs(), count: 0 };
+  let passedOn = { since: monotonicMs(), count: 0, byAddress: new Map<string, number>() };
   const stopHearing = others?.onCancel((digest) => {
     const kept = keys.get(digest);
     if (kept !== undefined) void cancelOne(kept);
@@ -61,10 +65,14 @@ export function createCancelKeys(others?: OtherGateways): CancelKeys {
     if (upstream !== null) await cancelUpstream(ticket, upstream, CANCEL_TIMEOUT_MS).catch(() => undefined);
   }
 
-  function passOn(body: Buffer): void {
-    if (monotonicMs() - passedOn.since > 1_000) passedOn = { since: monotonicMs(), count: 0 };
+  function passOn(body: Buffer, address: string): void {
+    if (monotonicMs() - passedOn.since > 1_000)
+      passedOn = { since: monotonicMs(), count: 0, byAddress: new Map() };
+    const ofAddress = passedOn.byAddress.get(address) ?? 0;
+    if (passedOn.count >= MOST_PASSED_ON || ofAddress >= MOST_PASSED_ON_OF_ADDRESS) return;
     passedOn.count++;
-    if (passedOn.count <= MOST_PASSED_ON) others?.cancel(digestOf(body));
+    passedOn.byAddress.set(address, ofAddress + 1);
+    others?.cancel(digestOf(body));
   }
 
   return {
@@ -84,11 +92,11 @@ export function createCancelKeys(others?: OtherGateways): CancelKeys {
       if (kept !== undefined) kept.heard = handler;
     },
     remove: (key) => void keys.delete(digestOf(bodyOf(key))),
-    async cancel(body) {
+    async cancel(body, address) {
       const secretBytes = body.length - PROCESS_ID_BYTES;
       if (secretBytes !== SHORT_BYTES && secretBytes !== LONG_BYTES) return;
       const found = keys.get(digestOf(body));
-      if (found === undefined) passOn(body);
+      if (found === undefined) passOn(body, address);
       else await cancelOne(found);
     },
     close: () => stopHearing?.(),

@@ -28,6 +28,8 @@ export interface ClientSideContext {
   standIns: StandIns;
   guard: Guard;
   terms: Terms;
+  /** The grant, whose large statements are read in turn with others'. */
+  grantId: string;
   /** Rows are masked: each Execute is described first, so that every row has a description. */
   masked: boolean;
   /** Why nothing more may be read; null while something may. */
@@ -244,13 +246,13 @@ export class ClientSide {
 
   /** Null: it comes later, and the message waits for it. */
   #verdict(text: string): Verdict | null {
-    const { guard, terms } = this.#ctx;
+    const { guard, terms, grantId } = this.#ctx;
     const answered = this.#answered;
     if (answered !== null) {
       this.#answered = null;
       return answered;
     }
-    const coming = guard.aside?.(text, terms) ?? null;
+    const coming = guard.aside?.(text, terms, grantId) ?? null;
     if (coming === null) return guard(text, terms);
     this.#asking = true;
     this.#ctx.hold(true);

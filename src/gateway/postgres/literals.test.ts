@@ -25,6 +25,15 @@ test('every kind of literal and comment goes, names and parameters stay', () => 
     ["select 'canary without an end", 'select ?'],
     ['select $x$canary without an end', 'select ?'],
     ['select /* canary', 'select /* */'],
+    ['set my.tenant = canary', 'set my.tenant = ?'],
+    [
+      'SET SESSION my . "Tenant" TO "Canary", canary; select a',
+      'SET SESSION my . "Tenant" TO ?, ?; select a',
+    ],
+    ['set local /* x */ my.deep.name -- y\n=canary', 'set local /* */ my.deep.name --\n=?'],
+    ['alter role r in database d set my.v to canary.canary', 'alter role r in database d set my.v to ?.?'],
+    ['set search_path = a, b; set role to c', 'set search_path = a, b; set role to c'],
+    ['update t set c.part = other where id = d.id', 'update t set c.part = other where id = d.id'],
     ["select foo$1 from t2 where x='canary'", 'select foo$1 from t2 where x=?'],
   ] as const)
     assert.equal(dropping.text(text), kept, text);

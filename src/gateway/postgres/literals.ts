@@ -5,6 +5,7 @@
 
 import { createHmac } from 'node:crypto';
 import type { Recorded } from '../../sessions/recorder.ts';
+import { SettingWatch } from './setting-watch.ts';
 
 export type LiteralMode = 'hash' | 'drop';
 
@@ -51,17 +52,20 @@ export class Literals {
   text(statement: string): string {
     let kept = '';
     let at = 0;
+    const setting = new SettingWatch();
     TOKEN.lastIndex = 0;
     for (let found = TOKEN.exec(statement); found !== null; found = TOKEN.exec(statement)) {
       const { escaped, string, dollar, line, block, number } = found.groups ?? {};
-      kept += statement.slice(at, found.index);
+      const before = statement.slice(at, found.index);
+      kept += before;
       at = TOKEN.lastIndex;
       if (line !== undefined) kept += '--';
       else if (block !== undefined) {
         at = endOfComment(statement, at);
         kept += '/* */';
       } else {
-        const literal = escaped ?? string ?? dollar ?? number;
+        const isValue = setting.isValue(before, found[0]);
+        const literal = escaped ?? string ?? dollar ?? number ?? (isValue ? found[0] : undefined);
         kept += literal === undefined ? found[0] : this.#instead(literal);
       }
       TOKEN.lastIndex = at;

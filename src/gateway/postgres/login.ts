@@ -138,7 +138,7 @@ async function openStream(
       if (reader.waiting() > 0) throw new ProtocolError('violation', 'Data came before an answer.');
       stream.write('N');
     } else if (code === CANCEL_REQUEST) {
-      await ctx.cancelKeys.cancel(body);
+      await ctx.cancelKeys.cancel(body, plainAddress(socket.remoteAddress ?? ''));
       return null;
     } else {
       if (stream === socket && !ctx.plainAllowed) {

@@ -108,6 +108,7 @@ class Relay {
       standIns,
       guard: ctx.guard,
       terms: mask === null ? terms : maskedTerms(terms, mask.relations),
+      grantId: ticket.grantId,
       masked: mask !== null,
       approval:
         approval === null

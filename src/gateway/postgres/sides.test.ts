@@ -59,6 +59,7 @@ function bench() {
     standIns,
     guard,
     terms: termsOf({ allow: [], lists: null, requireWhere: false }, 'any'),
+    grantId: 'gr_1',
     masked: false,
     overBudget: () => null,
     approval: null,

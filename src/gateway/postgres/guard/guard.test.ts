@@ -81,7 +81,7 @@ describe('the guard', () => {
   });
 
   test('large statements are read aside, with the same verdicts', async () => {
-    const aside = (text: string) => guard.aside?.(text, NONE) ?? null;
+    const aside = (text: string) => guard.aside?.(text, NONE, 'gr_1') ?? null;
     assert.equal(aside('select 1'), null);
     const rows = Array.from({ length: 20_000 }, (_, i) => `(${i}, 'x')`).join(',');
     const started = performance.now();

@@ -34,8 +34,11 @@ export interface Verdict {
 /** Says what becomes of a statement in a session of these terms. Never throws. */
 export interface Guard {
   (text: string, terms: Terms): Verdict;
-  /** The verdict on a statement that is too large to be read at once; null: ask for it at once. Never rejects. */
-  aside?: (text: string, terms: Terms) => Promise<Verdict> | null;
+  /**
+   * The verdict on a statement that is too large to be read at once, in turn with those of other grants; null: ask for it at
+   * once. Never rejects.
+   */
+  aside?: (text: string, terms: Terms, grantId: string) => Promise<Verdict> | null;
 }
 
 interface Entry {
@@ -77,9 +80,9 @@ export async function createGuard(): Promise<Guard> {
 
   const aside = createAside();
   const guard: Guard = (text, terms) => verdictOf(entryFor(text), terms);
-  guard.aside = (text, terms) => {
+  guard.aside = (text, terms, grantId) => {
     if (text.length <= LARGEST_AT_ONCE) return null;
-    return aside.examine(text).then((examined) => verdictOf(entryOf(examined), terms));
+    return aside.examine(text, grantId).then((examined) => verdictOf(entryOf(examined), terms));
   };
   return guard;
 }
