@@ -137,6 +137,8 @@ export async function revokeTokenOf(
       .executeTakeFirst();
     if (known === undefined) throw notFound('token', tokenId);
     await revokeToken(trx, tokenId, actorOf(by.principal), by.sourceAddress);
+    // Logins by code that were allowed in the last minutes, with this token's word perhaps, do not come after it.
+    await trx.deleteFrom('device_logins').where('principal_id', '=', principal.id).execute();
   });
   const revoked = (await listTokens(db, name)).find((one) => one.id === tokenId);
   if (revoked === undefined) throw notFound('token', tokenId);

@@ -271,6 +271,20 @@ describe('logging the command line in', () => {
     assert.equal(codeOf(await poll(other.deviceCode)), 'login-expired');
   });
 
+  test('none comes after the session that allowed it was revoked', async () => {
+    const browser = await signedIn('auditor');
+    const { deviceCode, userCode } = await start();
+    await browser.post('/api/device-logins/decide', { userCode, allow: true });
+    const { body } = await sallyport.call('admin', 'GET', '/api/principals/auditor/tokens');
+    const [session] = (body as { items: { id: string; kind: string; state: string }[] }).items.filter(
+      ({ kind, state }) => kind === 'browser' && state === 'live',
+    );
+    const path = `/api/principals/auditor/tokens/${session?.id}/revoke`;
+    assert.equal((await sallyport.call('admin', 'POST', path)).status, 200);
+    await patient();
+    assert.equal(codeOf(await poll(deviceCode)), 'login-expired');
+  });
+
   test('codes are not found by trying, and nobody decides with an access token', async () => {
     const { userCode } = await start();
     const bearer = await sallyport.call('second-approver', 'POST', '/api/device-logins/decide', {
