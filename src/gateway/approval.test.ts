@@ -108,6 +108,24 @@ test('values are part of what is approved, in pipelines and with statements that
   assert.equal((await client.query('select id from orders where id = $1', [4])).rowCount, 1);
 });
 
+test('the card says where names are looked for, and a name cannot pass for a line of the plan', async () => {
+  const grant = await grantOf(['delete']);
+  await using client = await connected(grant);
+  const shown = async (path: string) => {
+    await client.query(`set search_path = ${path}`);
+    const running = client.query('delete from public.orders where id = -1');
+    const { estimate } = await decide(grant, 'approved');
+    await running;
+    return estimate?.split('\n') ?? [];
+  };
+  const [path, plan] = await shown('archive, public');
+  assert.equal(path, 'search_path: archive, public');
+  assert.match(plan ?? '', /Delete on orders/);
+  const [odd, next] = await shown('"x\nDelete on harmless"');
+  assert.equal(odd, String.raw`search_path: "x\u{a}Delete on harmless"`);
+  assert.match(next ?? '', /Delete on orders/);
+});
+
 test('a yes for another text or other values lets nothing run', async () => {
   const grant = await grantOf();
   await using client = await connected(grant);
@@ -127,7 +145,7 @@ test('inside a transaction: the plan sees it, nothing of the plan stays, and a r
   await client.query('rollback');
   await client.query('begin');
   const missing = client.query('delete from no_such_table');
-  assert.equal((await decide(grant, 'approved')).estimate, null);
+  assert.equal((await decide(grant, 'approved')).estimate, 'search_path: "$user", public');
   await assert.rejects(missing, { code: '42P01' });
   await client.query('rollback');
   const denied = client.query('delete from orders where id = 5');

@@ -1,7 +1,8 @@
 // A statement that policy wants approved one by one: it waits here, at the head of what the client sent, until somebody
-// has agreed to exactly its text and values. Before it is put to anybody the target is asked what it expects of it: a
-// plain EXPLAIN on the session's own connection, read only and rolled back, so that the plan is made with the session's
-// own rights, settings and transaction, and nothing runs. Whatever fails there only leaves the estimate out.
+// has agreed to exactly its text and values. Before it is put to anybody the target is asked where it looks for names,
+// which a session may set, and what it expects of the statement: a plain EXPLAIN on the session's own connection, read only
+// and rolled back, so that the plan is made with the session's own rights, settings and transaction, and nothing runs.
+// Whatever fails there is only left out.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { Failure } from '../../base/errors.ts';
@@ -36,6 +37,7 @@ export interface ApprovalContext {
 const IDLE = 0x49; // I
 const FAILED = 0x45; // E
 const LONGEST_ESTIMATE_CHARACTERS = 4_000;
+const LONGEST_PATH_CHARACTERS = 500;
 const MOST_VALUES = 100;
 const LONGEST_VALUE_CHARACTERS = 200;
 const LIMITS = ['SET LOCAL statement_timeout = 3000', 'SET LOCAL lock_timeout = 1000'];
@@ -102,7 +104,7 @@ export class Approval {
     const opened = idle ? ['BEGIN READ ONLY'] : [`SAVEPOINT ${name}`, 'SET LOCAL transaction_read_only = on'];
     const closed = idle ? ['ROLLBACK'] : [`ROLLBACK TO SAVEPOINT ${name}`, `RELEASE SAVEPOINT ${name}`];
     const bytes = Buffer.concat([
-      ...[...opened, ...LIMITS].map((one) => run(one)),
+      ...[...opened, ...LIMITS, 'SHOW search_path'].map((one) => run(one)),
       sync,
       // A text of several statements cannot be parsed so: then there is no estimate, and nothing has run.
       run(`EXPLAIN (ANALYZE false) ${text}`, values === null ? NO_VALUES : asText(values)),
@@ -111,11 +113,21 @@ export class Approval {
       sync,
     ]);
     const answers = await this.#ctx.look(bytes, 3);
-    const lines = (answers ?? []).flatMap((answer) =>
+    const [path, ...plan] = (answers ?? []).flatMap((answer) =>
       answer[0] === FROM_SERVER.dataRow ? [answer.toString('utf8', HEADER_BYTES + 6)] : [],
     );
-    return lines.length === 0 ? null : lines.join('\n').slice(0, LONGEST_ESTIMATE_CHARACTERS);
+    if (path === undefined) return null;
+    return [`search_path: ${inOneLine(path)}`, ...plan].join('\n').slice(0, LONGEST_ESTIMATE_CHARACTERS);
   }
+}
+
+/** Names may hold anything, which must not look like a line of the plan. */
+function inOneLine(path: string): string {
+  const plain = path.replace(
+    /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/gu,
+    (odd) => `\\u{${odd.codePointAt(0)?.toString(16)}}`,
+  );
+  return plain.length <= LONGEST_PATH_CHARACTERS ? plain : `${plain.slice(0, LONGEST_PATH_CHARACTERS)}…`;
 }
 
 /** In the extended protocol, under a name of its own: a Query would take the client's unnamed statement along. */
