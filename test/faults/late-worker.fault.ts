@@ -16,6 +16,8 @@ import { figure } from '../harness/figure.ts';
 import { type LeanSallyport, startLeanSallyport } from '../harness/lean-sallyport.ts';
 
 const LOOK_MS = 100;
+/** By then the first patrol is over, which would have the connection that a step asks on. */
+const PATROLLED_MS = 4_000;
 const LEASE_OVER_MS = (LEASE_SECONDS + 10) * 1000;
 
 let sallyport: LeanSallyport;
@@ -23,6 +25,7 @@ let db: Db;
 before(async () => {
   sallyport = await startLeanSallyport();
   db = openStore({ connectionString: sallyport.store.adminUrl, poolSize: 2, onError: () => undefined });
+  await delay(PATROLLED_MS);
 });
 after(async () => {
   await db?.destroy();
