@@ -74,20 +74,27 @@ export function renew(
 
 /** `Connector.strays`, on every node: sessions whose role is gone, whoever's it was. */
 export async function strays(client: PostgresClient, signal: AbortSignal): Promise<boolean> {
-  const asked = await Promise.allSettled(
-    [client, ...client.standbys].map((node) =>
-      withConnection(node, signal, (connection) =>
-        connection.rows(
-          `SELECT usesysid::int8 AS oid FROM pg_stat_get_activity(NULL) a
-           WHERE usesysid <> 0 AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid) LIMIT 1`,
-        ),
+  const found = await foundOnNodes(client, (node) =>
+    withConnection(node, signal, (connection) =>
+      connection.rows(
+        `SELECT usesysid::int8 AS oid FROM pg_stat_get_activity(NULL) a
+         WHERE usesysid <> 0 AND NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = a.usesysid) LIMIT 1`,
       ),
     ),
   );
-  if (asked.some((one) => one.status === 'fulfilled' && one.value.length > 0)) return true;
+  return found.length > 0;
+}
+
+/** What was found is told first; a node that cannot be asked is an error only where the others found nothing. */
+async function foundOnNodes<T>(
+  client: PostgresClient,
+  ask: (node: PostgresClient) => Promise<T[]>,
+): Promise<T[]> {
+  const asked = await Promise.allSettled([client, ...client.standbys].map(ask));
+  const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
   const failed = asked.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  return false;
+  if (found.length === 0 && failed !== undefined) throw failed.reason;
+  return found;
 }
 
 /** `Connector.sweep`. An OID that has a role again is left alone: it is not the one that was verified absent. */
@@ -103,15 +110,7 @@ export async function sweep(
     if (n % READ_AT_A_STRETCH === 0) await setImmediate();
   }
   if (byOid.size === 0) return [];
-  const nodes = [client, ...client.standbys];
-  const asked = await Promise.allSettled(
-    nodes.map((node) => sweepNode(node, node !== client, byOid, signal)),
-  );
-  const found = asked.flatMap((one) => (one.status === 'fulfilled' ? one.value : []));
-  const [failed] = asked.filter((one) => one.status === 'rejected');
-  // What was ended is told first; a node that cannot be asked is asked again at the next sweep.
-  if (found.length === 0 && failed !== undefined) throw failed.reason;
-  return found;
+  return foundOnNodes(client, (node) => sweepNode(node, node !== client, byOid, signal));
 }
 
 interface Sought {
